@@ -1,0 +1,609 @@
+/**
+ * One unit as a wasm function: blocks in structured form (Ramsey 2022), registers in locals.
+ *
+ * Owns nothing beyond the function being written. The order inside a block: effects in program order, then the
+ * condition, then the new values of the register locals, then the ways out.
+ */
+
+import type { Node, Terminator } from '../ir/index.ts';
+import { FLAG_IDS, REG_DF, REG_FLAGS_A, REG_FLAGS_B, REG_FLAGS_CODE } from '../ir/index.ts';
+import type { Type } from '../ops/index.ts';
+import { FunctionBody } from '../wasm/index.ts';
+import { CPU } from '../x86/index.ts';
+import type { AccessEmitter } from './access.ts';
+import { type Flow, isBackEdge } from './flow.ts';
+import { CPU_MEMORY, HASH_FACTOR, LOOP_BUDGET, SLOT_BITS, slotOf, STOP_REASON, STOP_TRAP, TAGS, TRAP_KINDS } from './layout.ts';
+import type { UnitBlock } from './lift.ts';
+import type { RegisterFlow } from './registers.ts';
+import { spendFuel } from './runtime.ts';
+import { loadRegister, storeRegister, Temporaries, ValueEmitter } from './values.ts';
+
+/** Function and type indices of the module that the unit goes into. */
+export interface UnitImports {
+  readonly unitType: number;
+  readonly dispatch: number;
+  readonly reenter: number;
+  readonly syscall: number;
+  readonly tick: number;
+  helper(name: string): number;
+  /** The function of another unit in the same module, if it is there. */
+  unit(pc: number): number | undefined;
+}
+
+export interface FaultSite {
+  /** Offset in the function's instructions. */
+  readonly offset: number;
+  readonly pc: number;
+}
+
+const MEMORY_OPS = /\.(load|store)/;
+
+/** Type and place in the register file of a register id. */
+export function registerPlace(id: number): { type: Type; offset: number } {
+  if (id < 16) return { type: 'i64', offset: id * 8 };
+  if (id === 16) return { type: 'i64', offset: CPU.fsBase };
+  if (id === 17) return { type: 'i64', offset: CPU.gsBase };
+  if (id === REG_DF) return { type: 'i32', offset: CPU.df };
+  if (id === REG_FLAGS_CODE) return { type: 'i32', offset: CPU.flagsCode };
+  if (id === REG_FLAGS_A) return { type: 'i64', offset: CPU.flagsA };
+  if (id === REG_FLAGS_B) return { type: 'i64', offset: CPU.flagsB };
+  return { type: 'v128', offset: CPU.xmm + (id - 32) * 16 };
+}
+
+export class UnitWriter {
+  readonly body = new FunctionBody(1, 8192);
+  readonly faults: FaultSite[] = [];
+  readonly #blocks: readonly UnitBlock[];
+  readonly #flow: Flow;
+  readonly #registers: RegisterFlow;
+  readonly #imports: UnitImports;
+  readonly #access: AccessEmitter;
+  readonly #precise: boolean;
+  readonly #entry: number;
+  readonly #locals = new Int32Array(48).fill(-1);
+  readonly #temporaries: Temporaries;
+  readonly #values: ValueEmitter;
+  /** Label of the block or loop that leads to a guest block, while open. */
+  readonly #labels: Int32Array;
+  #budget = -1;
+  #pcLocal = -1;
+  #slotLocal = -1;
+  #stateLocal = -1;
+  #dispatchLabel = -1;
+
+  constructor(entry: number, blocks: readonly UnitBlock[], flow: Flow, registers: RegisterFlow, imports: UnitImports, access: AccessEmitter, precise: boolean) {
+    this.#entry = entry;
+    this.#blocks = blocks;
+    this.#flow = flow;
+    this.#registers = registers;
+    this.#imports = imports;
+    this.#access = access;
+    this.#precise = precise;
+    this.#labels = new Int32Array(blocks.length).fill(-1);
+    this.#temporaries = new Temporaries(this.body);
+    this.#values = new ValueEmitter(this.body, this.#temporaries, (id) => this.#local(id));
+  }
+
+  write(): void {
+    const b = this.body;
+    const loops = this.#flow.loopHeader.some((flag) => flag === 1);
+    if (this.#blocks.some(({ terminator }) => terminator.kind === 'call')) this.#prologue();
+    if (loops || !this.#flow.reducible) {
+      this.#budget = b.local('i32');
+      b.i32(LOOP_BUDGET);
+      b.localSet(this.#budget);
+    }
+    this.#reload(0);
+    if (this.#flow.reducible) this.#tree(0);
+    else this.#dispatchLoop();
+    // Every path has returned or branched.
+    b.unreachable();
+  }
+
+  /** Units that call are where recursion is bounded and preempted. */
+  #prologue(): void {
+    const b = this.body;
+    b.localGet(0);
+    b.op('i32.eqz');
+    b.if();
+    b.i64n(this.#entry);
+    b.return();
+    b.end();
+    spendFuel(b, 1);
+    b.if();
+    this.#storeRip(this.#entry);
+    b.call(this.#imports.tick);
+    b.if();
+    b.i64(-1n);
+    b.return();
+    b.end();
+    b.end();
+  }
+
+  #local(id: number): number {
+    if (this.#locals[id] < 0) {
+      const type = FLAG_IDS.includes(id) ? 'i32' : registerPlace(id).type;
+      this.#locals[id] = this.body.local(type);
+    }
+    return this.#locals[id];
+  }
+
+  // Structure
+
+  #tree(block: number): void {
+    const b = this.body;
+    const { loopHeader, merge, dominated, rank } = this.#flow;
+    const merges = dominated[block].filter((child) => merge[child]).sort((x, y) => rank[y] - rank[x]);
+    if (loopHeader[block]) this.#labels[block] = b.loop();
+    const looped = this.#labels[block];
+    for (const child of merges) this.#labels[child] = b.block();
+    this.#block(block);
+    for (let at = merges.length - 1; at >= 0; at--) {
+      b.end();
+      this.#labels[merges[at]] = -1;
+      this.#tree(merges[at]);
+    }
+    if (loopHeader[block]) {
+      b.end();
+      // Nothing falls out of a loop: its body always branches or returns.
+      b.unreachable();
+      this.#labels[block] = looped;
+    }
+  }
+
+  /** Irreducible flow: every block is a case of one loop. */
+  #dispatchLoop(): void {
+    const b = this.body;
+    const count = this.#blocks.length;
+    this.#stateLocal = b.local('i32');
+    this.#dispatchLabel = b.loop();
+    for (let block = count - 1; block >= 0; block--) this.#labels[block] = b.block();
+    b.localGet(this.#stateLocal);
+    const labels = this.#blocks.map((_, block) => this.#labels[block]);
+    b.brTable(labels, labels[0]);
+    for (let block = 0; block < count; block++) {
+      b.end();
+      this.#block(block);
+    }
+    b.end();
+    b.unreachable();
+  }
+
+  /** Is control at `to` reached by a branch to a label (rather than by writing it here)? */
+  #goto(from: number, to: number): void {
+    const b = this.body;
+    const back = isBackEdge(this.#flow, from, to);
+    if (back) this.#spendBudget(from, to);
+    if (this.#stateLocal >= 0) {
+      b.i32(to);
+      b.localSet(this.#stateLocal);
+      b.br(this.#dispatchLabel);
+      return;
+    }
+    if (back || this.#flow.merge[to]) b.br(this.#labels[to]);
+    else this.#tree(to);
+  }
+
+  #spendBudget(from: number, to: number): void {
+    const b = this.body;
+    b.localGet(this.#budget);
+    b.i32(1);
+    b.op('i32.sub');
+    b.localTee(this.#budget);
+    b.op('i32.eqz');
+    b.if();
+    this.#storeDirtyLocals(from);
+    this.#storeRip(this.#blocks[to].pc);
+    b.localGet(0);
+    b.returnCall(this.#imports.reenter);
+    b.end();
+  }
+
+  // Blocks
+
+  #block(index: number): void {
+    const b = this.body;
+    const block = this.#blocks[index];
+    this.#temporaries.reset();
+    const values = this.#values;
+    this.#countUses(index, block);
+
+    for (const effect of block.effects) this.#effect(index, block, effect);
+
+    const { terminator } = block;
+    switch (terminator.kind) {
+      case 'jump':
+      case 'fallthrough':
+        this.#setLocals(index, block);
+        this.#leaveOrGoto(index, block.next, terminator.kind === 'jump' ? terminator.target : block.end);
+        return;
+      case 'branch': {
+        const taken = block.taken;
+        values.emit(terminator.condition);
+        const condition = this.#temporaries.take('i32');
+        b.localSet(condition);
+        this.#setLocals(index, block);
+        b.localGet(condition);
+        b.if();
+        this.#leaveOrGoto(index, taken, terminator.target);
+        b.end();
+        this.#leaveOrGoto(index, block.next, block.end);
+        return;
+      }
+      case 'jumpTable':
+        this.#jumpTable(index, block, terminator);
+        return;
+      case 'jumpIndirect': {
+        const pc = this.#pc();
+        values.emit(terminator.target);
+        b.localSet(pc);
+        this.#storeDirty(index, block);
+        this.#dispatchTo(pc, 'tail');
+        return;
+      }
+      case 'call':
+        this.#call(index, block, terminator);
+        return;
+      case 'return':
+        // The address first: storing registers does not change what it was computed from.
+        values.materialize(terminator.target);
+        this.#storeDirty(index, block);
+        values.emit(terminator.target);
+        b.return();
+        return;
+      case 'syscall':
+        this.#storeDirty(index, block);
+        this.#storeRip(block.end);
+        b.call(this.#imports.syscall);
+        b.if();
+        b.i64(-1n);
+        b.return();
+        b.end();
+        this.#continueAt(index, block);
+        return;
+      case 'trap':
+        this.#storeDirty(index, block);
+        this.#trap(terminator.trap, terminator.pc);
+        return;
+    }
+  }
+
+  #countUses(index: number, block: UnitBlock): void {
+    const { terminator } = block;
+    const values = this.#values;
+    for (const effect of block.effects) {
+      if (effect.a !== undefined) values.count(effect.a);
+      if (effect.b !== undefined) values.count(effect.b);
+      if (effect.op === 'trapIf' || (this.#precise && MEMORY_OPS.test(effect.op))) {
+        for (const [, node] of block.definedBefore(effect)) values.count(node);
+      }
+      if (effect.op === 'helper') for (const [, node] of block.helperReads(effect)) values.count(node);
+    }
+    const needed = (id: number): boolean => isSet(this.#registers.neededLow[index], this.#registers.neededHigh[index], id);
+    for (const [id, node] of block.defs) if (needed(id)) values.count(node);
+    if (terminator.kind === 'branch') values.count(terminator.condition);
+    else if (terminator.kind === 'jumpIndirect' || terminator.kind === 'return') values.count(terminator.target);
+    else if (terminator.kind === 'jumpTable') values.count(terminator.target);
+    else if (terminator.kind === 'call' && typeof terminator.target !== 'number') values.count(terminator.target);
+  }
+
+  #effect(index: number, block: UnitBlock, node: Node): void {
+    const b = this.body;
+    const values = this.#values;
+    if (node.op === 'helper') {
+      for (const [id, value] of block.helperReads(node)) {
+        const { type, offset } = registerPlace(id);
+        storeRegister(b, type, offset, () => values.emit(value));
+      }
+      // A string instruction that faults is located by the call.
+      this.faults.push({ offset: b.length, pc: node.pc });
+      b.call(this.#imports.helper(node.wide as string));
+      return;
+    }
+    if (node.op === 'reg.reload') {
+      if (node.uses === 0) return;
+      const { type, offset } = registerPlace(node.imm);
+      loadRegister(b, type, offset);
+      values.keep(node);
+      return;
+    }
+    if (node.op === 'trapIf') {
+      const defined = [...block.definedBefore(node)];
+      for (const [, value] of defined) values.materialize(value);
+      values.emit(node.a as Node);
+      b.if();
+      this.#storeSet(index, defined);
+      this.#trap(node.wide as (typeof TRAP_KINDS)[number], node.pc);
+      b.end();
+      return;
+    }
+    if (node.op.startsWith('cpu.')) {
+      const op = node.op.slice(4) as 'i64.load';
+      b.i32(0);
+      if (node.type !== undefined) {
+        b.memory(op, node.imm, CPU_MEMORY);
+        values.keep(node);
+      } else {
+        values.emit(node.a as Node);
+        b.memory(op, node.imm, CPU_MEMORY);
+      }
+      return;
+    }
+    if (this.#precise) this.#storeSet(index, [...block.definedBefore(node)]);
+    const op = node.op as 'i64.load';
+    if (node.type !== undefined) {
+      this.#access.load(b, op, node.imm, () => {
+        values.emit(node.a as Node);
+        this.faults.push({ offset: b.length, pc: node.pc });
+      });
+      values.keep(node);
+    } else {
+      this.#access.store(b, op, node.imm, () => {
+        values.emit(node.a as Node);
+        this.faults.push({ offset: b.length, pc: node.pc });
+      }, () => {
+        values.emit(node.b as Node);
+        this.faults.push({ offset: b.length, pc: node.pc });
+      });
+    }
+  }
+
+  /** New values into register locals, all at once: expressions read the old ones. */
+  #setLocals(index: number, block: UnitBlock): void {
+    const { neededLow, neededHigh } = this.#registers;
+    const set: number[] = [];
+    for (const [id, node] of block.defs) {
+      if (!isSet(neededLow[index], neededHigh[index], id)) continue;
+      this.#values.emit(node);
+      set.push(this.#local(id));
+    }
+    for (let at = set.length - 1; at >= 0; at--) this.body.localSet(set[at]);
+  }
+
+  /** Ends the block towards `to`, or towards a pc outside the unit when `to` is -1; locals are set. */
+  #leaveOrGoto(from: number, to: number, pc: number): void {
+    if (to >= 0) {
+      this.#goto(from, to);
+      return;
+    }
+    this.#storeDirtyLocals(from);
+    this.#dispatchConst(pc, 'tail');
+  }
+
+  /** Stores everything dirty from the locals (after `#setLocals`). */
+  #storeDirtyLocals(index: number): void {
+    const { dirtyInLow, dirtyInHigh } = this.#registers;
+    const { effects } = this.#blocks[index];
+    void effects;
+    const low = dirtyInLow[index] | this.#blocks[index].flowEffects.writesLow;
+    const high = dirtyInHigh[index] | this.#blocks[index].flowEffects.writesHigh;
+    for (const id of idsOf(low, high)) {
+      if (FLAG_IDS.includes(id)) continue;
+      const { type, offset } = registerPlace(id);
+      storeRegister(this.body, type, offset, () => this.body.localGet(this.#local(id)));
+    }
+  }
+
+  /** Stores everything dirty at the end of a block, new values straight from their expressions. */
+  #storeDirty(index: number, block: UnitBlock): void {
+    for (const [id, node] of block.defs) {
+      if (FLAG_IDS.includes(id)) continue;
+      const { type, offset } = registerPlace(id);
+      storeRegister(this.body, type, offset, () => this.#values.emit(node));
+    }
+    const { writesLow, writesHigh } = block.flowEffects;
+    this.#storeLocals(this.#registers.dirtyInLow[index] & ~writesLow, this.#registers.dirtyInHigh[index] & ~writesHigh);
+  }
+
+  /** Inside a block: the values defined so far, and what was dirty before it. */
+  #storeSet(index: number, defined: readonly (readonly [number, Node])[]): void {
+    let low = this.#registers.dirtyInLow[index];
+    let high = this.#registers.dirtyInHigh[index];
+    for (const [id, node] of defined) {
+      if (FLAG_IDS.includes(id)) continue;
+      const { type, offset } = registerPlace(id);
+      storeRegister(this.body, type, offset, () => this.#values.emit(node));
+      if (id < 32) low &= ~(1 << id);
+      else high &= ~(1 << (id - 32));
+    }
+    this.#storeLocals(low, high);
+  }
+
+  #storeLocals(low: number, high: number): void {
+    for (const id of idsOf(low, high)) {
+      if (FLAG_IDS.includes(id)) continue;
+      const { type, offset } = registerPlace(id);
+      storeRegister(this.body, type, offset, () => this.body.localGet(this.#local(id)));
+    }
+  }
+
+  #storeRip(pc: number): void {
+    storeRegister(this.body, 'i64', CPU.rip, () => this.body.i64n(pc));
+  }
+
+  #trap(kind: (typeof TRAP_KINDS)[number], pc: number): void {
+    const b = this.body;
+    b.i32(0);
+    b.i32(STOP_TRAP + TRAP_KINDS.indexOf(kind));
+    b.memory('i32.store', STOP_REASON, CPU_MEMORY);
+    this.#storeRip(pc);
+    b.i64(-1n);
+    b.return();
+  }
+
+  /** Loads the register locals that a block needs from the register file. */
+  #reload(block: number): void {
+    const b = this.body;
+    const { liveInLow, liveInHigh } = this.#registers;
+    let flags = false;
+    for (const id of idsOf(liveInLow[block], liveInHigh[block])) {
+      if (FLAG_IDS.includes(id)) {
+        flags = true;
+        continue;
+      }
+      const { type, offset } = registerPlace(id);
+      loadRegister(b, type, offset);
+      b.localSet(this.#local(id));
+    }
+    if (flags) this.#reloadFlags(liveInLow[block]);
+  }
+
+  /** Flags that are read before they are set: computed from the lazy descriptor by a helper, which makes it explicit. */
+  #reloadFlags(live: number): void {
+    const b = this.body;
+    b.call(this.#imports.helper('materialize_flags'));
+    const word = this.#temporaries.take('i32');
+    b.i32(0);
+    b.memory('i32.load', CPU.flagsA, CPU_MEMORY);
+    b.localSet(word);
+    for (let at = 0; at < FLAG_IDS.length; at++) {
+      const id = FLAG_IDS[at];
+      if (((live >>> id) & 1) === 0) continue;
+      b.localGet(word);
+      b.i32(FLAG_BITS[at]);
+      b.op('i32.shr_u');
+      b.i32(1);
+      b.op('i32.and');
+      b.localSet(this.#local(id));
+    }
+    // The descriptor in the register file changed with it.
+    for (const id of [REG_FLAGS_CODE, REG_FLAGS_A, REG_FLAGS_B]) {
+      if (((live >>> id) & 1) === 0) continue;
+      const { type, offset } = registerPlace(id);
+      loadRegister(b, type, offset);
+      b.localSet(this.#local(id));
+    }
+  }
+
+  // Ways out
+
+  #pc(): number {
+    if (this.#pcLocal < 0) this.#pcLocal = this.body.local('i64');
+    return this.#pcLocal;
+  }
+
+  #slot(): number {
+    if (this.#slotLocal < 0) this.#slotLocal = this.body.local('i32');
+    return this.#slotLocal;
+  }
+
+  /** Calls or tail-calls the unit at a constant pc; a call leaves its result on the stack. */
+  #dispatchConst(pc: number, how: 'call' | 'tail'): void {
+    const b = this.body;
+    const local = this.#imports.unit(pc);
+    if (local !== undefined) {
+      this.#depth(how);
+      if (how === 'tail') b.returnCall(local);
+      else b.call(local);
+      return;
+    }
+    const slot = slotOf(pc);
+    b.i32(0);
+    b.memory('i64.load', TAGS + slot * 8, CPU_MEMORY);
+    b.i64n(pc);
+    b.op('i64.eq');
+    b.if(how === 'call' ? 'i64' : undefined);
+    this.#depth(how);
+    b.i32(slot);
+    if (how === 'tail') b.returnCallIndirect(this.#imports.unitType);
+    else b.callIndirect(this.#imports.unitType);
+    b.else();
+    this.#storeRip(pc);
+    this.#depth(how);
+    if (how === 'tail') b.returnCall(this.#imports.dispatch);
+    else b.call(this.#imports.dispatch);
+    b.end();
+    if (how === 'tail') b.unreachable();
+  }
+
+  #dispatchTo(pc: number, how: 'call' | 'tail'): void {
+    const b = this.body;
+    const slot = this.#slot();
+    b.localGet(pc);
+    b.op('i32.wrap_i64');
+    b.i32(HASH_FACTOR);
+    b.op('i32.mul');
+    b.i32(32 - SLOT_BITS);
+    b.op('i32.shr_u');
+    b.localTee(slot);
+    b.i32(3);
+    b.op('i32.shl');
+    b.memory('i64.load', TAGS, CPU_MEMORY);
+    b.localGet(pc);
+    b.op('i64.eq');
+    b.if(how === 'call' ? 'i64' : undefined);
+    this.#depth(how);
+    b.localGet(slot);
+    if (how === 'tail') b.returnCallIndirect(this.#imports.unitType);
+    else b.callIndirect(this.#imports.unitType);
+    b.else();
+    storeRegister(b, 'i64', CPU.rip, () => b.localGet(pc));
+    this.#depth(how);
+    if (how === 'tail') b.returnCall(this.#imports.dispatch);
+    else b.call(this.#imports.dispatch);
+    b.end();
+    if (how === 'tail') b.unreachable();
+  }
+
+  #depth(how: 'call' | 'tail'): void {
+    const b = this.body;
+    b.localGet(0);
+    if (how === 'tail') return;
+    b.i32(1);
+    b.op('i32.sub');
+  }
+
+  #call(index: number, block: UnitBlock, terminator: Terminator & { kind: 'call' }): void {
+    const b = this.body;
+    const pc = this.#pc();
+    if (typeof terminator.target === 'number') {
+      this.#storeDirty(index, block);
+      this.#dispatchConst(terminator.target, 'call');
+    } else {
+      this.#values.emit(terminator.target);
+      b.localSet(pc);
+      this.#storeDirty(index, block);
+      this.#dispatchTo(pc, 'call');
+    }
+    if (block.next < 0) {
+      b.return();
+      return;
+    }
+    b.localTee(pc);
+    b.i64n(block.end);
+    b.op('i64.ne');
+    b.if();
+    b.localGet(pc);
+    b.return();
+    b.end();
+    this.#continueAt(index, block);
+  }
+
+  /** After something that left all registers in the register file. */
+  #continueAt(index: number, block: UnitBlock): void {
+    if (block.next < 0) {
+      this.#dispatchConst(block.end, 'tail');
+      return;
+    }
+    this.#reload(block.next);
+    this.#goto(index, block.next);
+  }
+
+  #jumpTable(index: number, block: UnitBlock, terminator: Terminator & { kind: 'jumpTable' }): void {
+    void index;
+    void block;
+    void terminator;
+    throw new Error('no jump tables yet');
+  }
+}
+
+const FLAG_BITS = [0, 2, 4, 6, 7, 11] as const;
+
+function isSet(low: number, high: number, id: number): boolean {
+  return ((id < 32 ? low >>> id : high >>> (id - 32)) & 1) === 1;
+}
+
+function* idsOf(low: number, high: number): Generator<number> {
+  for (let id = 0; id < 32; id++) if ((low >>> id) & 1) yield id;
+  for (let id = 32; id < 48; id++) if ((high >>> (id - 32)) & 1) yield id;
+}

@@ -1,0 +1,90 @@
+/**
+ * Guest registers as wasm locals: which must be loaded where, and which must be stored where.
+ *
+ * Two data-flow problems over a unit's blocks, on sets of register ids (see `ir/`), each set two 32-bit words:
+ * - *dirty* (forward, may): the local is newer than the register file. Emptied where everything is stored.
+ * - *live* (backward): the local's value is needed. A store of a dirty register is a need, so a register that
+ *   is dirty on one path only is loaded on the others.
+ */
+
+import type { Flow } from './flow.ts';
+
+export interface BlockEffects {
+  /** Registers read before they are written. */
+  readonly readsLow: number;
+  readonly readsHigh: number;
+  readonly writesLow: number;
+  readonly writesHigh: number;
+  /** The terminator stores all dirty registers, and successors reload what they need (call, system call). */
+  readonly storesAtEnd: boolean;
+  /** Some way out of the block's end stores all dirty registers (leaving the unit, back edge, return). */
+  readonly mayStoreAtEnd: boolean;
+  /** Something inside the block may store all registers dirty so far (a trap, a precise fault). */
+  readonly storesInside: boolean;
+}
+
+export interface RegisterFlow {
+  readonly dirtyInLow: Int32Array;
+  readonly dirtyInHigh: Int32Array;
+  readonly liveInLow: Int32Array;
+  readonly liveInHigh: Int32Array;
+  /** Needed at the end of the block in locals, by successors or by the stores at its end. */
+  readonly neededLow: Int32Array;
+  readonly neededHigh: Int32Array;
+}
+
+export function analyzeRegisters(flow: Flow, effects: readonly BlockEffects[]): RegisterFlow {
+  const count = effects.length;
+  const words = (): Int32Array => new Int32Array(count);
+  const r: RegisterFlow = { dirtyInLow: words(), dirtyInHigh: words(), liveInLow: words(), liveInHigh: words(), neededLow: words(), neededHigh: words() };
+
+  for (let changed = true; changed; ) {
+    changed = false;
+    for (const block of flow.order) {
+      if (effects[block].storesAtEnd) continue;
+      const low = r.dirtyInLow[block] | effects[block].writesLow;
+      const high = r.dirtyInHigh[block] | effects[block].writesHigh;
+      for (const next of flow.successors[block]) {
+        if ((r.dirtyInLow[next] | low) !== r.dirtyInLow[next] || (r.dirtyInHigh[next] | high) !== r.dirtyInHigh[next]) {
+          r.dirtyInLow[next] |= low;
+          r.dirtyInHigh[next] |= high;
+          changed = true;
+        }
+      }
+    }
+  }
+
+  for (let changed = true; changed; ) {
+    changed = false;
+    for (let at = flow.order.length - 1; at >= 0; at--) {
+      const block = flow.order[at];
+      const e = effects[block];
+      let low = 0;
+      let high = 0;
+      if (!e.storesAtEnd) {
+        for (const next of flow.successors[block]) {
+          low |= r.liveInLow[next];
+          high |= r.liveInHigh[next];
+        }
+      }
+      if (e.storesAtEnd || e.mayStoreAtEnd) {
+        low |= r.dirtyInLow[block] | e.writesLow;
+        high |= r.dirtyInHigh[block] | e.writesHigh;
+      }
+      r.neededLow[block] = low;
+      r.neededHigh[block] = high;
+      low = (low & ~e.writesLow) | e.readsLow;
+      high = (high & ~e.writesHigh) | e.readsHigh;
+      if (e.storesInside) {
+        low |= r.dirtyInLow[block];
+        high |= r.dirtyInHigh[block];
+      }
+      if (low !== r.liveInLow[block] || high !== r.liveInHigh[block]) {
+        r.liveInLow[block] = low;
+        r.liveInHigh[block] = high;
+        changed = true;
+      }
+    }
+  }
+  return r;
+}

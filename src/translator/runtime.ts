@@ -1,0 +1,385 @@
+/**
+ * The runtime module: the code that every address space has beside its units — the outer loop, the slow path
+ * of a dispatch, loop re-entry, and the string instructions. It is the same bytes for all, so V8 compiles it
+ * once.
+ */
+
+import type { Op } from '../ops/index.ts';
+import { FunctionBody, ModuleBuilder } from '../wasm/index.ts';
+import { CPU, RAX, RCX, RDI, RSI } from '../x86/index.ts';
+import { type AccessEmitter, accessEmitter } from './access.ts';
+import { CPU_MEMORY, CPU_PAGES, HASH_FACTOR, LOOP_FUEL, MAX_DEPTH, SLOT_BITS, SLOTS, TAGS } from './layout.ts';
+
+const LOAD: Record<number, Op> = { 1: 'i64.load8_u', 2: 'i64.load16_u', 4: 'i64.load32_u', 8: 'i64.load' };
+const STORE: Record<number, Op> = { 1: 'i64.store8', 2: 'i64.store16', 4: 'i64.store32', 8: 'i64.store' };
+const SIZES = [1, 2, 4, 8] as const;
+
+/** Imports the memories and the code table, in the order of `layout.ts`. */
+export function importSpace(m: ModuleBuilder, checked: boolean): void {
+  m.importMemory('e', 'guest', { initial: 1, maximum: 262144, wide: true });
+  m.importMemory('e', 'cpu', { initial: CPU_PAGES });
+  if (checked) m.importMemory('e', 'permissions', { initial: 64 });
+  m.importTable('e', 'code', { initial: SLOTS });
+}
+
+export function runtimeModule(checked: boolean): { bytes: Uint8Array; names: string[] } {
+  const m = new ModuleBuilder();
+  const unit = m.type(['i32'], ['i64']);
+  const toI32 = m.type([], ['i32']);
+  const toVoid = m.type([], []);
+  const resolve = m.importFunction('e', 'resolve', toI32);
+  const tick = m.importFunction('e', 'tick', toI32);
+  importSpace(m, checked);
+  const access = accessEmitter(checked);
+
+  m.exportFunction('enter', m.function(toI32, enter(unit, resolve)));
+  m.exportFunction('dispatch', m.function(unit, dispatch(unit, resolve)));
+  m.exportFunction('reenter', m.function(unit, reenter(unit, resolve, tick)));
+  const names: string[] = [];
+  const helper = (name: string, body: FunctionBody): void => {
+    m.exportFunction(name, m.function(toVoid, body));
+    names.push(name);
+  };
+  for (const size of SIZES) {
+    helper(`rep_movs${size}`, repMovs(access, size));
+    helper(`rep_stos${size}`, repStos(access, size));
+    helper(`rep_lods${size}`, repLods(access, size));
+    for (const repeatWhile of ['repe', 'repne'] as const) {
+      helper(`${repeatWhile}_cmps${size}`, repCompare(access, size, repeatWhile, 'cmps'));
+      helper(`${repeatWhile}_scas${size}`, repCompare(access, size, repeatWhile, 'scas'));
+    }
+  }
+  return { bytes: m.finish().bytes, names };
+}
+
+/** Leaves the slot of the pc in a local on the stack. */
+function hash(b: FunctionBody, pc: number): void {
+  b.localGet(pc);
+  b.op('i32.wrap_i64');
+  b.i32(HASH_FACTOR);
+  b.op('i32.mul');
+  b.i32(32 - SLOT_BITS);
+  b.op('i32.shr_u');
+}
+
+/** i32 on the stack: does the tag of `slot` say `pc`? */
+function tagMatches(b: FunctionBody, slot: number, pc: number): void {
+  b.localGet(slot);
+  b.i32(3);
+  b.op('i32.shl');
+  b.memory('i64.load', TAGS, CPU_MEMORY);
+  b.localGet(pc);
+  b.op('i64.eq');
+}
+
+/** Runs units until one stops: returns 0, or 1 where there is no unit for `rip`. */
+function enter(unit: number, resolve: number): FunctionBody {
+  const b = new FunctionBody(0);
+  const pc = b.local('i64');
+  const slot = b.local('i32');
+  const again = b.loop();
+  b.i32(0);
+  b.memory('i64.load', CPU.rip, CPU_MEMORY);
+  b.localSet(pc);
+  hash(b, pc);
+  b.localSet(slot);
+  tagMatches(b, slot, pc);
+  b.op('i32.eqz');
+  b.if();
+  b.call(resolve);
+  b.localTee(slot);
+  b.i32(0);
+  b.op('i32.lt_s');
+  b.if();
+  b.i32(1);
+  b.return();
+  b.end();
+  b.end();
+  b.i32(MAX_DEPTH);
+  b.localGet(slot);
+  b.callIndirect(unit);
+  b.localTee(pc);
+  b.i64(-1n);
+  b.op('i64.ne');
+  b.if();
+  b.i32(0);
+  b.localGet(pc);
+  b.memory('i64.store', CPU.rip, CPU_MEMORY);
+  b.br(again);
+  b.end();
+  b.end();
+  b.i32(0);
+  return b;
+}
+
+/** Goes on at `rip` by way of the executor, which may have to translate. */
+function dispatch(unit: number, resolve: number): FunctionBody {
+  const b = new FunctionBody(1);
+  tailResolve(b, unit, resolve);
+  return b;
+}
+
+function tailResolve(b: FunctionBody, unit: number, resolve: number): void {
+  const slot = b.local('i32');
+  b.call(resolve);
+  b.localTee(slot);
+  b.i32(0);
+  b.op('i32.lt_s');
+  b.if();
+  b.i64(-1n);
+  b.return();
+  b.end();
+  b.localGet(0);
+  b.localGet(slot);
+  b.returnCallIndirect(unit);
+}
+
+/** A loop used up its budget: goes on at `rip` in a fresh activation (and lets other tasks run). */
+function reenter(unit: number, resolve: number, tick: number): FunctionBody {
+  const b = new FunctionBody(1);
+  const pc = b.local('i64');
+  const slot = b.local('i32');
+  spendFuel(b, LOOP_FUEL);
+  b.if();
+  b.call(tick);
+  b.if();
+  b.i64(-1n);
+  b.return();
+  b.end();
+  b.end();
+  b.i32(0);
+  b.memory('i64.load', CPU.rip, CPU_MEMORY);
+  b.localSet(pc);
+  hash(b, pc);
+  b.localSet(slot);
+  tagMatches(b, slot, pc);
+  b.if();
+  b.localGet(0);
+  b.localGet(slot);
+  b.returnCallIndirect(unit);
+  b.end();
+  tailResolve(b, unit, resolve);
+  return b;
+}
+
+/** Takes fuel; leaves on the stack whether there is none left. */
+export function spendFuel(b: FunctionBody, amount: number): void {
+  const fuel = b.local('i32');
+  b.i32(0);
+  b.i32(0);
+  b.memory('i32.load', CPU.fuel, CPU_MEMORY);
+  b.i32(amount);
+  b.op('i32.sub');
+  b.localTee(fuel);
+  b.memory('i32.store', CPU.fuel, CPU_MEMORY);
+  b.localGet(fuel);
+  b.i32(0);
+  b.op('i32.lt_s');
+}
+
+/** String instructions work on the register file; after each element (or run) it is up to date, so a fault is precise. */
+class StringLoop {
+  readonly b = new FunctionBody(0);
+  readonly count: number;
+  readonly step: number;
+  readonly size: number;
+
+  constructor(size: number) {
+    this.size = size;
+    const { b } = this;
+    this.count = b.local('i64');
+    this.step = b.local('i64');
+    this.load(RCX, this.count);
+    b.i64n(size);
+    b.i64n(-size);
+    b.i32(0);
+    b.memory('i32.load', CPU.df, CPU_MEMORY);
+    b.op('i32.eqz');
+    b.select();
+    b.localSet(this.step);
+  }
+
+  load(register: number, local: number): void {
+    this.b.i32(0);
+    this.b.memory('i64.load', register * 8, CPU_MEMORY);
+    this.b.localSet(local);
+  }
+
+  /** register file[register] = (local += step local or constant). */
+  advance(register: number, local: number, by: number | { local: number }): void {
+    const { b } = this;
+    b.i32(0);
+    b.localGet(local);
+    if (typeof by === 'number') b.i64n(by);
+    else b.localGet(by.local);
+    b.op('i64.add');
+    b.localTee(local);
+    b.memory('i64.store', register * 8, CPU_MEMORY);
+  }
+
+  /** Runs `body` while the count is at least `least`. */
+  whileCount(least: number, body: () => void): void {
+    const { b } = this;
+    const out = b.block();
+    const again = b.loop();
+    b.localGet(this.count);
+    b.i64n(least);
+    b.op('i64.lt_u');
+    b.brIf(out);
+    body();
+    b.br(again);
+    b.end();
+    b.end();
+  }
+}
+
+function sourceBase(s: StringLoop): number {
+  const base = s.b.local('i64');
+  s.b.i32(0);
+  s.b.memory('i64.load', CPU.scratch + 24, CPU_MEMORY);
+  s.b.localSet(base);
+  return base;
+}
+
+function repMovs(access: AccessEmitter, size: number): FunctionBody {
+  const s = new StringLoop(size);
+  const { b } = s;
+  const from = b.local('i64');
+  const to = b.local('i64');
+  const base = sourceBase(s);
+  s.load(RSI, from);
+  s.load(RDI, to);
+  // Upwards, and the destination not within the 16 bytes after the source: whole vectors give the same result.
+  b.localGet(s.step);
+  b.i64n(0);
+  b.op('i64.gt_s');
+  b.localGet(to);
+  b.localGet(from);
+  b.localGet(base);
+  b.op('i64.add');
+  b.op('i64.sub');
+  b.i64n(16);
+  b.op('i64.ge_u');
+  b.op('i32.and');
+  b.if();
+  s.whileCount(16 / size, () => {
+    access.load(b, 'v128.load', 0, () => { b.localGet(from); b.localGet(base); b.op('i64.add'); });
+    const value = b.local('v128');
+    b.localSet(value);
+    access.store(b, 'v128.store', 0, () => b.localGet(to), () => b.localGet(value));
+    s.advance(RSI, from, 16);
+    s.advance(RDI, to, 16);
+    s.advance(RCX, s.count, -16 / size);
+  });
+  b.end();
+  s.whileCount(1, () => {
+    const value = b.local('i64');
+    access.load(b, LOAD[size], 0, () => { b.localGet(from); b.localGet(base); b.op('i64.add'); });
+    b.localSet(value);
+    access.store(b, STORE[size], 0, () => b.localGet(to), () => b.localGet(value));
+    s.advance(RSI, from, { local: s.step });
+    s.advance(RDI, to, { local: s.step });
+    s.advance(RCX, s.count, -1);
+  });
+  return b;
+}
+
+const SPLAT: Record<number, Op> = { 1: 'i8x16.splat', 2: 'i16x8.splat', 4: 'i32x4.splat', 8: 'i64x2.splat' };
+
+function repStos(access: AccessEmitter, size: number): FunctionBody {
+  const s = new StringLoop(size);
+  const { b } = s;
+  const to = b.local('i64');
+  const value = b.local('i64');
+  const wide = b.local('v128');
+  s.load(RDI, to);
+  s.load(RAX, value);
+  b.localGet(value);
+  if (size < 8) b.op('i32.wrap_i64');
+  b.op(SPLAT[size]);
+  b.localSet(wide);
+  b.localGet(s.step);
+  b.i64n(0);
+  b.op('i64.gt_s');
+  b.if();
+  s.whileCount(16 / size, () => {
+    access.store(b, 'v128.store', 0, () => b.localGet(to), () => b.localGet(wide));
+    s.advance(RDI, to, 16);
+    s.advance(RCX, s.count, -16 / size);
+  });
+  b.end();
+  s.whileCount(1, () => {
+    access.store(b, STORE[size], 0, () => b.localGet(to), () => b.localGet(value));
+    s.advance(RDI, to, { local: s.step });
+    s.advance(RCX, s.count, -1);
+  });
+  return b;
+}
+
+function repLods(access: AccessEmitter, size: number): FunctionBody {
+  const s = new StringLoop(size);
+  const { b } = s;
+  const from = b.local('i64');
+  const value = b.local('i64');
+  const base = sourceBase(s);
+  s.load(RSI, from);
+  s.whileCount(1, () => {
+    access.load(b, LOAD[size], 0, () => { b.localGet(from); b.localGet(base); b.op('i64.add'); });
+    b.localSet(value);
+    // 8- and 16-bit results merge into rax, 32-bit ones zero-extend.
+    b.i32(0);
+    b.localGet(value);
+    b.memory(size === 4 ? 'i64.store' : STORE[size], RAX * 8, CPU_MEMORY);
+    s.advance(RSI, from, { local: s.step });
+    s.advance(RCX, s.count, -1);
+  });
+  return b;
+}
+
+/** cmps compares [rsi] with [rdi], scas rax with [rdi]; goes on while equal (`repe`) or while not (`repne`). */
+function repCompare(access: AccessEmitter, size: number, repeatWhile: 'repe' | 'repne', kind: 'cmps' | 'scas'): FunctionBody {
+  const s = new StringLoop(size);
+  const { b } = s;
+  const from = b.local('i64');
+  const to = b.local('i64');
+  const first = b.local('i64');
+  const second = b.local('i64');
+  s.load(RDI, to);
+  const base = kind === 'cmps' ? sourceBase(s) : -1;
+  if (kind === 'cmps') {
+    s.load(RSI, from);
+  } else {
+    b.i32(0);
+    b.memory(LOAD[size], RAX * 8, CPU_MEMORY);
+    b.localSet(first);
+  }
+  b.i32(0);
+  b.i32(0);
+  b.memory('i32.store', CPU.scratch + 16, CPU_MEMORY);
+  const out = b.block();
+  s.whileCount(1, () => {
+    if (kind === 'cmps') {
+      access.load(b, LOAD[size], 0, () => { b.localGet(from); b.localGet(base); b.op('i64.add'); });
+      b.localSet(first);
+    }
+    access.load(b, LOAD[size], 0, () => b.localGet(to));
+    b.localSet(second);
+    for (const [at, local] of [[0, first], [8, second]] as const) {
+      b.i32(0);
+      b.localGet(local);
+      b.memory('i64.store', CPU.scratch + at, CPU_MEMORY);
+    }
+    b.i32(0);
+    b.i32(1);
+    b.memory('i32.store', CPU.scratch + 16, CPU_MEMORY);
+    if (kind === 'cmps') s.advance(RSI, from, { local: s.step });
+    s.advance(RDI, to, { local: s.step });
+    s.advance(RCX, s.count, -1);
+    b.localGet(first);
+    b.localGet(second);
+    b.op(repeatWhile === 'repe' ? 'i64.ne' : 'i64.eq');
+    b.brIf(out);
+  });
+  b.end();
+  return b;
+}

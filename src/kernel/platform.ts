@@ -48,6 +48,13 @@ export interface GuestMemory {
   discard(address: number, length: number): void;
   /** A copy with the same pages: private ones copy-on-write, shared ones shared. */
   fork(): GuestMemory;
+  /** PROT_ bits of the page that holds an address, or -1 where nothing is mapped. */
+  permissionsAt(address: number): number;
+  /** Where `protects` is false: one byte of PROT_ bits per 4 KiB page (32-bit memory, 4 MiB), for engines to check. */
+  readonly permissions: WebAssembly.Memory | undefined;
+  /** For the engine to keep what it made for this memory; survives pooling. */
+  engineSlot: unknown;
+
   /** Called when a task of this address space is about to run after one of another; copying back ends bring shared pages up to date here, and write them back in `leave`. */
   enter(): void;
   leave(): void;

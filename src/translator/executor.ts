@@ -8,7 +8,7 @@
 import { assert } from '../base/assert.ts';
 import type { Engine, Executor, ExecutorHooks, GuestMemory, MemoryBackend, Trap } from '../kernel/platform.ts';
 import { PAGE_SIZE, PROT_EXEC } from '../kernel/platform.ts';
-import { CPU, type CpuState, decode, type Insn } from '../x86/index.ts';
+import { CPU, type CpuState, decode, type Insn, TRUNCATED } from '../x86/index.ts';
 import type { CodeReader } from './discover.ts';
 import { faultAddress } from './fault.ts';
 import { SLICE, STOP_FETCH, STOP_HOOK, STOP_REASON, STOP_TRAP, TRAP_KINDS } from './layout.ts';
@@ -55,6 +55,8 @@ class TranslatorExecutor implements Executor, CodeReader {
   readonly #checked: boolean;
   #precise = false;
   #changedCode = false;
+  /** A hook asked to stop (and not only changed code did). */
+  #hookStopped = false;
   /** Executable pages around the last address decoded. */
   #window: { start: number; end: number } = { start: 0, end: 0 };
 
@@ -84,9 +86,12 @@ class TranslatorExecutor implements Executor, CodeReader {
     if (cpu.i32[CPU.fuel >> 2] <= 0) cpu.i32[CPU.fuel >> 2] = SLICE;
     this.#space.owner = this;
     try {
-      this.#changedCode = false;
       cpu.i32[STOP_REASON >> 2] = STOP_HOOK;
-      this.#space.enter();
+      do {
+        this.#changedCode = false;
+        this.#hookStopped = false;
+        this.#space.enter();
+      } while (this.#changedCode && !this.#hookStopped && cpu.i32[STOP_REASON >> 2] === STOP_HOOK);
     } catch (error) {
       return this.#caught(error);
     }
@@ -98,11 +103,14 @@ class TranslatorExecutor implements Executor, CodeReader {
   }
 
   tick(): 0 | 1 {
-    return this.#hooks.tick();
+    const stop = this.#hooks.tick();
+    if (stop) this.#hookStopped = true;
+    return stop;
   }
 
   syscall(): 0 | 1 {
     const stop = this.#hooks.syscall();
+    if (stop) this.#hookStopped = true;
     // Code under the feet of the frames on the stack was changed: unwind them, then go on.
     return this.#changedCode ? 1 : stop;
   }
@@ -168,7 +176,7 @@ class TranslatorExecutor implements Executor, CodeReader {
       const guest = this.#memory.bytes;
       for (let at = 0; at < bytes.length; at++) if (guest[start + at] !== bytes[at]) return false;
     }
-    return this.#engine !== undefined;
+    return true;
   }
 
   #executable(pc: number): boolean {
@@ -190,7 +198,8 @@ class TranslatorExecutor implements Executor, CodeReader {
   decode(pc: number): Insn | undefined {
     if (!this.#executable(pc)) return undefined;
     const { start, end } = this.#window;
-    return decode(this.#memory.bytes.subarray(start, end), pc - start, pc);
+    const insn = decode(this.#memory.bytes.subarray(start, end), pc - start, pc);
+    return insn === TRUNCATED ? undefined : insn;
   }
 
   #bytesAt(pc: number): Uint8Array {

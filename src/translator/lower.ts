@@ -230,9 +230,6 @@ export class UnitWriter {
         this.#leaveOrGoto(index, block.next, block.end);
         return;
       }
-      case 'jumpTable':
-        this.#jumpTable(index, block, terminator);
-        return;
       case 'jumpIndirect': {
         const pc = this.#pc();
         values.emit(terminator.target);
@@ -277,13 +274,12 @@ export class UnitWriter {
       if (effect.op === 'trapIf' || (this.#precise && MEMORY_OPS.test(effect.op))) {
         for (const [, node] of block.definedBefore(effect)) values.count(node);
       }
-      if (effect.op === 'helper') for (const [, node] of block.helperReads(effect)) values.count(node);
+      if (effect.op === 'helper') for (const [, node] of effect.args) values.count(node);
     }
     const needed = (id: number): boolean => isSet(this.#registers.neededLow[index], this.#registers.neededHigh[index], id);
     for (const [id, node] of block.defs) if (needed(id)) values.count(node);
     if (terminator.kind === 'branch') values.count(terminator.condition);
     else if (terminator.kind === 'jumpIndirect' || terminator.kind === 'return') values.count(terminator.target);
-    else if (terminator.kind === 'jumpTable') values.count(terminator.target);
     else if (terminator.kind === 'call' && typeof terminator.target !== 'number') values.count(terminator.target);
   }
 
@@ -291,7 +287,7 @@ export class UnitWriter {
     const b = this.body;
     const values = this.#values;
     if (node.op === 'helper') {
-      for (const [id, value] of block.helperReads(node)) {
+      for (const [id, value] of node.args) {
         const { type, offset } = registerPlace(id);
         storeRegister(b, type, offset, () => values.emit(value));
       }
@@ -373,8 +369,6 @@ export class UnitWriter {
   /** Stores everything dirty from the locals (after `#setLocals`). */
   #storeDirtyLocals(index: number): void {
     const { dirtyInLow, dirtyInHigh } = this.#registers;
-    const { effects } = this.#blocks[index];
-    void effects;
     const low = dirtyInLow[index] | this.#blocks[index].flowEffects.writesLow;
     const high = dirtyInHigh[index] | this.#blocks[index].flowEffects.writesHigh;
     for (const id of idsOf(low, high)) {
@@ -587,13 +581,6 @@ export class UnitWriter {
     }
     this.#reload(block.next);
     this.#goto(index, block.next);
-  }
-
-  #jumpTable(index: number, block: UnitBlock, terminator: Terminator & { kind: 'jumpTable' }): void {
-    void index;
-    void block;
-    void terminator;
-    throw new Error('no jump tables yet');
   }
 }
 

@@ -46,8 +46,7 @@ export class ValueEmitter {
 
   /** Counts the uses of a tree below a root; call once per use of the root. */
   count(node: Node): void {
-    if (node.uses++ > 0) return;
-    if (node.isEffect) return;
+    if (node.uses++ > 0 || node.isEffect) return;
     if (node.a !== undefined) this.count(node.a);
     if (node.b !== undefined) this.count(node.b);
     if (node.c !== undefined) this.count(node.c);

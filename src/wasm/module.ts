@@ -31,6 +31,7 @@ export class ModuleBuilder {
   readonly #exports: { name: string; kind: number; index: number }[] = [];
   readonly #elements: { table: number; offset: number; functions: readonly number[] }[] = [];
   readonly #data: { memory: number; offset: number; bytes: Uint8Array }[] = [];
+  readonly #names: { index: number; name: string }[] = [];
   #importedFunctions = 0;
   #importedMemories = 0;
   #importedTables = 0;
@@ -67,6 +68,11 @@ export class ModuleBuilder {
 
   define(functionIndex: number, body: FunctionBody): void {
     this.#functions[functionIndex - this.#importedFunctions].body = body;
+  }
+
+  /** A name for stack traces; in ascending order of index. */
+  nameFunction(index: number, name: string): void {
+    this.#names.push({ index, name });
   }
 
   exportFunction(name: string, index: number): void {
@@ -169,6 +175,20 @@ export class ModuleBuilder {
           body.u32(each.bytes.length);
           body.raw(each.bytes);
         }
+      });
+    }
+    if (this.#names.length > 0) {
+      section(0, (body) => {
+        body.name('name');
+        const names = new ByteWriter(256);
+        names.u32(this.#names.length);
+        for (const { index, name } of this.#names) {
+          names.u32(index);
+          names.name(name);
+        }
+        body.u8(1);
+        body.u32(names.length);
+        body.raw(names.view());
       });
     }
     return { bytes: out.take(), codeOffsets };

@@ -1,0 +1,2 @@
+/** The engine that users get: guest functions translated to WebAssembly. */
+export { TranslatorEngine } from './executor.ts';

@@ -1,0 +1,78 @@
+/** From discovered blocks to blocks of nodes, with what register allocation needs to know of each. */
+
+import { Builder, type Node, type Terminator } from '../ir/index.ts';
+import type { BasicBlock, CodeReader } from './discover.ts';
+import type { BlockEffects } from './registers.ts';
+
+export interface UnitBlock {
+  readonly pc: number;
+  readonly end: number;
+  /** Blocks of the unit that follow, or -1: fall-through or return point, and the branch target. */
+  readonly next: number;
+  readonly taken: number;
+  readonly successors: readonly number[];
+  readonly builder: Builder;
+  readonly effects: readonly Node[];
+  readonly defs: ReadonlyMap<number, Node>;
+  readonly terminator: Terminator;
+  readonly flowEffects: BlockEffects;
+  definedBefore(effect: Node): Iterable<readonly [number, Node]>;
+}
+
+const MEMORY = /^(i32|i64|f32|f64|v128)\.(load|store)/;
+
+/** Whether the flags' descriptor and registers can be left unstored towards these successors is up to `registers.ts`. */
+export function liftBlock(block: BasicBlock, code: CodeReader, precise: boolean, touched: (start: number, end: number) => void): UnitBlock {
+  const builder = new Builder();
+  for (const insn of block.insns) builder.lift(insn);
+  let { terminator } = builder;
+  if (terminator.kind === 'call' && typeof terminator.target === 'number') {
+    const through = linkage(terminator.target, code, touched);
+    if (through !== undefined) {
+      // The procedure linkage table: its jump goes through a word of memory, read it here.
+      terminator = { kind: 'call', target: builder.load('i64.load', builder.i64(through)) };
+    }
+  }
+  builder.finish();
+  const { kind } = terminator;
+  const storesAtEnd = kind === 'call' || kind === 'return' || kind === 'syscall' || kind === 'jumpIndirect' || kind === 'trap';
+  const successors = [...new Set([block.next, block.taken])].filter((to) => to >= 0);
+  const leaves = (kind === 'fallthrough' && block.next < 0) || (kind === 'jump' && block.taken < 0) || (kind === 'branch' && (block.next < 0 || block.taken < 0));
+  return {
+    pc: block.pc,
+    end: block.end,
+    next: kind === 'jump' ? block.taken : block.next,
+    taken: block.taken,
+    successors,
+    builder,
+    effects: builder.effects,
+    defs: builder.defs,
+    terminator,
+    definedBefore: (effect) => builder.definedBefore(effect),
+    flowEffects: {
+      readsLow: builder.readsLow,
+      readsHigh: builder.readsHigh,
+      writesLow: builder.writesLow,
+      writesHigh: builder.writesHigh,
+      storesAtEnd,
+      mayStoreAtEnd: leaves,
+      storesInside: builder.effects.some((effect) => effect.op === 'trapIf' || (precise && MEMORY.test(effect.op))),
+    },
+  };
+}
+
+/** The address of the word that a PLT entry (`[endbr64] [bnd] jmp [rip+x]`) jumps through. */
+function linkage(target: number, code: CodeReader, touched: (start: number, end: number) => void): number | undefined {
+  let insn = code.decode(target);
+  let pc = target;
+  if (insn?.row.mnemonic === 'endbr64') {
+    pc += insn.length;
+    insn = code.decode(pc);
+  }
+  if (insn?.row.mnemonic !== 'jmp') return undefined;
+  const operand = insn.ops[0];
+  if (operand.kind !== 'mem' || operand.base >= 0 || operand.index >= 0 || operand.segment !== undefined) return undefined;
+  touched(target, pc + insn.length);
+  return operand.disp;
+}
+

@@ -79,6 +79,8 @@ export class Process {
   groupExit: number | undefined;
   /** Woken when a child stops, continues or ends. */
   readonly childEvents = new WaitQueue();
+  /** Woken when a signal becomes pending, for the process or one of its threads; signalfd waits here. */
+  readonly signalQueue = new WaitQueue();
   /** Woken when this process ends; pidfds wait here. */
   readonly exitQueue = new WaitQueue();
   /** Times of ended threads, and of children that were waited for. */

@@ -1,0 +1,4 @@
+/** ELF64 parsing: the kernel's loader, the image builder and the translator read programs with it. */
+
+export * from './dynamic.ts';
+export * from './header.ts';

@@ -1,0 +1,228 @@
+/**
+ * Which files the dynamic linkers will want for the programs of an image: ld.so(8) of glibc and musl's ldso, played
+ * through before anything runs.
+ */
+
+import type { ElfDynamic, ReadAt } from '../elf/dynamic.ts';
+import { readElfDynamic } from '../elf/dynamic.ts';
+import type { ImageDirectory, ImageFile } from '../encfs/4-tree/image-tree.ts';
+import { readWhole } from '../base/host-files.ts';
+import { byteString } from '../base/bytes.ts';
+import { ImageBuildError } from './errors.ts';
+import { parseLdCache } from './ld-cache.ts';
+import { isSourceFile, type Sources } from './source.ts';
+import { type Found, UnionTree } from './union.ts';
+
+/** A file that was added, for printing: what it is, where it came from, and the first that wanted it. */
+export interface DependencyAddition {
+  readonly path: string;
+  readonly from: string;
+  readonly neededBy: string;
+}
+
+export interface DependencyReport {
+  readonly additions: readonly DependencyAddition[];
+  readonly warnings: readonly string[];
+}
+
+type Libc = 'glibc' | 'musl';
+
+const GLIBC_DIRECTORIES = ['/lib/x86_64-linux-gnu', '/usr/lib/x86_64-linux-gnu', '/lib64', '/usr/lib64', '/lib', '/usr/lib'];
+const MUSL_DIRECTORIES = ['/lib', '/usr/local/lib', '/usr/lib'];
+/** What `$LIB` stands for differs between distributions; all are tried. */
+const LIB_VALUES = ['lib/x86_64-linux-gnu', 'lib64', 'lib'];
+/** Names that musl's dynamic linker answers itself (ldso/dynlink.c). */
+const MUSL_OWN = /^lib(?:c|pthread|rt|m|dl|util|xnet)\.(?!so\.\d|musl)|^libc\.musl-x86_64\.so\.1$/;
+
+/** An ELF object on its way through the resolver. */
+interface Linked {
+  readonly path: string;
+  readonly elf: ElfDynamic;
+  /** Who loaded it: DT_RPATH is inherited along this chain. */
+  readonly loader: Linked | undefined;
+}
+
+const readerOf = (file: ImageFile): ReadAt => (offset, length) => {
+  const bytes = new Uint8Array(Math.max(0, Math.min(length, file.size - offset)));
+  if (bytes.length > 0) file.read(offset, bytes);
+  return bytes;
+};
+
+function* filesOf(directory: ImageDirectory, path = ''): Generator<{ path: string; file: ImageFile }> {
+  for (const [name, node] of directory.entries) {
+    if (node.kind === 'file') yield { path: `${path}/${name}`, file: node };
+    else if (node.kind === 'directory') yield* filesOf(node, `${path}/${name}`);
+  }
+}
+
+const libcOf = (elf: ElfDynamic): Libc | undefined => {
+  if (elf.interpreter !== undefined) return elf.interpreter.includes('/ld-musl-') ? 'musl' : 'glibc';
+  if (elf.needed.some((name) => name === 'libc.so' || name.startsWith('libc.musl-')) || elf.soname?.startsWith('libc.musl-')) return 'musl';
+  return elf.needed.includes('libc.so.6') || elf.soname === 'libc.so.6' ? 'glibc' : undefined;
+};
+
+class Resolver {
+  readonly additions: DependencyAddition[] = [];
+  readonly warnings: string[] = [];
+  readonly #sources: Sources;
+  readonly #tree: UnionTree;
+  readonly #elves = new Map<ImageFile, ReturnType<typeof readElfDynamic>>();
+  readonly #done = new Set<string>();
+  #cache: Map<string, string> | undefined;
+  #muslDirectories: readonly string[] | undefined;
+
+  constructor(root: ImageDirectory, sources: Sources) {
+    this.#sources = sources;
+    this.#tree = new UnionTree(root, sources);
+  }
+
+  run(): void {
+    const programs: Linked[] = [], libraries: Linked[] = [];
+    for (const { path, file } of [...filesOf(this.#tree.root)]) {
+      const elf = this.#elf(file);
+      if (elf === undefined) continue;
+      if (elf.type === 'other') this.warnings.push(`${path} is ${elf.what}: it cannot run in an enclave`);
+      else (elf.interpreter === undefined ? libraries : programs).push({ path, elf, loader: undefined });
+    }
+    for (const program of programs) this.#resolve(program, libcOf(program.elf), fail);
+    // A library that no program of the image needs may be a plug-in that nobody loads.
+    for (const library of libraries) {
+      try {
+        this.#resolve(library, libcOf(library.elf) ?? 'glibc', fail);
+      } catch (error) {
+        if (!(error instanceof ImageBuildError)) throw error;
+        this.warnings.push(error.message);
+      }
+    }
+  }
+
+  #elf(file: ImageFile): ReturnType<typeof readElfDynamic> {
+    if (!this.#elves.has(file)) {
+      this.#elves.set(file, readElfDynamic(readerOf(file)));
+      file.release?.();
+    }
+    return this.#elves.get(file);
+  }
+
+  #resolve(object: Linked, libc: Libc | undefined, refuse: (code: ImageBuildError['code'], message: string) => never): void {
+    if (this.#done.has(object.path)) return;
+    this.#done.add(object.path);
+    const { interpreter } = object.elf;
+    if (interpreter !== undefined && !this.#done.has(interpreter)) {
+      const found = this.#tree.find(interpreter);
+      if (found === undefined) refuse('missing-interpreter', `${object.path} needs the dynamic linker ${interpreter}, which is neither in the image nor on this machine`);
+      const elf = this.#elf(found!.file);
+      if (elf === undefined || elf.type === 'other') refuse('wrong-machine', `${object.path} needs the dynamic linker ${interpreter}, which is ${elf === undefined ? 'not an ELF file' : elf.what}`);
+      this.#add(found!, object.path);
+      this.#done.add(interpreter);
+    }
+    for (const name of object.elf.needed) {
+      if (libc === 'musl' && MUSL_OWN.test(name)) continue;
+      const found = this.#search(name, object, libc ?? 'glibc', refuse);
+      if (found === undefined) continue;
+      const elf = this.#elf(found.file) as ElfDynamic;
+      this.#add(found, object.path);
+      this.#resolve({ path: found.path, elf, loader: object }, libc, refuse);
+    }
+  }
+
+  #search(name: string, object: Linked, libc: Libc, refuse: (code: ImageBuildError['code'], message: string) => never): Found | undefined {
+    const candidates = name.includes('/') ? [this.#expand(name, object)].flat() : this.#candidates(name, object, libc);
+    const tried: string[] = [];
+    for (const path of candidates) {
+      if (tried.includes(path)) continue;
+      const found = this.#tree.find(path);
+      const elf = found === undefined ? undefined : this.#elf(found.file);
+      if (found === undefined || elf === undefined || elf.type === 'other') {
+        tried.push(elf?.type === 'other' ? `${path} (${elf.what})` : path);
+        continue;
+      }
+      const other = libcOf(elf);
+      if (other !== undefined && other !== libc) {
+        refuse('wrong-libc', `${object.path} is a ${libc} program, but ${name} was found at ${path}, which is a library for ${other}; install or copy the ${libc} build of it`);
+      }
+      return found;
+    }
+    const chain = [];
+    for (let loader = object.loader; loader !== undefined; loader = loader.loader) chain.push(loader.path);
+    const by = chain.length === 0 ? '' : ` (needed by ${chain.join(', needed by ')})`;
+    return refuse('missing-library', `${object.path}${by} needs ${name}, which was found neither in the image nor on this machine; looked for:\n${tried.map((path) => `  ${path}`).join('\n')}`);
+  }
+
+  #candidates(name: string, object: Linked, libc: Libc): string[] {
+    const directories: string[] = [];
+    const add = (owner: Linked, list: string | undefined): void => {
+      for (const entry of list?.split(':') ?? []) if (entry !== '') directories.push(...this.#expand(entry, owner));
+    };
+    if (libc === 'musl') {
+      for (let owner: Linked | undefined = object; owner !== undefined; owner = owner.loader) add(owner, owner.elf.runpath ?? owner.elf.rpath);
+      directories.push(...this.#musl());
+      return directories.map((directory) => `${directory}/${name}`);
+    }
+    if (object.elf.runpath === undefined) {
+      for (let owner: Linked | undefined = object; owner !== undefined; owner = owner.loader) if (owner.elf.runpath === undefined) add(owner, owner.elf.rpath);
+    } else add(object, object.elf.runpath);
+    const paths = directories.map((directory) => `${directory}/${name}`);
+    const cached = this.#ldCache().get(name);
+    // What the image has in a default directory is what its own ld.so, which has no cache, will take.
+    const standard = GLIBC_DIRECTORIES.map((directory) => `${directory}/${name}`);
+    const inImage = standard.filter((path) => this.#tree.find(path)?.additions.length === 0);
+    return [...paths, ...inImage, ...(cached === undefined ? [] : [cached]), ...standard];
+  }
+
+  /** `$ORIGIN`, `$LIB` and `$PLATFORM` in a search path. */
+  #expand(path: string, object: Linked): string[] {
+    const origin = object.path.replace(/\/[^/]*$/, '') || '/';
+    const expanded = path.replace(/\$(?:ORIGIN\b|\{ORIGIN\})/g, () => origin).replace(/\$(?:PLATFORM\b|\{PLATFORM\})/g, 'x86_64');
+    return /\$(?:LIB\b|\{LIB\})/.test(expanded) ? LIB_VALUES.map((lib) => expanded.replace(/\$(?:LIB\b|\{LIB\})/g, lib)) : [expanded];
+  }
+
+  #ldCache(): Map<string, string> {
+    this.#cache ??= parseLdCache(this.#hostFile('/etc/ld.so.cache') ?? new Uint8Array(0));
+    return this.#cache;
+  }
+
+  #musl(): readonly string[] {
+    if (this.#muslDirectories === undefined) {
+      const found = this.#tree.find('/etc/ld-musl-x86_64.path');
+      const bytes = found === undefined ? undefined : readerOf(found.file)(0, found.file.size);
+      found?.file.release?.();
+      this.#muslDirectories = bytes === undefined ? MUSL_DIRECTORIES : byteString(bytes).split(/[:\n]/).filter((entry) => entry !== '');
+      if (found !== undefined) this.#add(found, 'the dynamic linker of musl');
+    }
+    return this.#muslDirectories;
+  }
+
+  #hostFile(path: string): Uint8Array | undefined {
+    if (this.#sources.host.lstat(path)?.type !== 'file') return undefined;
+    const file = this.#sources.host.open(path);
+    try {
+      return readWhole(file);
+    } finally {
+      file.close();
+    }
+  }
+
+  #add(found: Found, neededBy: string): void {
+    for (const addition of found.additions) {
+      this.#tree.add(addition);
+      if (addition.node.kind !== 'directory') this.additions.push({ path: addition.path, from: isSourceFile(addition.node) ? addition.node.path : addition.from, neededBy });
+    }
+    // Only the cache knows directories that are not standard; the image's ld.so will need it as well.
+    const directory = found.path.replace(/\/[^/]*$/, '');
+    const fromCache = found.additions.length > 0 && !GLIBC_DIRECTORIES.includes(directory) && [...this.#ldCache().values()].includes(found.additions.at(-1)!.path);
+    const cacheFile = fromCache ? this.#tree.find('/etc/ld.so.cache') : undefined;
+    if (cacheFile !== undefined && cacheFile.additions.length > 0) this.#add(cacheFile, found.path);
+  }
+}
+
+function fail(code: ImageBuildError['code'], message: string): never {
+  throw new ImageBuildError(code, message);
+}
+
+/** Adds to the tree what its programs need. Throws ImageBuildError, with the tree half done. */
+export function resolveDependencies(root: ImageDirectory, sources: Sources): DependencyReport {
+  const resolver = new Resolver(root, sources);
+  resolver.run();
+  return resolver;
+}

@@ -3,8 +3,7 @@
  * through before anything runs.
  */
 
-import type { ElfDynamic, ReadAt } from '../elf/dynamic.ts';
-import { readElfDynamic } from '../elf/dynamic.ts';
+import { ElfError, parseElf } from '../elf/index.ts';
 import type { ImageDirectory, ImageFile } from '../encfs/4-tree/image-tree.ts';
 import { readWhole } from '../base/host-files.ts';
 import { byteString } from '../base/bytes.ts';
@@ -34,19 +33,51 @@ const LIB_VALUES = ['lib/x86_64-linux-gnu', 'lib64', 'lib'];
 /** Names that musl's dynamic linker answers itself (ldso/dynlink.c). */
 const MUSL_OWN = /^lib(?:c|pthread|rt|m|dl|util|xnet)\.(?!so\.\d|musl)|^libc\.musl-x86_64\.so\.1$/;
 
+/** What the dynamic linker wants to know of an object. */
+interface ElfNeeds {
+  readonly type: 'program' | 'library';
+  readonly interpreter: string | undefined;
+  readonly soname: string | undefined;
+  readonly needed: readonly string[];
+  readonly rpath: string | undefined;
+  readonly runpath: string | undefined;
+}
+
+/** A file that no x86-64 Linux can use; `what` is for people. */
+interface ElfOther {
+  readonly type: 'other';
+  readonly what: string;
+}
+
 /** An ELF object on its way through the resolver. */
 interface Linked {
   readonly path: string;
-  readonly elf: ElfDynamic;
+  readonly elf: ElfNeeds;
   /** Who loaded it: DT_RPATH is inherited along this chain. */
   readonly loader: Linked | undefined;
 }
 
-const readerOf = (file: ImageFile): ReadAt => (offset, length) => {
-  const bytes = new Uint8Array(Math.max(0, Math.min(length, file.size - offset)));
-  if (bytes.length > 0) file.read(offset, bytes);
+const ELF_MAGIC = '\x7fELF';
+
+function contentOf(file: ImageFile, length = file.size): Uint8Array {
+  const bytes = new Uint8Array(Math.min(length, file.size));
+  if (bytes.length > 0) file.read(0, bytes);
   return bytes;
-};
+}
+
+/** `undefined` for anything that does not start as an ELF file does. */
+function needsOf(file: ImageFile): ElfNeeds | ElfOther | undefined {
+  if (byteString(contentOf(file, 4)) !== ELF_MAGIC) return undefined;
+  try {
+    const { interpreter, dynamic } = parseElf(contentOf(file));
+    return { type: interpreter === undefined ? 'library' : 'program', interpreter, soname: dynamic?.soname, needed: dynamic?.needed ?? [], rpath: dynamic?.rpath, runpath: dynamic?.runpath };
+  } catch (error) {
+    if (error instanceof ElfError) return { type: 'other', what: error.message };
+    throw error;
+  } finally {
+    file.release?.();
+  }
+}
 
 function* filesOf(directory: ImageDirectory, path = ''): Generator<{ path: string; file: ImageFile }> {
   for (const [name, node] of directory.entries) {
@@ -55,7 +86,7 @@ function* filesOf(directory: ImageDirectory, path = ''): Generator<{ path: strin
   }
 }
 
-const libcOf = (elf: ElfDynamic): Libc | undefined => {
+const libcOf = (elf: ElfNeeds): Libc | undefined => {
   if (elf.interpreter !== undefined) return elf.interpreter.includes('/ld-musl-') ? 'musl' : 'glibc';
   if (elf.needed.some((name) => name === 'libc.so' || name.startsWith('libc.musl-')) || elf.soname?.startsWith('libc.musl-')) return 'musl';
   return elf.needed.includes('libc.so.6') || elf.soname === 'libc.so.6' ? 'glibc' : undefined;
@@ -66,19 +97,23 @@ class Resolver {
   readonly warnings: string[] = [];
   readonly #sources: Sources;
   readonly #tree: UnionTree;
-  readonly #elves = new Map<ImageFile, ReturnType<typeof readElfDynamic>>();
+  readonly #elves = new Map<ImageFile, ReturnType<typeof needsOf>>();
   readonly #done = new Set<string>();
   #cache: Map<string, string> | undefined;
   #muslDirectories: readonly string[] | undefined;
 
-  constructor(root: ImageDirectory, sources: Sources) {
+  readonly #exempt: ReadonlySet<ImageFile>;
+
+  constructor(root: ImageDirectory, sources: Sources, exempt: ReadonlySet<ImageFile>) {
     this.#sources = sources;
+    this.#exempt = exempt;
     this.#tree = new UnionTree(root, sources);
   }
 
   run(): void {
     const programs: Linked[] = [], libraries: Linked[] = [];
     for (const { path, file } of [...filesOf(this.#tree.root)]) {
+      if (this.#exempt.has(file)) continue;
       const elf = this.#elf(file);
       if (elf === undefined) continue;
       if (elf.type === 'other') this.warnings.push(`${path} is ${elf.what}: it cannot run in an enclave`);
@@ -96,11 +131,8 @@ class Resolver {
     }
   }
 
-  #elf(file: ImageFile): ReturnType<typeof readElfDynamic> {
-    if (!this.#elves.has(file)) {
-      this.#elves.set(file, readElfDynamic(readerOf(file)));
-      file.release?.();
-    }
+  #elf(file: ImageFile): ReturnType<typeof needsOf> {
+    if (!this.#elves.has(file)) this.#elves.set(file, needsOf(file));
     return this.#elves.get(file);
   }
 
@@ -120,7 +152,7 @@ class Resolver {
       if (libc === 'musl' && MUSL_OWN.test(name)) continue;
       const found = this.#search(name, object, libc ?? 'glibc', refuse);
       if (found === undefined) continue;
-      const elf = this.#elf(found.file) as ElfDynamic;
+      const elf = this.#elf(found.file) as ElfNeeds;
       this.#add(found, object.path);
       this.#resolve({ path: found.path, elf, loader: object }, libc, refuse);
     }
@@ -185,7 +217,7 @@ class Resolver {
   #musl(): readonly string[] {
     if (this.#muslDirectories === undefined) {
       const found = this.#tree.find('/etc/ld-musl-x86_64.path');
-      const bytes = found === undefined ? undefined : readerOf(found.file)(0, found.file.size);
+      const bytes = found === undefined ? undefined : contentOf(found.file);
       found?.file.release?.();
       this.#muslDirectories = bytes === undefined ? MUSL_DIRECTORIES : byteString(bytes).split(/[:\n]/).filter((entry) => entry !== '');
       if (found !== undefined) this.#add(found, 'the dynamic linker of musl');
@@ -220,9 +252,9 @@ function fail(code: ImageBuildError['code'], message: string): never {
   throw new ImageBuildError(code, message);
 }
 
-/** Adds to the tree what its programs need. Throws ImageBuildError, with the tree half done. */
-export function resolveDependencies(root: ImageDirectory, sources: Sources): DependencyReport {
-  const resolver = new Resolver(root, sources);
+/** Adds to the tree what its programs need (but not those of `exempt`). Throws ImageBuildError, with the tree half done. */
+export function resolveDependencies(root: ImageDirectory, sources: Sources, exempt: ReadonlySet<ImageFile> = new Set()): DependencyReport {
+  const resolver = new Resolver(root, sources, exempt);
   resolver.run();
   return resolver;
 }

@@ -1,0 +1,247 @@
+/**
+ * Bills of materials in the YAML format of Occlum's copy_bom: what to copy from the host into the image tree. The
+ * host is only read; the tree is changed in memory.
+ *
+ *     includes: [other.yaml]            searched beside this file, then in the include directories
+ *     excludes: [.git]                  names left out where directories are copied
+ *     targets:
+ *       - target: /opt                  where in the image
+ *         mkdirs: [a/b]
+ *         createlinks: [{src: ../x, linkname: y}]
+ *         copy:
+ *           - from: ..                  relative to the instance; without dirs and files: all of it
+ *             dirs: [data, conf/]       a final slash means the contents only
+ *             files: [a.so, {name: b, hash: SHA-256, autodep: false, rename: c}]
+ */
+
+import { LineCounter, parseDocument } from 'yaml';
+import { toByteString, toHex, toText } from '../base/bytes.ts';
+import { readWhole } from '../base/host-files.ts';
+import { sha256 } from '../crypto/index.ts';
+import type { ImageDirectory, ImageFile, ImageNode } from '../encfs/4-tree/image-tree.ts';
+import { ImageBuildError } from './errors.ts';
+import type { Sources } from './source.ts';
+
+export interface BomOptions {
+  /** The BOM file, and what relative `from` start at. Paths are byte strings. */
+  readonly file: string;
+  readonly base: string;
+  readonly includeDirectories?: readonly string[];
+  /** For `$NAME` and `${NAME}` in paths. */
+  readonly variable: (name: string) => string | undefined;
+}
+
+interface BomFile {
+  readonly name: string;
+  readonly hash?: string;
+  readonly autodep?: boolean;
+  readonly rename?: string;
+}
+
+interface Bom {
+  readonly includes?: readonly string[];
+  readonly excludes?: readonly string[];
+  readonly targets?: readonly {
+    readonly target: string;
+    readonly mkdirs?: readonly string[];
+    readonly createlinks?: readonly { readonly src: string; readonly linkname: string }[];
+    readonly copy?: readonly { readonly from?: string; readonly dirs?: readonly string[]; readonly files?: readonly (string | BomFile)[] }[];
+  }[];
+}
+
+type Shape = 'string' | 'boolean' | 'name-or-file' | readonly [Shape] | { readonly [key: string]: Shape };
+
+const FILE: Shape = { name: 'string', hash: 'string', autodep: 'boolean', rename: 'string' };
+const BOM: Shape = {
+  includes: ['string'],
+  excludes: ['string'],
+  targets: [{ target: 'string', mkdirs: ['string'], createlinks: [{ src: 'string', linkname: 'string' }], copy: [{ from: 'string', dirs: ['string'], files: ['name-or-file'] }] }],
+};
+const REQUIRED: ReadonlyMap<string, readonly string[]> = new Map([['targets', ['target']], ['createlinks', ['src', 'linkname']], ['files', ['name']]]);
+
+/** What Occlum's own `base.yaml` makes, for BOMs that include it where Occlum is not installed. */
+const BASE_DIRECTORIES = ['bin', 'dev', 'etc', 'home', 'host', 'lib', 'lib64', 'opt', 'proc', 'root', 'sbin', 'sys', 'tmp', 'usr', 'var'];
+
+const join = (base: string, path: string): string => (path.startsWith('/') ? path : `${base}/${path}`).replace(/\/(?:\.?\/)+/g, '/').replace(/(?<=.)\/\.$/, '');
+const baseName = (path: string): string => path.replace(/\/+$/, '').replace(/^.*\//, '');
+const parentOf = (path: string): string => path.replace(/\/+$/, '').replace(/\/?[^/]*$/, '') || (path.startsWith('/') ? '/' : '.');
+
+/** Applies a BOM to the tree. Returns the files whose libraries are not to be looked for. Throws ImageBuildError. */
+export function applyBom(root: ImageDirectory, sources: Sources, options: BomOptions): Set<ImageFile> {
+  const applier = new BomApplier(root, sources, options);
+  applier.apply(options.file, []);
+  return applier.withoutLibraries;
+}
+
+class BomApplier {
+  readonly withoutLibraries = new Set<ImageFile>();
+  readonly #root: ImageDirectory;
+  readonly #sources: Sources;
+  readonly #options: BomOptions;
+  readonly #applied = new Set<string>();
+
+  constructor(root: ImageDirectory, sources: Sources, options: BomOptions) {
+    this.#root = root;
+    this.#sources = sources;
+    this.#options = options;
+  }
+
+  apply(path: string, including: readonly string[]): void {
+    if (including.includes(path)) throw new ImageBuildError('bom-format', `${toText(path)} includes itself`);
+    if (this.#applied.has(path)) return;
+    this.#applied.add(path);
+    const bom = this.#load(path);
+    for (const include of bom.includes ?? []) {
+      const name = this.#expand(include, path);
+      const found = [parentOf(path), ...(this.#options.includeDirectories ?? [])].map((directory) => join(directory, name)).find((candidate) => this.#sources.host.lstat(candidate) !== undefined);
+      if (found !== undefined) this.apply(found, [...including, path]);
+      else if (name === 'base.yaml') for (const directory of BASE_DIRECTORIES) this.#directory(directory);
+      else throw new ImageBuildError('bom-file', `${toText(path)}: the included file ${include} was not found`);
+    }
+    const excludes = (bom.excludes ?? []).map(excluder);
+    const skip = (candidate: string): boolean => excludes.some((matches) => matches(candidate));
+    for (const target of bom.targets ?? []) {
+      const at = this.#expand(target.target, path);
+      this.#directory(at);
+      for (const name of target.mkdirs ?? []) this.#directory(`${at}/${this.#expand(name, path)}`);
+      for (const { src, linkname } of target.createlinks ?? []) this.#put(`${at}/${this.#expand(linkname, path)}`, this.#sources.symlink(this.#expand(src, path)));
+      for (const copy of target.copy ?? []) {
+        const from = join(this.#options.base, this.#expand(copy.from ?? '.', path));
+        if (copy.dirs === undefined && copy.files === undefined) {
+          if (copy.from === undefined) throw new ImageBuildError('bom-format', `${toText(path)}: target ${target.target}: a copy needs from, dirs or files`);
+          this.#copyDirectory(`${from}/`, at, skip, path);
+        }
+        for (const name of copy.dirs ?? []) this.#copyDirectory(join(from, this.#expand(name, path)), at, skip, path);
+        for (const file of copy.files ?? []) this.#copyFile(typeof file === 'string' ? { name: file } : file, from, at, path);
+      }
+    }
+  }
+
+  #load(path: string): Bom {
+    if (this.#sources.host.lstat(path) === undefined) throw new ImageBuildError('bom-file', `there is no BOM file ${toText(path)}`);
+    const file = this.#sources.host.open(path);
+    const lines = new LineCounter();
+    const document = parseDocument(new TextDecoder().decode(readWhole(file)), { lineCounter: lines });
+    file.close();
+    const error = document.errors[0];
+    if (error !== undefined) throw new ImageBuildError('bom-format', `${toText(path)}:${lines.linePos(error.pos[0]).line}: ${error.message.split('\n')[0]}`);
+    const bom = (document.toJS({ maxAliasCount: 100 }) ?? {}) as Bom;
+    check(bom, BOM, 'the file', toText(path));
+    return bom;
+  }
+
+  #expand(text: string, bom: string): string {
+    return toByteString(text).replace(/\$(?:(\w+)|\{(\w+)\})/g, (_, plain?: string, braced?: string) => {
+      const value = this.#options.variable(plain ?? braced!);
+      if (value === undefined) throw new ImageBuildError('bom-format', `${toText(bom)}: the environment variable ${plain ?? braced} in "${text}" is not set`);
+      return toByteString(value);
+    });
+  }
+
+  #copyDirectory(from: string, to: string, skip: (path: string) => boolean, bom: string): void {
+    const plain = from.replace(/\/+$/, '') || '/';
+    const host = this.#sources.host;
+    if (host.lstat(`${plain}/.`)?.type !== 'directory') throw new ImageBuildError('bom-file', `${toText(bom)}: ${toText(plain)} is not a directory`);
+    const node = this.#sources.tree(from.endsWith('/') ? `${plain}/.` : plain, skip);
+    if (node === undefined) return;
+    if (from.endsWith('/') && node.kind === 'directory') merge(this.#directory(to), node);
+    else this.#put(`${to}/${baseName(plain)}`, node);
+  }
+
+  #copyFile(file: BomFile, from: string, to: string, bom: string): void {
+    const { host } = this.#sources;
+    let path = join(from, this.#expand(file.name, bom));
+    let stat = host.lstat(path);
+    for (let links = 0; stat?.type === 'symlink' && links < 40; links++) {
+      path = join(parentOf(path), host.readlink(path));
+      stat = host.lstat(path);
+    }
+    if (stat?.type !== 'file') throw new ImageBuildError('bom-file', `${toText(bom)}: ${toText(path)} ${stat === undefined ? 'does not exist' : 'is not a file'}`);
+    const node = this.#sources.file(path, stat);
+    if (file.hash !== undefined) {
+      const open = host.open(path);
+      const actual = toHex(sha256(readWhole(open)));
+      open.close();
+      if (actual !== file.hash.toLowerCase()) throw new ImageBuildError('bom-file', `${toText(bom)}: ${toText(path)} has SHA-256 ${actual}, the BOM says ${file.hash.toLowerCase()}`);
+    }
+    if (file.autodep === false) this.withoutLibraries.add(node);
+    this.#put(`${to}/${this.#expand(file.rename ?? '', bom) || baseName(this.#expand(file.name, bom))}`, node);
+  }
+
+  /** The directory at a path of the image, made where it is not there; symbolic links are followed within the image. */
+  #directory(path: string): ImageDirectory {
+    let at: { name: string; node: ImageDirectory }[] = [];
+    const here = (): ImageDirectory => at.at(-1)?.node ?? this.#root;
+    const todo = path.split('/').reverse();
+    for (let steps = 0; todo.length > 0; steps++) {
+      const name = todo.pop()!;
+      if (name === '' || name === '.') continue;
+      if (name === '..') {
+        at.pop();
+        continue;
+      }
+      let next: ImageNode | undefined = here().entries.get(name);
+      if (next?.kind === 'symlink' && steps < 1000) {
+        if (next.target.startsWith('/')) at = [];
+        todo.push(...next.target.split('/').reverse());
+        continue;
+      }
+      if (next === undefined) {
+        next = this.#sources.directory();
+        here().entries.set(name, next);
+      }
+      if (next.kind !== 'directory') throw new ImageBuildError('bom-file', `${toText(path)} cannot be made in the image: ${toText(name)} is not a directory`);
+      at.push({ name, node: next });
+    }
+    return here();
+  }
+
+  #put(path: string, node: ImageNode): void {
+    const directory = this.#directory(parentOf(path));
+    const existing = directory.entries.get(baseName(path));
+    if (existing?.kind === 'directory' && node.kind === 'directory') merge(existing, node);
+    else directory.entries.set(baseName(path), node);
+  }
+}
+
+function merge(into: ImageDirectory, from: ImageDirectory): void {
+  for (const [name, node] of from.entries) {
+    const existing = into.entries.get(name);
+    if (existing?.kind === 'directory' && node.kind === 'directory') merge(existing, node);
+    else into.entries.set(name, node);
+  }
+}
+
+/** A pattern as rsync(1) reads simple ones: `*` and `?`; with a slash it matches the end of the path, else a name. */
+function excluder(pattern: string): (path: string) => boolean {
+  const bytes = toByteString(pattern).replace(/\/+$/, '');
+  const source = bytes.replace(/[.+^${}()|[\]\\]/g, '\\$&').replace(/\*\*/g, '\0').replace(/\*/g, '[^/]*').replace(/\0/g, '.*').replace(/\?/g, '[^/]');
+  const expression = new RegExp(`(?:^|/)${source.replace(/^\//, '')}$`);
+  return (path) => expression.test(path);
+}
+
+function check(value: unknown, shape: Shape, what: string, file: string, parent = ''): void {
+  const refuse = (message: string): never => {
+    throw new ImageBuildError('bom-format', `${file}: ${message}`);
+  };
+  if (value === null || value === undefined) return;
+  if (shape === 'string') {
+    if (typeof value !== 'string' && typeof value !== 'number') refuse(`${what} must be text`);
+  } else if (shape === 'boolean') {
+    if (typeof value !== 'boolean') refuse(`${what} must be true or false`);
+  } else if (shape === 'name-or-file') {
+    if (typeof value === 'object') check(value, FILE, what, file, 'files');
+    else check(value, 'string', what, file);
+  } else if (Array.isArray(shape)) {
+    if (!Array.isArray(value)) refuse(`${what} must be a list`);
+    (value as unknown[]).forEach((item, index) => check(item, shape[0], `${what}[${index}]`, file, parent));
+  } else {
+    if (typeof value !== 'object' || Array.isArray(value)) refuse(`${what} must have keys`);
+    for (const [key, item] of Object.entries(value as object)) {
+      const known = (shape as { readonly [key: string]: Shape })[key];
+      if (known === undefined) refuse(`unknown key "${key}" in ${what}; known are ${Object.keys(shape).join(', ')}`);
+      check(item, known, what === 'the file' ? key : `${what}.${key}`, file, key);
+    }
+    for (const key of REQUIRED.get(parent) ?? []) if ((value as Record<string, unknown>)[key] === undefined) refuse(`${what} lacks "${key}"`);
+  }
+}

@@ -1,0 +1,140 @@
+/**
+ * From a directory of the host (and what a BOM and the dynamic linker add to it) to a sealed image file.
+ *
+ * Nothing is read again that did not change: the tree's names, permissions and the host's stamps of its files
+ * (device, inode, size, times) are fingerprinted, and an image built from the same fingerprint stays as it is.
+ */
+
+import { fromHex, toHex } from '../base/bytes.ts';
+import type { HostDirectory, HostFile, HostTree } from '../base/host-files.ts';
+import { hmacSha256, sha256 } from '../crypto/index.ts';
+import type { ImageDirectory, ImageFile, ImageNode } from '../encfs/4-tree/image-tree.ts';
+import { writeImage } from '../encfs/5-disk/image-writer.ts';
+import { applyBom, type BomOptions } from './bom.ts';
+import { type DependencyAddition, resolveDependencies } from './dependencies.ts';
+import { ImageBuildError } from './errors.ts';
+import { DEFAULT_EPOCH, isSourceFile, Sources } from './source.ts';
+
+export interface BuildImageOptions {
+  readonly host: HostTree;
+  /** Puts the file at the path in its place when `write` has returned (pal: `writeAtomically`). */
+  readonly writeAtomically: <Result>(path: string, write: (file: HostFile) => Result) => Result;
+  /** The directory that becomes `/`. */
+  readonly tree: string;
+  readonly output: string;
+  /** Remembers what the output was built from; without it every build writes. */
+  readonly cache?: HostDirectory;
+  /** Encrypts the image. */
+  readonly key?: Uint8Array;
+  readonly bom?: BomOptions;
+  /** Adds interpreters and libraries, as `build` does; off for `--no-deps`. */
+  readonly dependencies: 'resolve' | 'none';
+  /** Every modification time in the image, seconds since 1970 (SOURCE_DATE_EPOCH). */
+  readonly epoch?: number;
+  /** Further files, by absolute path; parents are made. For what other parts of the build make (translated code). */
+  readonly extra?: ReadonlyMap<string, { readonly mode: number; readonly content: Uint8Array }>;
+}
+
+export interface BuiltImage {
+  readonly root: Uint8Array;
+  readonly kind: 'integrity' | 'encrypted';
+  readonly additions: readonly DependencyAddition[];
+  readonly warnings: readonly string[];
+  readonly files: number;
+  /** Of all file contents. */
+  readonly bytes: number;
+  /** True where the image was there already. */
+  readonly unchanged: boolean;
+}
+
+const CACHE_FORMAT = 1;
+
+function* walk(node: ImageNode, path = ''): Generator<{ path: string; node: ImageNode }> {
+  yield { path, node };
+  if (node.kind !== 'directory') return;
+  for (const name of [...node.entries.keys()].sort()) yield* walk(node.entries.get(name)!, `${path}/${name}`);
+}
+
+function fingerprint(root: ImageDirectory, options: BuildImageOptions): string {
+  const lines: unknown[] = [CACHE_FORMAT, options.key === undefined ? '' : toHex(hmacSha256(options.key, new Uint8Array(0)))];
+  const numbers = new Map<ImageNode, number>();
+  for (const { path, node } of walk(root)) {
+    const known = numbers.get(node);
+    if (known === undefined) numbers.set(node, numbers.size);
+    if (known !== undefined) lines.push([path, known]);
+    else if (node.kind === 'symlink') lines.push([path, node.mtime, node.target]);
+    else if (node.kind === 'directory') lines.push([path, node.mtime, node.mode]);
+    else lines.push([path, node.mtime, node.mode, node.size, isSourceFile(node) ? node.stamp : contentHash(node)]);
+  }
+  return toHex(sha256(new TextEncoder().encode(JSON.stringify(lines))));
+}
+
+function contentHash(file: ImageFile): string {
+  const content = new Uint8Array(file.size);
+  file.read(0, content);
+  return toHex(sha256(content));
+}
+
+function addExtra(root: ImageDirectory, sources: Sources, extra: NonNullable<BuildImageOptions['extra']>): void {
+  for (const [path, { mode, content }] of extra) {
+    const parts = path.split('/').filter((part) => part !== '');
+    const name = parts.pop()!;
+    let directory = root;
+    for (const part of parts) {
+      let next = directory.entries.get(part);
+      if (next?.kind !== 'directory') {
+        next = sources.directory();
+        directory.entries.set(part, next);
+      }
+      directory = next;
+    }
+    directory.entries.set(name, { kind: 'file', mode, mtime: sources.epoch, size: content.length, read: (offset, into) => into.set(content.subarray(offset, offset + into.length)) });
+  }
+}
+
+/** Name of the cache's file and of the output's stamp within it. */
+const CACHE_NAME = 'image.json';
+
+function outputStamp(host: HostTree, output: string): string | undefined {
+  const stat = host.lstat(output);
+  return stat?.type === 'file' ? `${stat.device}:${stat.inode}:${stat.size}:${stat.mtimeNs}` : undefined;
+}
+
+/** Throws ImageBuildError, StorageError, HostFileError; then the old output is as it was. */
+export function buildImage(options: BuildImageOptions): BuiltImage {
+  const sources = new Sources(options.host, options.epoch ?? DEFAULT_EPOCH);
+  const root = sources.tree(options.tree);
+  if (root?.kind !== 'directory') throw new ImageBuildError('unreadable', `${options.tree} is not a directory`);
+  const withoutLibraries = options.bom === undefined ? new Set<ImageFile>() : applyBom(root, sources, options.bom);
+  const report = options.dependencies === 'resolve' ? resolveDependencies(root, sources, withoutLibraries) : { additions: [], warnings: [] };
+  if (options.extra !== undefined) addExtra(root, sources, options.extra);
+
+  let files = 0, bytes = 0;
+  const counted = new Set<ImageNode>();
+  for (const { node } of walk(root)) {
+    if (node.kind !== 'file' || counted.has(node)) continue;
+    counted.add(node);
+    files++;
+    bytes += node.size;
+  }
+  const result = (imageRoot: Uint8Array, unchanged: boolean): BuiltImage => ({
+    root: imageRoot, kind: options.key === undefined ? 'integrity' : 'encrypted', additions: report.additions, warnings: [...sources.warnings, ...report.warnings], files, bytes, unchanged,
+  });
+
+  const print = fingerprint(root, options);
+  const known = loadCache(options.cache);
+  if (known !== undefined && known.fingerprint === print && known.output === outputStamp(options.host, options.output)) return result(fromHex(known.root), true);
+  const imageRoot = options.writeAtomically(options.output, (file) => writeImage(root, options.key, file));
+  options.cache?.replace(CACHE_NAME, new TextEncoder().encode(JSON.stringify({ fingerprint: print, root: toHex(imageRoot), output: outputStamp(options.host, options.output) })));
+  return result(imageRoot, false);
+}
+
+function loadCache(cache: HostDirectory | undefined): { fingerprint: string; root: string; output: string } | undefined {
+  const bytes = cache?.load(CACHE_NAME);
+  try {
+    const value = JSON.parse(new TextDecoder().decode(bytes));
+    return typeof value?.fingerprint === 'string' && /^[0-9a-f]{96}$/.test(value.root) && typeof value.output === 'string' ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}

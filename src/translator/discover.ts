@@ -32,6 +32,9 @@ export function control(insn: Insn): Control {
 /** Decodes at a guest address; undefined where it is no instruction or not executable. */
 export interface CodeReader {
   decode(pc: number): Insn | undefined;
+  /** Little-endian words of readable memory, for jump tables; undefined where there is none. */
+  readI32(address: number): number | undefined;
+  readU64(address: number): number | undefined;
 }
 
 export interface BasicBlock {
@@ -56,13 +59,24 @@ export interface Limits {
 
 export const DEFAULT_LIMITS: Limits = { maxBlocks: 600, maxInsns: 6000, reach: 0x8000 };
 
+/** Units with jump tables are interpreters and big switches: they must stay whole. */
+export const TABLE_LIMITS: Limits = { maxBlocks: 3000, maxInsns: 24000, reach: 0x8000 };
+
+/** Where an indirect jump may go, by the address of its instruction; a guess that is checked when it runs. */
+export interface JumpTable {
+  /** Address of the table: jumps through the same table share a dispatch. */
+  readonly address: number;
+  readonly targets: readonly number[];
+}
+
 function targetOf(insn: Insn): number {
   const operand = insn.ops[0];
   return operand !== undefined && operand.kind === 'rel' ? operand.target : -1;
 }
 
 /** `isEntry`: addresses known to start other functions; a `jmp` there is a tail call. */
-export function discover(entry: number, code: CodeReader, isEntry: (pc: number) => boolean, limits: Limits = DEFAULT_LIMITS): BasicBlock[] {
+export function discover(entry: number, code: CodeReader, isEntry: (pc: number) => boolean, tables: ReadonlyMap<number, JumpTable>): BasicBlock[] {
+  const limits = tables.size > 0 ? TABLE_LIMITS : DEFAULT_LIMITS;
   const leaders = new Set<number>([entry]);
   const decoded = new Map<number, Insn | undefined>();
   const queue = [entry];
@@ -95,6 +109,8 @@ export function discover(entry: number, code: CodeReader, isEntry: (pc: number) 
         if (near(entry, target) && (target === entry || !isEntry(target))) lead(target);
       } else if (kind === 'call' || kind === 'syscall') {
         lead(pc);
+      } else if (kind === 'indirect') {
+        for (const to of tables.get(insn.pc)?.targets ?? []) lead(to);
       }
       break;
     }

@@ -7,15 +7,15 @@
 
 import { assert } from '../base/assert.ts';
 import type { Engine, Executor, ExecutorHooks, GuestMemory, MemoryBackend, Trap } from '../kernel/platform.ts';
-import { PAGE_SIZE, PROT_EXEC } from '../kernel/platform.ts';
+import { PAGE_SIZE, PROT_EXEC, PROT_READ } from '../kernel/platform.ts';
 import { CPU, type CpuState, decode, type Insn, TRUNCATED } from '../x86/index.ts';
 import type { CodeReader } from './discover.ts';
 import { faultAddress } from './fault.ts';
 import { SLICE, STOP_FETCH, STOP_HOOK, STOP_REASON, STOP_TRAP, TRAP_KINDS } from './layout.ts';
 import { runtimeModule } from './runtime.ts';
-import { CodeSpace, type LiveUnit } from './space.ts';
-import { translateUnit } from './translate.ts';
-import { type CompiledUnit, faultPc, UnitCache } from './unit.ts';
+import { CodeSpace, type LiveModule } from './space.ts';
+import { translateModule } from './translate.ts';
+import { type CompiledModule, faultPc, ModuleCache, UNIT_FRAME } from './unit.ts';
 
 export interface TranslatorStatistics {
   translated: number;
@@ -27,7 +27,7 @@ export interface TranslatorStatistics {
 
 export class TranslatorEngine implements Engine {
   readonly name = 'translator';
-  readonly cache = new UnitCache();
+  readonly cache = new ModuleCache();
   readonly statistics: TranslatorStatistics = { translated: 0, instantiated: 0, resolved: 0, wasmBytes: 0, translateMs: 0 };
   readonly #runtimes = new Map<boolean, WebAssembly.Module>();
 
@@ -120,60 +120,74 @@ class TranslatorExecutor implements Executor, CodeReader {
     const { cpu } = this;
     const pc = cpu.rip;
     this.#engine.statistics.resolved++;
-    let unit = this.#space.units.get(pc);
-    if (unit === undefined || !unit.valid) {
-      if (unit !== undefined && this.#usable(unit.compiled)) {
-        unit.valid = true;
-      } else {
-        const made = this.#make(pc);
-        if (made === undefined) return -1;
-        unit = made;
-      }
-    }
+    const module = this.#moduleFor(pc);
+    if (module === undefined) return -1;
+    const unit = this.#space.unit(module, pc);
     this.#space.install(unit);
     return unit.home;
   }
 
-  #make(pc: number): LiveUnit | undefined {
-    const { statistics, cache } = this.#engine;
-    let compiled = cache.find(pc, this.#variant, (unit) => this.#usable(unit));
-    if (compiled === undefined) {
-      if (!this.#executable(pc)) {
-        this.cpu.i32[STOP_REASON >> 2] = STOP_FETCH;
-        return undefined;
-      }
-      const started = performance.now();
-      const unit = translateUnit(pc, this, {
-        precise: this.#precise,
-        checked: this.#checked,
-        isEntry: (target) => this.#space.units.has(target),
-      });
-      if (unit === undefined) {
-        this.cpu.i32[STOP_REASON >> 2] = STOP_TRAP + TRAP_KINDS.indexOf('ud');
-        return undefined;
-      }
-      statistics.wasmBytes += unit.bytes.length;
-      compiled = {
-        pc,
-        name: unit.name,
-        faults: unit.faults,
-        source: unit.ranges.map(([start, end]) => ({ start, bytes: this.#memory.bytes.slice(start, end) })),
-        module: new WebAssembly.Module(unit.bytes as BufferSource),
-      };
-      statistics.translated++;
-      statistics.translateMs += performance.now() - started;
-      cache.add(this.#variant, compiled);
+  /** A valid module with a unit for the pc: live here, compiled before, or translated now. */
+  #moduleFor(pc: number): LiveModule | undefined {
+    const live = this.#space.units.get(pc)?.module;
+    if (live !== undefined && this.#revalidate(live)) return live;
+    const { cache } = this.#engine;
+    const cached = cache.find(pc, this.#variant, (module) => this.#usable(module));
+    if (cached !== undefined) {
+      const same = this.#space.modules.get(cached.root);
+      if (same?.compiled === cached && this.#revalidate(same)) return same;
+      return this.#instantiate(cached);
     }
-    statistics.instantiated++;
+    if (!this.#executable(pc)) {
+      this.cpu.i32[STOP_REASON >> 2] = STOP_FETCH;
+      return undefined;
+    }
+    const compiled = this.#translate(pc);
+    if (compiled === undefined) {
+      this.cpu.i32[STOP_REASON >> 2] = STOP_TRAP + TRAP_KINDS.indexOf('ud');
+      return undefined;
+    }
+    cache.add(this.#variant, compiled);
+    return this.#instantiate(compiled);
+  }
+
+  #revalidate(module: LiveModule): boolean {
+    if (!module.valid && this.#usable(module.compiled)) module.valid = true;
+    return module.valid;
+  }
+
+  #instantiate(compiled: CompiledModule): LiveModule {
+    this.#engine.statistics.instantiated++;
     return this.#space.add(compiled);
   }
 
-  /** The guest bytes that the unit was made from still stand there, and may be executed. */
-  #usable(unit: CompiledUnit): boolean {
-    for (const { start, bytes } of unit.source) {
-      const last = start + bytes.length - 1;
-      if (!this.#executable(start) || !this.#executable(last)) return false;
-      const guest = this.#memory.bytes;
+  #translate(pc: number): CompiledModule | undefined {
+    const { statistics } = this.#engine;
+    const started = performance.now();
+    const made = translateModule(pc, this, {
+      precise: this.#precise,
+      checked: this.#checked,
+      isEntry: (target) => this.#space.units.has(target),
+    });
+    if (made === undefined) return undefined;
+    const compiled: CompiledModule = {
+      root: pc,
+      units: made.units,
+      faults: made.faults,
+      source: made.ranges.map(([start, end]) => ({ start, bytes: this.#memory.bytes.slice(start, end) })),
+      module: new WebAssembly.Module(made.bytes as BufferSource),
+    };
+    statistics.translated += made.units.length;
+    statistics.wasmBytes += made.bytes.length;
+    statistics.translateMs += performance.now() - started;
+    return compiled;
+  }
+
+  /** The guest bytes that the module was made from still stand there, and may be executed. */
+  #usable(module: CompiledModule): boolean {
+    const guest = this.#memory.bytes;
+    for (const { start, bytes } of module.source) {
+      if (!this.#executable(start) || start + bytes.length > this.#window.end) return false;
       for (let at = 0; at < bytes.length; at++) if (guest[start + at] !== bytes[at]) return false;
     }
     return true;
@@ -202,6 +216,20 @@ class TranslatorExecutor implements Executor, CodeReader {
     return insn === TRUNCATED ? undefined : insn;
   }
 
+  readI32(address: number): number | undefined {
+    return this.#readable(address, 4) ? this.#memory.view.getInt32(address, true) : undefined;
+  }
+
+  readU64(address: number): number | undefined {
+    if (!this.#readable(address, 8)) return undefined;
+    const { view } = this.#memory;
+    return view.getUint32(address, true) + view.getUint32(address + 4, true) * 0x1_0000_0000;
+  }
+
+  #readable(address: number, size: number): boolean {
+    return Number.isSafeInteger(address) && address >= 0 && this.#memory.permissionsAt(address) > 0 && (this.#memory.permissionsAt(address) & this.#memory.permissionsAt(address + size - 1) & PROT_READ) !== 0;
+  }
+
   #bytesAt(pc: number): Uint8Array {
     if (!this.#executable(pc)) return new Uint8Array(0);
     return this.#memory.bytes.slice(pc, Math.min(pc + 15, this.#window.end));
@@ -213,14 +241,14 @@ class TranslatorExecutor implements Executor, CodeReader {
       // Deep recursion of large frames: the register file is complete where a unit was entered.
       const at = this.#locate(error);
       if (at !== undefined) {
-        this.cpu.rip = at.unit.pc;
+        this.cpu.rip = at.pc;
         return { kind: 'stopped' };
       }
     }
     if (!(error instanceof WebAssembly.RuntimeError)) throw error;
     const at = this.#locate(error);
     assert(at !== undefined, `a trap outside translated code: ${String(error.stack)}`);
-    const pc = faultPc(at.unit.compiled.faults, at.offset);
+    const pc = faultPc(at.module.compiled.faults, at.offset);
     assert(pc !== undefined, `a trap at no known instruction: ${String(error.stack)}`);
     this.cpu.rip = pc;
     const insn = this.decode(pc);
@@ -228,12 +256,12 @@ class TranslatorExecutor implements Executor, CodeReader {
     return { kind: 'fault', address: fault?.address ?? 0, access: fault?.access ?? 'unknown' };
   }
 
-  /** The innermost unit on the stack of an error: V8 prints `u<pc> (wasm://wasm/<hash>:wasm-function[i]:0x<offset>)`. */
-  #locate(error: Error): { unit: LiveUnit; offset: number } | undefined {
-    const frame = /\bu([0-9a-f]+) \(wasm:\/\/[^)]*:0x([0-9a-f]+)\)/.exec(error.stack ?? '');
+  /** The innermost unit on the stack of an error. */
+  #locate(error: Error): { pc: number; module: LiveModule; offset: number } | undefined {
+    const frame = UNIT_FRAME.exec(error.stack ?? '');
     if (frame === null) return undefined;
-    const unit = this.#space.units.get(Number.parseInt(frame[1], 16));
-    return unit === undefined ? undefined : { unit, offset: Number.parseInt(frame[2], 16) };
+    const module = this.#space.modules.get(Number.parseInt(frame[2], 16));
+    return module === undefined ? undefined : { pc: Number.parseInt(frame[1], 16), module, offset: Number.parseInt(frame[3], 16) };
   }
 
   codeChanged(address: number, length: number): void {
@@ -244,7 +272,7 @@ class TranslatorExecutor implements Executor, CodeReader {
   requirePreciseFaults(): void {
     if (this.#precise) return;
     this.#precise = true;
-    this.#space.invalidateAll();
+    this.#space.clear();
     this.#space.units.clear();
     this.#changedCode = true;
   }

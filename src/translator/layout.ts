@@ -28,6 +28,8 @@ export const CPU_PAGES = (TAGS + SLOTS * 8) / 65536;
 /** Why a unit stopped (i32), written before `STOPPED` is returned. */
 export const STOP_REASON = CPU.engine;
 export const STOP_HOOK = 0;
+/** Table index of a dispatch that is left and entered again (i32). */
+export const SWITCH_INDEX = CPU.engine + 8;
 /** `STOP_TRAP + index into TRAP_KINDS`. */
 export const STOP_TRAP = 1;
 export const TRAP_KINDS = ['de', 'db', 'bp', 'of', 'ud', 'gp', 'mf', 'xm'] as const;

@@ -2,7 +2,18 @@
 
 import { Builder, type Node, type Terminator } from '../ir/index.ts';
 import type { BasicBlock, CodeReader } from './discover.ts';
+import { tableAccess } from './jumptable.ts';
 import type { BlockEffects } from './registers.ts';
+
+/** Terminators that only a unit has. */
+export type UnitTerminator =
+  | Terminator
+  /** An indirect jump through a table: sets index and pc for the table's dispatch block and goes there. */
+  | { readonly kind: 'tableJump'; readonly index: Node; readonly target: Node; readonly dispatch: number }
+  /** The dispatch of a table: by index, if the pc agrees (`blocks` and `pcs` by index; -1 = not in the unit). */
+  | { readonly kind: 'switch'; readonly blocks: readonly number[]; readonly pcs: readonly number[]; readonly number: number }
+  /** The entry of a unit that can be re-entered at its dispatches (block numbers). */
+  | { readonly kind: 'enter'; readonly dispatches: readonly number[] };
 
 export interface UnitBlock {
   readonly pc: number;
@@ -14,7 +25,7 @@ export interface UnitBlock {
   readonly builder: Builder;
   readonly effects: readonly Node[];
   readonly defs: ReadonlyMap<number, Node>;
-  readonly terminator: Terminator;
+  readonly terminator: UnitTerminator;
   readonly flowEffects: BlockEffects;
   definedBefore(effect: Node): Iterable<readonly [number, Node]>;
 }
@@ -22,11 +33,14 @@ export interface UnitBlock {
 const MEMORY = /^(i32|i64|f32|f64|v128)\.(load|store)/;
 
 /** Whether the flags' descriptor and registers can be left unstored towards these successors is up to `registers.ts`. */
-export function liftBlock(block: BasicBlock, code: CodeReader, precise: boolean, touched: (start: number, end: number) => void): UnitBlock {
+export function liftBlock(block: BasicBlock, code: CodeReader, precise: boolean, touched: (start: number, end: number) => void, dispatch = -1): UnitBlock {
   const builder = new Builder();
   for (const insn of block.insns) builder.lift(insn);
-  let { terminator } = builder;
-  if (terminator.kind === 'call' && typeof terminator.target === 'number') {
+  let terminator: UnitTerminator = builder.terminator;
+  if (dispatch >= 0 && terminator.kind === 'jumpIndirect') {
+    const through = tableAccess(terminator.target);
+    if (through !== undefined) terminator = { kind: 'tableJump', index: through.index, target: terminator.target, dispatch };
+  } else if (terminator.kind === 'call' && typeof terminator.target === 'number') {
     const through = linkage(terminator.target, code, touched);
     if (through !== undefined) {
       // The procedure linkage table: its jump goes through a word of memory, read it here.
@@ -36,7 +50,7 @@ export function liftBlock(block: BasicBlock, code: CodeReader, precise: boolean,
   builder.finish();
   const { kind } = terminator;
   const storesAtEnd = kind === 'call' || kind === 'return' || kind === 'syscall' || kind === 'jumpIndirect' || kind === 'trap';
-  const successors = [...new Set([block.next, block.taken])].filter((to) => to >= 0);
+  const successors = terminator.kind === 'tableJump' ? [dispatch] : [...new Set([block.next, block.taken])].filter((to) => to >= 0);
   const leaves = (kind === 'fallthrough' && block.next < 0) || (kind === 'jump' && block.taken < 0) || (kind === 'branch' && (block.next < 0 || block.taken < 0));
   return {
     pc: block.pc,
@@ -76,3 +90,23 @@ function linkage(target: number, code: CodeReader, touched: (start: number, end:
   return operand.disp;
 }
 
+
+const NO_EFFECTS: BlockEffects = { readsLow: 0, readsHigh: 0, writesLow: 0, writesHigh: 0, storesAtEnd: false, mayStoreAtEnd: false, storesInside: false };
+
+/** A block without instructions, for a terminator that only the unit has. */
+export function syntheticBlock(terminator: UnitTerminator, successors: readonly number[], pc: number): UnitBlock {
+  const builder = new Builder();
+  return {
+    pc,
+    end: pc,
+    next: -1,
+    taken: -1,
+    successors,
+    builder,
+    effects: [],
+    defs: builder.defs,
+    terminator,
+    flowEffects: { ...NO_EFFECTS, mayStoreAtEnd: terminator.kind === 'switch' },
+    definedBefore: () => [],
+  };
+}

@@ -12,8 +12,8 @@ import { FunctionBody } from '../wasm/index.ts';
 import { CPU } from '../x86/index.ts';
 import type { AccessEmitter } from './access.ts';
 import { type Flow, isBackEdge } from './flow.ts';
-import { CPU_MEMORY, HASH_FACTOR, LOOP_BUDGET, SLOT_BITS, slotOf, STOP_REASON, STOP_TRAP, TAGS, TRAP_KINDS } from './layout.ts';
-import type { UnitBlock } from './lift.ts';
+import { CPU_MEMORY, HASH_FACTOR, LOOP_BUDGET, LOOP_FUEL, SLOT_BITS, slotOf, STOP_REASON, STOP_TRAP, SWITCH_INDEX, TAGS, TRAP_KINDS } from './layout.ts';
+import type { UnitBlock, UnitTerminator } from './lift.ts';
 import type { RegisterFlow } from './registers.ts';
 import { spendFuel } from './runtime.ts';
 import { loadRegister, storeRegister, Temporaries, ValueEmitter } from './values.ts';
@@ -68,6 +68,7 @@ export class UnitWriter {
   #budget = -1;
   #pcLocal = -1;
   #slotLocal = -1;
+  #indexLocal = -1;
   #stateLocal = -1;
   #dispatchLabel = -1;
 
@@ -109,6 +110,14 @@ export class UnitWriter {
     b.i64n(this.#entry);
     b.return();
     b.end();
+    // A re-entry at a dispatch has paid and has another pc.
+    const reentered = this.#blocks[0].terminator.kind === 'enter';
+    if (reentered) {
+      b.localGet(0);
+      b.i32(0x10000);
+      b.op('i32.lt_u');
+      b.if();
+    }
     spendFuel(b, 1);
     b.if();
     this.#storeRip(this.#entry);
@@ -118,6 +127,7 @@ export class UnitWriter {
     b.return();
     b.end();
     b.end();
+    if (reentered) b.end();
   }
 
   #local(id: number): number {
@@ -193,10 +203,88 @@ export class UnitWriter {
     b.op('i32.eqz');
     b.if();
     this.#storeDirtyLocals(from);
-    this.#storeRip(this.#blocks[to].pc);
-    b.localGet(0);
-    b.returnCall(this.#imports.reenter);
+    const { terminator } = this.#blocks[to];
+    if (terminator.kind === 'switch') this.#reenterSwitch(terminator.number);
+    else {
+      this.#storeRip(this.#blocks[to].pc);
+      b.localGet(0);
+      b.returnCall(this.#imports.reenter);
+    }
     b.end();
+  }
+
+  // Jump tables
+
+  #index(): number {
+    if (this.#indexLocal < 0) this.#indexLocal = this.body.local('i32');
+    return this.#indexLocal;
+  }
+
+  #switch(index: number, terminator: UnitTerminator & { kind: 'switch' }): void {
+    const b = this.body;
+    const cases = [...new Set(terminator.pcs.filter((_, at) => terminator.blocks[at] >= 0))];
+    const other = b.block();
+    const labels = new Map<number, number>();
+    for (const pc of [...cases].reverse()) labels.set(pc, b.block());
+    b.localGet(this.#index());
+    b.brTable(terminator.pcs.map((pc) => labels.get(pc) ?? other), other);
+    for (const pc of cases) {
+      b.end();
+      b.localGet(this.#pc());
+      b.i64n(pc);
+      b.op('i64.ne');
+      b.brIf(other);
+      this.#goto(index, terminator.blocks[terminator.pcs.indexOf(pc)]);
+    }
+    b.end();
+    this.#storeDirtyLocals(index);
+    this.#dispatchTo(this.#pc(), 'tail');
+  }
+
+  /** Leaves a dispatch loop and comes back to the same place of a fresh activation; `number` is which one. */
+  #reenterSwitch(number: number): void {
+    const b = this.body;
+    storeRegister(b, 'i64', CPU.rip, () => b.localGet(this.#pc()));
+    spendFuel(b, LOOP_FUEL);
+    b.if();
+    b.call(this.#imports.tick);
+    b.if();
+    b.i64(-1n);
+    b.return();
+    b.end();
+    b.end();
+    storeRegister(b, 'i32', SWITCH_INDEX, () => b.localGet(this.#index()));
+    b.localGet(0);
+    b.i32(number << 16);
+    b.op('i32.or');
+    b.returnCall(this.#imports.unit(this.#entry) as number);
+  }
+
+  #enter(index: number, dispatches: readonly number[]): void {
+    const b = this.body;
+    const which = this.#temporaries.take('i32');
+    b.localGet(0);
+    b.i32(16);
+    b.op('i32.shr_u');
+    b.localSet(which);
+    b.localGet(0);
+    b.i32(0xffff);
+    b.op('i32.and');
+    b.localSet(0);
+    for (const dispatch of dispatches) {
+      const { terminator } = this.#blocks[dispatch];
+      b.localGet(which);
+      b.i32((terminator as UnitTerminator & { kind: 'switch' }).number);
+      b.op('i32.eq');
+      b.if();
+      loadRegister(b, 'i64', CPU.rip);
+      b.localSet(this.#pc());
+      loadRegister(b, 'i32', SWITCH_INDEX);
+      b.localSet(this.#index());
+      this.#goto(index, dispatch);
+      b.end();
+    }
+    this.#goto(index, 1);
   }
 
   // Blocks
@@ -238,6 +326,22 @@ export class UnitWriter {
         this.#dispatchTo(pc, 'tail');
         return;
       }
+      case 'tableJump': {
+        values.emit(terminator.target);
+        b.localSet(this.#pc());
+        values.emit(terminator.index);
+        b.op('i32.wrap_i64');
+        b.localSet(this.#index());
+        this.#setLocals(index, block);
+        this.#goto(index, terminator.dispatch);
+        return;
+      }
+      case 'switch':
+        this.#switch(index, terminator);
+        return;
+      case 'enter':
+        this.#enter(index, terminator.dispatches);
+        return;
       case 'call':
         this.#call(index, block, terminator);
         return;
@@ -279,7 +383,10 @@ export class UnitWriter {
     const needed = (id: number): boolean => isSet(this.#registers.neededLow[index], this.#registers.neededHigh[index], id);
     for (const [id, node] of block.defs) if (needed(id)) values.count(node);
     if (terminator.kind === 'branch') values.count(terminator.condition);
-    else if (terminator.kind === 'jumpIndirect' || terminator.kind === 'return') values.count(terminator.target);
+    else if (terminator.kind === 'tableJump') {
+      values.count(terminator.target);
+      values.count(terminator.index);
+    } else if (terminator.kind === 'jumpIndirect' || terminator.kind === 'return') values.count(terminator.target);
     else if (terminator.kind === 'call' && typeof terminator.target !== 'number') values.count(terminator.target);
   }
 

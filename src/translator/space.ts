@@ -7,16 +7,22 @@ import { assert } from '../base/assert.ts';
 import type { GuestMemory } from '../kernel/platform.ts';
 import { allHelpers, CPU, CpuState, FlagsKind, statusFlags } from '../x86/index.ts';
 import { CPU_PAGES, SLOTS, slotOf, TAGS } from './layout.ts';
-import type { CompiledUnit } from './unit.ts';
+import { type CompiledModule, unitName } from './unit.ts';
 
-export interface LiveUnit {
-  readonly compiled: CompiledUnit;
-  readonly pc: number;
-  /** Its own place in the code table, behind the hashed slots. */
-  readonly home: number;
-  readonly entry: WebAssembly.ExportValue;
+/** A module instantiated over this space. Its units call one another directly, so they are valid together. */
+export interface LiveModule {
+  readonly compiled: CompiledModule;
+  readonly exports: WebAssembly.Exports;
   /** Cleared when the guest bytes may have changed; they are compared before it runs again. */
   valid: boolean;
+}
+
+export interface LiveUnit {
+  readonly pc: number;
+  readonly module: LiveModule;
+  readonly entry: WebAssembly.ExportValue;
+  /** Its own place in the code table, behind the hashed slots. */
+  readonly home: number;
 }
 
 /** What imported functions call; replaced when another executor takes the space over. */
@@ -32,11 +38,13 @@ export class CodeSpace {
   readonly cpu: CpuState;
   readonly enter: () => number;
   readonly imports: WebAssembly.Imports;
+  /** Units by guest pc, and modules by root: the latest of each. */
   readonly units = new Map<number, LiveUnit>();
+  readonly modules = new Map<number, LiveModule>();
   owner: SpaceOwner | undefined;
   readonly #table: WebAssembly.Table;
   /** Pages that hold source bytes of units. */
-  readonly #codePages = new Map<number, Set<LiveUnit>>();
+  readonly #codePages = new Map<number, Set<LiveModule>>();
   #homes = SLOTS;
 
   constructor(memory: GuestMemory, runtime: WebAssembly.Module, permissions: WebAssembly.Memory | undefined) {
@@ -70,32 +78,39 @@ export class CodeSpace {
     this.cpu.u8.fill(0xff, TAGS, TAGS + SLOTS * 8);
   }
 
-  add(compiled: CompiledUnit): LiveUnit {
+  add(compiled: CompiledModule): LiveModule {
     const instance = new WebAssembly.Instance(compiled.module, this.imports);
-    const entry = instance.exports[compiled.name];
-    const known = this.units.get(compiled.pc);
-    const home = known?.home ?? this.#homes++;
-    if (home >= this.#table.length) this.#table.grow(this.#table.length);
-    if (known !== undefined) this.#forget(known);
-    const unit: LiveUnit = { compiled, pc: compiled.pc, home, entry, valid: true };
-    this.#table.set(home, entry);
-    this.units.set(unit.pc, unit);
-    for (const page of pagesOf(compiled)) {
-      const units = this.#codePages.get(page);
-      if (units === undefined) this.#codePages.set(page, new Set([unit]));
-      else units.add(unit);
+    const module: LiveModule = { compiled, exports: instance.exports, valid: true };
+    const old = this.modules.get(compiled.root);
+    if (old !== undefined) {
+      this.#drop(old);
+      for (const page of pagesOf(old.compiled)) this.#codePages.get(page)?.delete(old);
     }
-    return unit;
+    this.modules.set(compiled.root, module);
+    for (const page of pagesOf(compiled)) {
+      const modules = this.#codePages.get(page);
+      if (modules === undefined) this.#codePages.set(page, new Set([module]));
+      else modules.add(module);
+    }
+    return module;
   }
 
-  #forget(unit: LiveUnit): void {
-    unit.valid = false;
-    for (const page of pagesOf(unit.compiled)) this.#codePages.get(page)?.delete(unit);
+  /** The unit of a module at a pc, with a place in the code table. */
+  unit(module: LiveModule, pc: number): LiveUnit {
+    const known = this.units.get(pc);
+    if (known !== undefined && known.module === module) return known;
+    const home = known?.home ?? this.#homes++;
+    if (home >= this.#table.length) this.#table.grow(this.#table.length);
+    const entry = module.exports[unitName(module.compiled.root, pc)];
+    this.#table.set(home, entry);
+    const unit: LiveUnit = { pc, module, entry, home };
+    this.units.set(pc, unit);
+    return unit;
   }
 
   /** Makes the hashed slot of a unit lead to it. */
   install(unit: LiveUnit): void {
-    assert(unit.valid, 'only valid units are installed');
+    assert(unit.module.valid, 'only valid units are installed');
     const slot = slotOf(unit.pc);
     this.#table.set(slot, unit.entry);
     const at = (TAGS >> 2) + slot * 2;
@@ -103,41 +118,49 @@ export class CodeSpace {
     this.cpu.u32[at + 1] = Math.floor(unit.pc / 0x1_0000_0000);
   }
 
-  #uninstall(unit: LiveUnit): void {
-    unit.valid = false;
-    const at = (TAGS >> 2) + slotOf(unit.pc) * 2;
-    if (this.cpu.u32[at] === unit.pc % 0x1_0000_0000 && this.cpu.u32[at + 1] === Math.floor(unit.pc / 0x1_0000_0000)) {
+  #drop(module: LiveModule): void {
+    module.valid = false;
+    for (const pc of module.compiled.units) {
+      const at = (TAGS >> 2) + slotOf(pc) * 2;
+      if (this.cpu.u32[at] !== pc % 0x1_0000_0000 || this.cpu.u32[at + 1] !== Math.floor(pc / 0x1_0000_0000)) continue;
       this.cpu.u32[at] = 0xffff_ffff;
       this.cpu.u32[at + 1] = 0xffff_ffff;
     }
   }
 
-  /** Units made from bytes in the range must be compared before they run again. Returns whether there were any. */
+  /** Modules made from bytes in the range must be compared before they run again. Returns whether there were any. */
   invalidate(address: number, length: number): boolean {
     const first = Math.floor(address / (1 << PAGE_SHIFT));
     const last = Math.floor((address + length - 1) / (1 << PAGE_SHIFT));
     let any = false;
-    const drop = (units: Set<LiveUnit>): void => {
-      for (const unit of units) {
-        if (!unit.valid) continue;
-        this.#uninstall(unit);
+    const drop = (modules: Set<LiveModule>): void => {
+      for (const module of modules) {
+        if (!module.valid) continue;
+        this.#drop(module);
         any = true;
       }
     };
     if (last - first < this.#codePages.size) {
       for (let page = first; page <= last; page++) {
-        const units = this.#codePages.get(page);
-        if (units !== undefined) drop(units);
+        const modules = this.#codePages.get(page);
+        if (modules !== undefined) drop(modules);
       }
     } else {
-      for (const [page, units] of this.#codePages) if (page >= first && page <= last) drop(units);
+      for (const [page, modules] of this.#codePages) if (page >= first && page <= last) drop(modules);
     }
     return any;
   }
 
   invalidateAll(): void {
-    for (const unit of this.units.values()) unit.valid = false;
+    for (const module of this.modules.values()) module.valid = false;
     this.#fillTags();
+  }
+
+  /** Forgets all code (it was made for other rules). */
+  clear(): void {
+    this.invalidateAll();
+    this.modules.clear();
+    this.#codePages.clear();
   }
 }
 
@@ -149,7 +172,7 @@ function materializeFlags(cpu: CpuState): void {
   u64[CPU.flagsA >> 3] = BigInt(flags);
 }
 
-function pagesOf(compiled: CompiledUnit): Set<number> {
+function pagesOf(compiled: CompiledModule): Set<number> {
   const pages = new Set<number>();
   for (const { start, bytes } of compiled.source) {
     const last = Math.floor((start + bytes.length - 1) / 4096);

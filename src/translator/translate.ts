@@ -1,14 +1,15 @@
-/** One unit from guest bytes to a wasm module: discover, lift, analyse, write. */
+/** From guest bytes to a wasm module: discover, lift, analyse, write. */
 
 import { ModuleBuilder } from '../wasm/index.ts';
 import { accessEmitter } from './access.ts';
-import { type CodeReader, discover } from './discover.ts';
-import { analyzeFlow, isBackEdge } from './flow.ts';
-import { liftBlock, type UnitBlock } from './lift.ts';
-import { UnitWriter } from './lower.ts';
-import { analyzeRegisters } from './registers.ts';
+import { type BasicBlock, type CodeReader, discover, type JumpTable } from './discover.ts';
+import { analyzeFlow, type Flow, isBackEdge } from './flow.ts';
+import { findTable } from './jumptable.ts';
+import { liftBlock, syntheticBlock, type UnitBlock } from './lift.ts';
+import { type UnitImports, UnitWriter } from './lower.ts';
+import { analyzeRegisters, type RegisterFlow } from './registers.ts';
 import { importSpace } from './runtime.ts';
-import type { FaultMap } from './unit.ts';
+import { type FaultMap, unitName } from './unit.ts';
 
 export interface TranslateOptions {
   /** Registers are stored before every instruction that may fault. */
@@ -20,26 +21,31 @@ export interface TranslateOptions {
 }
 
 export interface Translation {
-  readonly name: string;
+  /** Guest pcs of the units, the root first. */
+  readonly units: readonly number[];
   readonly bytes: Uint8Array;
   readonly faults: FaultMap;
   /** Guest bytes that the translation depends on: start and end, disjoint and ascending. */
   readonly ranges: readonly (readonly [number, number])[];
 }
 
-/** Undefined where there is no instruction at `pc`. */
-export function translateUnit(pc: number, code: CodeReader, options: TranslateOptions): Translation | undefined {
-  const found = discover(pc, code, options.isEntry);
-  if (found[0].insns.length === 0) return undefined;
-  const touched: [number, number][] = found.filter((block) => block.insns.length > 0).map((block) => [block.pc, block.end]);
-  const blocks = found.map((block) => liftBlock(block, code, options.precise, (start, end) => touched.push([start, end])));
-  const flow = analyzeFlow(blocks.map((block) => block.successors), () => false);
-  const effects = blocks.map((block, index) => {
-    const back = block.successors.some((to) => isBackEdge(flow, index, to));
-    return back ? { ...block.flowEffects, mayStoreAtEnd: true } : block.flowEffects;
-  });
-  const registers = analyzeRegisters(flow, effects);
-  blocks.forEach((block, index) => block.builder.define(registers.neededLow[index]));
+interface AnalyzedUnit {
+  readonly pc: number;
+  readonly blocks: readonly UnitBlock[];
+  readonly flow: Flow;
+  readonly registers: RegisterFlow;
+}
+
+/** A module for the unit at `root` and what `more` adds to it; undefined where there is no instruction at `root`. */
+export function translateModule(root: number, code: CodeReader, options: TranslateOptions, more: readonly number[] = []): Translation | undefined {
+  const touched: [number, number][] = [];
+  const first = analyzeUnit(root, code, options, touched);
+  if (first === undefined) return undefined;
+  const units = [first];
+  for (const pc of more) {
+    const unit = analyzeUnit(pc, code, options, touched);
+    if (unit !== undefined) units.push(unit);
+  }
 
   const m = new ModuleBuilder();
   const unitType = m.type(['i32'], ['i64']);
@@ -50,37 +56,121 @@ export function translateUnit(pc: number, code: CodeReader, options: TranslateOp
   const syscall = m.importFunction('e', 'syscall', toI32);
   const tick = m.importFunction('e', 'tick', toI32);
   const helpers = new Map<string, number>();
-  for (const name of helperNames(blocks)) helpers.set(name, m.importFunction('e', name, toVoid));
+  for (const name of helperNames(units)) helpers.set(name, m.importFunction('e', name, toVoid));
   importSpace(m, options.checked);
-  const self = m.function(unitType);
-  const writer = new UnitWriter(pc, blocks, flow, registers, {
+  const functions = new Map<number, number>();
+  for (const { pc } of units) functions.set(pc, m.function(unitType));
+  const imports: UnitImports = {
     unitType,
     dispatch,
     reenter,
     syscall,
     tick,
     helper: (name) => helpers.get(name) as number,
-    unit: (target) => (target === pc ? self : undefined),
-  }, accessEmitter(options.checked), options.precise);
-  writer.write();
-  m.define(self, writer.body);
-  const name = `u${pc.toString(16)}`;
-  m.exportFunction(name, self);
-  m.nameFunction(self, name);
-  const { bytes, codeOffsets } = m.finish();
-  const offsets = new Uint32Array(writer.faults.length);
-  const pcs = new Float64Array(writer.faults.length);
-  writer.faults.forEach((fault, at) => {
-    offsets[at] = codeOffsets[0] + fault.offset;
-    pcs[at] = fault.pc;
+    unit: (pc) => functions.get(pc),
+  };
+  const access = accessEmitter(options.checked);
+  const writers = units.map(({ pc, blocks, flow, registers }) => {
+    const writer = new UnitWriter(pc, blocks, flow, registers, imports, access, options.precise);
+    writer.write();
+    const index = functions.get(pc) as number;
+    m.define(index, writer.body);
+    m.exportFunction(unitName(root, pc), index);
+    m.nameFunction(index, unitName(root, pc));
+    return writer;
   });
-  return { name, bytes, faults: { offsets, pcs }, ranges: mergeRanges(touched) };
+  const { bytes, codeOffsets } = m.finish();
+  return { units: units.map(({ pc }) => pc), bytes, faults: faultMap(writers, codeOffsets), ranges: mergeRanges(touched) };
+}
+
+function analyzeUnit(pc: number, code: CodeReader, options: TranslateOptions, touched: [number, number][]): AnalyzedUnit | undefined {
+  const tables = new Map<number, JumpTable>();
+  const found = discoverWithTables(pc, code, options, tables);
+  if (found[0].insns.length === 0) return undefined;
+  for (const block of found) touched.push([block.pc, block.end]);
+  const touch = (start: number, end: number): void => void touched.push([start, end]);
+
+  const dispatches = new Map<number, { block: number; targets: readonly number[] }>();
+  for (const { address, targets } of tables.values()) {
+    if (!dispatches.has(address)) dispatches.set(address, { block: found.length + dispatches.size, targets });
+  }
+  const number = new Map(found.map((block, index) => [block.pc, index]));
+  let blocks = found.map((block) => {
+    const table = block.control === 'indirect' ? tables.get(block.insns[block.insns.length - 1].pc) : undefined;
+    return liftBlock(block, code, options.precise, touch, table === undefined ? -1 : (dispatches.get(table.address)?.block ?? -1));
+  });
+  let count = 0;
+  for (const { targets } of dispatches.values()) {
+    const to = targets.map((target) => number.get(target) ?? -1);
+    blocks.push(syntheticBlock({ kind: 'switch', blocks: to, pcs: targets, number: ++count }, [...new Set(to)].filter((block) => block >= 0), pc));
+  }
+  let flow = analyze(blocks);
+  const loops = [...dispatches.values()].map(({ block }) => block).filter((block) => flow.loopHeader[block]);
+  if (loops.length > 0) {
+    blocks = [syntheticBlock({ kind: 'enter', dispatches: loops.map((block) => block + 1) }, [1, ...loops.map((block) => block + 1)], pc), ...blocks.map(shift)];
+    flow = analyze(blocks);
+  }
+  const effects = blocks.map((block, index) => {
+    const back = block.successors.some((to) => isBackEdge(flow, index, to));
+    return back ? { ...block.flowEffects, mayStoreAtEnd: true } : block.flowEffects;
+  });
+  const registers = analyzeRegisters(flow, effects);
+  blocks.forEach((block, index) => block.builder.define(registers.neededLow[index]));
+  return { pc, blocks, flow, registers };
+}
+
+function analyze(blocks: readonly UnitBlock[]): Flow {
+  return analyzeFlow(blocks.map((block) => block.successors), (block) => blocks[block].terminator.kind === 'switch');
+}
+
+/** The block one place further, for an entry put in front. */
+function shift(block: UnitBlock): UnitBlock {
+  const up = (to: number): number => (to < 0 ? to : to + 1);
+  let { terminator } = block;
+  if (terminator.kind === 'tableJump') terminator = { ...terminator, dispatch: terminator.dispatch + 1 };
+  else if (terminator.kind === 'switch') terminator = { ...terminator, blocks: terminator.blocks.map(up) };
+  return { ...block, next: up(block.next), taken: up(block.taken), successors: block.successors.map(up), terminator };
+}
+
+/** Targets of tables are code to discover, which may jump through further tables. */
+function discoverWithTables(pc: number, code: CodeReader, options: TranslateOptions, tables: Map<number, JumpTable>): BasicBlock[] {
+  const tried = new Set<number>();
+  for (;;) {
+    const found = discover(pc, code, options.isEntry, tables);
+    let more = false;
+    for (const block of found) {
+      if (block.control !== 'indirect') continue;
+      const at = block.insns[block.insns.length - 1].pc;
+      if (tried.has(at)) continue;
+      tried.add(at);
+      const table = findTable(block, found, code);
+      if (table === undefined) continue;
+      tables.set(at, table);
+      more = true;
+    }
+    if (!more) return found;
+  }
+}
+
+function faultMap(writers: readonly UnitWriter[], codeOffsets: readonly number[]): FaultMap {
+  const count = writers.reduce((sum, writer) => sum + writer.faults.length, 0);
+  const map = { offsets: new Uint32Array(count), pcs: new Float64Array(count) };
+  let at = 0;
+  writers.forEach((writer, index) => {
+    for (const fault of writer.faults) {
+      map.offsets[at] = codeOffsets[index] + fault.offset;
+      map.pcs[at++] = fault.pc;
+    }
+  });
+  return map;
 }
 
 /** Sorted, for deterministic modules; the flags helper is there for units that read flags at an entry. */
-function helperNames(blocks: readonly UnitBlock[]): string[] {
+function helperNames(units: readonly AnalyzedUnit[]): string[] {
   const names = new Set<string>(['materialize_flags']);
-  for (const block of blocks) for (const effect of block.effects) if (effect.op === 'helper') names.add(effect.wide as string);
+  for (const { blocks } of units) {
+    for (const block of blocks) for (const effect of block.effects) if (effect.op === 'helper') names.add(effect.wide as string);
+  }
   return [...names].sort();
 }
 
@@ -88,6 +178,7 @@ function mergeRanges(ranges: [number, number][]): [number, number][] {
   ranges.sort((a, b) => a[0] - b[0]);
   const merged: [number, number][] = [];
   for (const [start, end] of ranges) {
+    if (start === end) continue;
     const last = merged[merged.length - 1];
     if (last !== undefined && start <= last[1]) last[1] = Math.max(last[1], end);
     else merged.push([start, end]);

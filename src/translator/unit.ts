@@ -1,18 +1,18 @@
-/** A translated unit: its module, and the guest bytes that it was made from. */
+/** Translated modules: one or more units, and the guest bytes that they were made from. */
 
 export interface SourceRange {
   readonly start: number;
   readonly bytes: Uint8Array;
 }
 
-export interface CompiledUnit {
-  readonly pc: number;
+export interface CompiledModule {
+  /** The unit it was made for. */
+  readonly root: number;
+  /** Guest pcs of its units; each is exported under `unitName`. */
+  readonly units: readonly number[];
   /** Every byte that the translation depends on; it is valid wherever these bytes stand. */
   readonly source: readonly SourceRange[];
   readonly module: WebAssembly.Module;
-  /** Export of the module that is the unit. */
-  readonly name: string;
-  /** Pairs of wasm offset (the end of the instruction that may trap is greater) and guest pc, ascending. */
   readonly faults: FaultMap;
 }
 
@@ -21,6 +21,14 @@ export interface FaultMap {
   readonly offsets: Uint32Array;
   readonly pcs: Float64Array;
 }
+
+/** What a unit is called in its module, and in stack traces. */
+export function unitName(root: number, pc: number): string {
+  return `u${pc.toString(16)}_${root.toString(16)}`;
+}
+
+/** A frame of V8's stack traces that is in a unit: pc, root, offset in the module. */
+export const UNIT_FRAME = /\bu([0-9a-f]+)_([0-9a-f]+) \(wasm:\/\/[^)]*:0x([0-9a-f]+)\)/;
 
 /** The guest pc for the wasm offset of a trap. */
 export function faultPc(map: FaultMap, offset: number): number | undefined {
@@ -34,24 +42,26 @@ export function faultPc(map: FaultMap, offset: number): number | undefined {
   return low === 0 ? undefined : map.pcs[low - 1];
 }
 
-/** Compiled units by guest pc, shared by all address spaces of a platform. */
-export class UnitCache {
-  readonly #units = new Map<string, CompiledUnit[]>();
-  /** Units kept per entry: the same address holds different code in different programs. */
+/** Compiled modules by the guest pcs of their units, shared by all address spaces of a platform. */
+export class ModuleCache {
+  readonly #modules = new Map<string, CompiledModule[]>();
+  /** Modules kept per pc: the same address holds different code in different programs. */
   readonly #perEntry = 8;
 
-  find(pc: number, variant: string, matches: (unit: CompiledUnit) => boolean): CompiledUnit | undefined {
-    const units = this.#units.get(variant + pc);
-    return units?.find(matches);
+  find(pc: number, variant: string, matches: (module: CompiledModule) => boolean): CompiledModule | undefined {
+    return this.#modules.get(variant + pc)?.find(matches);
   }
 
-  add(variant: string, unit: CompiledUnit): void {
-    const key = variant + unit.pc;
-    const units = this.#units.get(key);
-    if (units === undefined) this.#units.set(key, [unit]);
-    else {
-      units.unshift(unit);
-      if (units.length > this.#perEntry) units.pop();
+  add(variant: string, module: CompiledModule): void {
+    for (const pc of module.units) {
+      const key = variant + pc;
+      const modules = this.#modules.get(key);
+      if (modules === undefined) {
+        this.#modules.set(key, [module]);
+      } else {
+        modules.unshift(module);
+        if (modules.length > this.#perEntry) modules.pop();
+      }
     }
   }
 }

@@ -1,0 +1,163 @@
+/**
+ * `Host` for a kernel that runs in a worker thread of Node: rings for streams, a message port for requests.
+ *
+ * This is the inner end; `enclave-thread.ts` is the outer one. Owned by the enclave's thread.
+ */
+
+import { randomFillSync } from 'node:crypto';
+import { receiveMessageOnPort, type MessagePort } from 'node:worker_threads';
+import type { Host, HostRequest, HostStream } from '../../kernel/host.ts';
+import { Doorbell } from './doorbell.ts';
+import type { LogLevel, StdioRings, TerminalSize, ToInner, ToOuter } from './messages.ts';
+import { Ring } from './ring.ts';
+
+/** How far the wall clock may be from where the monotonic one puts it before it is read anew. */
+const CLOCK_STEP_MS = 5;
+
+/** Bytes asked for when somebody only waits for input to be there. */
+const PEEK_BYTES = 1;
+
+class RingStream implements HostStream {
+  readonly id: number;
+  terminal?: { rows: number; columns: number };
+  readonly #input: Ring | undefined;
+  readonly #output: Ring | undefined;
+  readonly #ring: () => void;
+
+  constructor(id: number, input: Ring | undefined, output: Ring | undefined, ring: () => void) {
+    this.id = id;
+    this.#input = input;
+    this.#output = output;
+    this.#ring = ring;
+  }
+
+  read(into: Uint8Array): number {
+    if (this.#input === undefined) return -1;
+    if (into.length === 0) return 0;
+    const wasFull = this.#input.length === this.#input.capacity;
+    const count = this.#input.read(into);
+    if (count === 0 ? this.#input.want(into.length) : wasFull) this.#ring();
+    return count;
+  }
+
+  write(from: Uint8Array): number {
+    if (this.#output === undefined) return -1;
+    const count = this.#output.write(from);
+    if (count > 0) this.#ring();
+    return count;
+  }
+
+  readable(): number {
+    if (this.#input === undefined) return -1;
+    const count = this.#input.readable();
+    if (count === 0 && this.#input.want(PEEK_BYTES)) this.#ring();
+    return count;
+  }
+
+  writable(): number {
+    return this.#output === undefined ? -1 : this.#output.writable();
+  }
+
+  close(): void {
+    this.#input?.closeReader();
+    this.#output?.closeWriter();
+    this.#ring();
+  }
+}
+
+export class WorkerHost implements Host {
+  readonly #port: MessagePort;
+  readonly #bell: Doorbell;
+  readonly #terminals = new Map<number, RingStream>();
+  #seen = 0;
+  #requestsTaken = 0;
+  #streamIds = 0;
+  #originMs = performance.timeOrigin;
+  #checkedMs = 0;
+
+  constructor(port: MessagePort, bell: SharedArrayBuffer) {
+    this.#port = port;
+    this.#bell = new Doorbell(bell);
+  }
+
+  monotonicNs(): number {
+    return Math.round(performance.now() * 1e6);
+  }
+
+  realtimeNs(): number {
+    const sinceOrigin = performance.now();
+    if (sinceOrigin - this.#checkedMs > 1000) {
+      this.#checkedMs = sinceOrigin;
+      const wall = Date.now();
+      if (Math.abs(wall - (this.#originMs + sinceOrigin)) > CLOCK_STEP_MS) this.#originMs = wall - sinceOrigin;
+    }
+    return Math.round((this.#originMs + sinceOrigin) * 1e3) * 1e3;
+  }
+
+  random(into: Uint8Array): void {
+    randomFillSync(into);
+  }
+
+  nextRequest(): HostRequest | undefined {
+    if (this.#bell.requests === this.#requestsTaken) return undefined;
+    const received = receiveMessageOnPort(this.#port) as { message: ToInner } | undefined;
+    if (received === undefined) return undefined;
+    this.#requestsTaken = (this.#requestsTaken + 1) | 0;
+    const message = received.message;
+    if (message.kind === 'exec') {
+      const { rings, terminal, ...rest } = message;
+      return { ...rest, stdio: this.#stdio(message.id, rings, terminal), terminal: terminal !== undefined };
+    }
+    if (message.kind === 'resize') {
+      const stream = this.#terminals.get(message.id);
+      if (stream?.terminal) Object.assign(stream.terminal, { rows: message.rows, columns: message.columns });
+    }
+    return message;
+  }
+
+  poll(): boolean {
+    const changes = this.#bell.changes;
+    if (changes === this.#seen) return false;
+    this.#seen = changes;
+    return true;
+  }
+
+  wait(timeoutNs: number): void {
+    if (timeoutNs > 0) this.#bell.sleep(this.#seen, timeoutNs / 1e6);
+  }
+
+  exited(id: number, waitStatus: number): void {
+    this.#terminals.delete(id);
+    this.#post({ kind: 'exited', id, waitStatus });
+  }
+
+  reply(id: number, result: unknown): void {
+    this.#post({ kind: 'reply', id, result });
+  }
+
+  log(level: LogLevel, message: string): void {
+    this.#post({ kind: 'log', level, message });
+  }
+
+  #stdio(id: number, rings: StdioRings, terminal: TerminalSize | undefined): [HostStream, HostStream, HostStream] {
+    const ring = (): void => {
+      if (this.#bell.ringOuter()) this.#port.postMessage(0);
+    };
+    const [input, output, error] = rings.map((buffer) => new Ring(buffer));
+    if (terminal !== undefined) {
+      const stream = new RingStream(this.#streamIds++, input, output, ring);
+      stream.terminal = { ...terminal };
+      this.#terminals.set(id, stream);
+      return [stream, stream, stream];
+    }
+    return [
+      new RingStream(this.#streamIds++, input, undefined, ring),
+      new RingStream(this.#streamIds++, undefined, output, ring),
+      new RingStream(this.#streamIds++, undefined, error, ring),
+    ];
+  }
+
+  #post(message: ToOuter): void {
+    this.#port.postMessage(message);
+  }
+}

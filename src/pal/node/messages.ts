@@ -1,0 +1,39 @@
+/** What crosses between the outer thread and the enclave's thread besides the bytes in the rings. */
+
+export interface TerminalSize {
+  readonly rows: number;
+  readonly columns: number;
+}
+
+/** Rings of one program: input, output, error output. A terminal uses the first two only. */
+export type StdioRings = readonly [SharedArrayBuffer, SharedArrayBuffer, SharedArrayBuffer];
+
+export interface ExecMessage {
+  readonly kind: 'exec';
+  readonly id: number;
+  readonly argv: readonly string[];
+  readonly env: readonly string[];
+  readonly cwd: string;
+  readonly rings: StdioRings;
+  readonly terminal?: TerminalSize;
+}
+
+export type ToInner =
+  | ExecMessage
+  | { readonly kind: 'signal'; readonly id: number; readonly signal: number }
+  | { readonly kind: 'kill'; readonly pid: number; readonly signal: number; readonly reply: number }
+  | { readonly kind: 'resize'; readonly id: number; readonly rows: number; readonly columns: number }
+  | { readonly kind: 'call'; readonly reply: number; readonly method: string; readonly params: unknown }
+  | { readonly kind: 'shutdown' };
+
+export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
+
+export type ToOuter =
+  /** Rings changed. */
+  | 0
+  | { readonly kind: 'booted'; readonly info: unknown }
+  /** The enclave did not start: what is needed to show the error as if it had been raised here. */
+  | { readonly kind: 'failed'; readonly error: { readonly code: string; readonly message: string; readonly stack?: string; readonly details?: unknown } }
+  | { readonly kind: 'exited'; readonly id: number; readonly waitStatus: number }
+  | { readonly kind: 'reply'; readonly id: number; readonly result: unknown }
+  | { readonly kind: 'log'; readonly level: LogLevel; readonly message: string };

@@ -1,0 +1,200 @@
+/**
+ * This process's own standard streams as a program's source and sinks.
+ *
+ * Pipes are opened anew through /proc/self/fd, so that making them non-blocking does not change them for the
+ * other processes that share them; only as much is read as the program asks for. Files and devices that never
+ * block are read and written directly; terminals go through libuv, which opens them anew as well.
+ */
+
+import { constants, fstatSync, openSync, readSync, writeSync } from 'node:fs';
+import { Socket } from 'node:net';
+import { isatty, ReadStream, WriteStream } from 'node:tty';
+import type { Sink, Source } from './enclave-thread.ts';
+
+type Kind = 'direct' | 'pipe' | 'terminal' | 'closed';
+
+function kindOf(fd: number): Kind {
+  try {
+    const stat = fstatSync(fd);
+    if (isatty(fd)) return 'terminal';
+    return stat.isFIFO() || stat.isSocket() ? 'pipe' : 'direct';
+  } catch {
+    return 'closed';
+  }
+}
+
+/** A descriptor of our own for the same pipe; sockets cannot be opened anew and are used as they are. */
+function reopened(fd: number, flags: number): number {
+  try {
+    return openSync(`/proc/self/fd/${fd}`, flags | constants.O_NONBLOCK);
+  } catch {
+    return fd;
+  }
+}
+
+const EMPTY_SOURCE: Source = { pull: (_limit, deliver) => deliver(undefined), close() {} };
+
+function directSource(fd: number): Source {
+  return {
+    pull(limit, deliver) {
+      const buffer = new Uint8Array(limit);
+      let count = 0;
+      try {
+        count = readSync(fd, buffer);
+      } catch {
+        // A directory, or a device that cannot be read: the program sees the end.
+      }
+      setImmediate(deliver, count === 0 ? undefined : buffer.subarray(0, count));
+    },
+    close() {},
+  };
+}
+
+function pipeSource(fd: number): Source {
+  const own = reopened(fd, constants.O_RDONLY);
+  let limit = 0;
+  let deliver: ((bytes: Uint8Array | undefined) => void) | undefined;
+  let started = false;
+  let ended = false;
+  const finish = (bytes: Uint8Array | undefined): void => {
+    const to = deliver;
+    deliver = undefined;
+    to?.(bytes);
+  };
+  const options = {
+    fd: own,
+    readable: true,
+    writable: false,
+    allowHalfOpen: true,
+    // Node's `onread` is honoured for a given fd as well; its types allow it for connections only.
+    onread: {
+      buffer: () => Buffer.allocUnsafe(Math.max(1, limit)),
+      callback: (count: number, buffer: Uint8Array): boolean => {
+        finish(Uint8Array.prototype.slice.call(buffer, 0, count));
+        return deliver !== undefined;
+      },
+    },
+  };
+  const socket = new Socket({ ...options, manualStart: true } as ConstructorParameters<typeof Socket>[0]);
+  const atEnd = (): void => {
+    ended = true;
+    finish(undefined);
+  };
+  socket.on('end', atEnd).on('close', atEnd).on('error', atEnd);
+  socket.pause();
+  return {
+    pull(count, to) {
+      if (ended) return void setImmediate(to, undefined);
+      limit = count;
+      deliver = to;
+      if (started) socket.resume();
+      else socket.read(0);
+      started = true;
+    },
+    close() {
+      socket.destroy();
+    },
+  };
+}
+
+function terminalSource(fd: number, raw: boolean): Source {
+  const stream = new ReadStream(fd);
+  if (raw) stream.setRawMode(true);
+  let ended = false;
+  let waiting: { limit: number; deliver: (bytes: Uint8Array | undefined) => void } | undefined;
+  const offer = (): void => {
+    if (waiting === undefined) return;
+    const bytes: Buffer | null = stream.read(Math.min(waiting.limit, stream.readableLength || 1)) ?? stream.read();
+    if (bytes === null && !ended) return;
+    const { deliver } = waiting;
+    waiting = undefined;
+    deliver(bytes ?? undefined);
+  };
+  stream.on('readable', offer);
+  const atEnd = (): void => {
+    ended = true;
+    offer();
+  };
+  stream.on('end', atEnd).on('error', atEnd);
+  return {
+    pull(limit, deliver) {
+      waiting = { limit, deliver };
+      setImmediate(offer);
+    },
+    close() {
+      if (raw && !stream.destroyed) stream.setRawMode(false);
+      stream.destroy();
+    },
+  };
+}
+
+function directSink(fd: number): Sink {
+  return {
+    write(bytes, done) {
+      try {
+        for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at);
+        done(true);
+      } catch {
+        done(false);
+      }
+    },
+    close() {},
+  };
+}
+
+function pipeSink(fd: number): Sink {
+  const own = reopened(fd, constants.O_WRONLY);
+  const socket = new Socket({ fd: own, readable: false, writable: true });
+  let waiting: ((open: boolean) => void) | undefined;
+  let open = true;
+  const settle = (): void => {
+    const done = waiting;
+    waiting = undefined;
+    done?.(open);
+  };
+  const broken = (): void => {
+    open = false;
+    settle();
+  };
+  socket.on('error', broken).on('close', broken);
+  return {
+    write(bytes, done) {
+      if (!open) return done(false);
+      waiting = done;
+      socket.write(bytes, settle);
+    },
+    close() {
+      socket.end();
+    },
+  };
+}
+
+function terminalSink(fd: number): Sink {
+  const stream = new WriteStream(fd);
+  let open = true;
+  stream.on('error', () => {
+    open = false;
+  });
+  return {
+    write(bytes, done) {
+      stream.write(bytes, () => done(open));
+    },
+    close() {},
+  };
+}
+
+/** `raw` hands every key on as it is typed (for a terminal of the program's own). */
+export function sourceOf(fd: number, raw: 'raw' | 'cooked' = 'cooked'): Source {
+  const kind = kindOf(fd);
+  if (kind === 'pipe') return pipeSource(fd);
+  if (kind === 'terminal') return terminalSource(fd, raw === 'raw');
+  return kind === 'direct' ? directSource(fd) : EMPTY_SOURCE;
+}
+
+export function sinkOf(fd: number): Sink {
+  const kind = kindOf(fd);
+  if (kind === 'pipe') return pipeSink(fd);
+  if (kind === 'terminal') return terminalSink(fd);
+  return kind === 'direct' ? directSink(fd) : { write: (_bytes, done) => done(false), close() {} };
+}
+

@@ -1,0 +1,10 @@
+/** x86-64: registers, instructions, decoding, meaning. */
+
+export * from './state.ts';
+export * from './insn.ts';
+export * from './lift.ts';
+export * from './row.ts';
+export * from './helpers.ts';
+export { decode, TRUNCATED } from './decode.ts';
+export { FAMILIES, FORMS, ROWS } from './inst/index.ts';
+export type { Form } from './table.ts';

@@ -1,0 +1,155 @@
+/** Reads `cloister.yaml` and says everything that is wrong with it: line, column, key, and what was probably meant. */
+
+import { isMap, isScalar, isSeq, LineCounter, type Node, parseDocument } from 'yaml';
+import { CONFIGURATION, type Configuration, defaultsOf, type Field, formatSize, parseSize, type Section } from './schema.ts';
+
+export interface ConfigurationProblem {
+  readonly line: number;
+  readonly column: number;
+  /** Dotted, as `resources.memory`; empty for the file as a whole. */
+  readonly key: string;
+  readonly message: string;
+}
+
+export class ConfigurationError extends Error {
+  override readonly name = 'ConfigurationError';
+  readonly code = 'configuration';
+  readonly problems: readonly ConfigurationProblem[];
+
+  constructor(file: string, problems: readonly ConfigurationProblem[]) {
+    super(problems.map(({ line, column, key, message }) => `${file}:${line}:${column}: ${key === '' ? '' : `${key}: `}${message}`).join('\n'));
+    this.problems = problems;
+  }
+}
+
+/** A file is refused before it is parsed if it is larger; aliases are refused altogether (they can blow up). */
+const MAX_BYTES = 1 << 20;
+
+export function parseConfiguration(text: string, file = 'cloister.yaml'): Configuration {
+  const problems: ConfigurationProblem[] = [];
+  const fail = (offset: number, key: string, message: string): void => {
+    const { line, col } = lines.linePos(offset);
+    problems.push({ line: Math.max(line, 1), column: Math.max(col, 1), key, message });
+  };
+  const lines = new LineCounter();
+  if (text.length > MAX_BYTES) throw new ConfigurationError(file, [{ line: 1, column: 1, key: '', message: `the file is larger than ${formatSize(MAX_BYTES)}` }]);
+  const document = parseDocument(text, { lineCounter: lines, version: '1.2', prettyErrors: false, uniqueKeys: true });
+  for (const error of document.errors) fail(error.pos[0], '', error.message.replace(/\n[^]*$/, ''));
+  const checker = new Checker(fail);
+  const value = problems.length > 0 || document.contents === null ? defaultsOf(CONFIGURATION) : checker.check(CONFIGURATION, document.contents as Node, '');
+  if (problems.length > 0) throw new ConfigurationError(file, problems);
+  return value as Configuration;
+}
+
+class Checker {
+  readonly #fail: (offset: number, key: string, message: string) => void;
+
+  constructor(fail: (offset: number, key: string, message: string) => void) {
+    this.#fail = fail;
+  }
+
+  check(field: Field, node: Node, key: string): unknown {
+    switch (field.kind) {
+      case 'section': return this.#section(field, node, key);
+      case 'list': return this.#list(field, node, key);
+      case 'dictionary': return this.#dictionary(field, node, key);
+      default: return this.#scalar(field, node, key);
+    }
+  }
+
+  #section(section: Section, node: Node, key: string): unknown {
+    const value = defaultsOf(section) as Record<string, unknown>;
+    if (!isMap(node)) return this.#expected('keys with values', node, key, value);
+    const known = Object.keys(section.keys);
+    const seen = new Set<string>();
+    for (const { key: keyNode, value: valueNode } of node.items) {
+      const name = String(isScalar(keyNode) ? keyNode.value : keyNode);
+      const path = key === '' ? name : `${key}.${name}`;
+      const offset = (keyNode as Node).range?.[0] ?? 0;
+      if (!Object.hasOwn(section.keys, name)) {
+        const near = nearest(name, known);
+        this.#fail(offset, path, `there is no such key${near === undefined ? `; the keys here are ${known.join(', ')}` : `; did you mean ${near}?`}`);
+      } else if (valueNode === null || (isScalar(valueNode) && valueNode.value === null)) {
+        this.#fail(offset, path, 'has no value; leave the key out to get its default');
+      } else {
+        value[name] = this.check(section.keys[name], valueNode as Node, path);
+      }
+      seen.add(name);
+    }
+    for (const name of section.required ?? []) if (!seen.has(name)) this.#fail(node.range?.[0] ?? 0, key, `${name} is missing`);
+    return value;
+  }
+
+  #list(field: Extract<Field, { kind: 'list' }>, node: Node, key: string): unknown {
+    if (!isSeq(node)) return this.#expected('a list', node, key, field.default);
+    return node.items.map((item, index) => this.check(field.of, item as Node, `${key}[${index}]`));
+  }
+
+  #dictionary(field: Extract<Field, { kind: 'dictionary' }>, node: Node, key: string): unknown {
+    if (!isMap(node)) return this.#expected('names with values', node, key, field.default);
+    const value: Record<string, string> = {};
+    for (const { key: keyNode, value: valueNode } of node.items) {
+      const name = String(isScalar(keyNode) ? keyNode.value : keyNode);
+      const offset = (keyNode as Node).range?.[0] ?? 0;
+      if (!field.key.test(name)) this.#fail(offset, `${key}.${name}`, `expected ${field.expected}`);
+      else if (!isScalar(valueNode) || valueNode.value === null) this.#fail(offset, `${key}.${name}`, 'expected text; quote it if it looks like something else');
+      else Object.defineProperty(value, name, { value: typeof valueNode.value === 'string' ? valueNode.value : (valueNode.source ?? String(valueNode.value)), enumerable: true });
+    }
+    return value;
+  }
+
+  #scalar(field: Exclude<Field, { kind: 'section' | 'list' | 'dictionary' }>, node: Node, key: string): unknown {
+    const value = isScalar(node) ? node.value : undefined;
+    switch (field.kind) {
+      case 'boolean':
+        return typeof value === 'boolean' ? value : this.#expected('true or false', node, key, field.default);
+      case 'choice': {
+        if (typeof value === 'string' && field.of.includes(value)) return value;
+        const near = typeof value === 'string' ? nearest(value, field.of) : undefined;
+        return this.#expected(`${field.of.join(' or ')}${near === undefined ? '' : ` (did you mean ${near}?)`}`, node, key, field.default);
+      }
+      case 'integer':
+        return Number.isInteger(value) && (value as number) >= field.min && (value as number) <= field.max ? value : this.#expected(`a whole number from ${field.min} to ${field.max}`, node, key, field.default);
+      case 'size': {
+        const bytes = typeof value === 'number' ? value : typeof value === 'string' ? parseSize(value) : undefined;
+        if (bytes === undefined || !Number.isInteger(bytes)) return this.#expected('a size such as 512 MiB', node, key, field.default);
+        return bytes >= field.min && bytes <= field.max ? bytes : this.#expected(`a size from ${formatSize(field.min)} to ${formatSize(field.max)}`, node, key, field.default);
+      }
+      case 'string':
+        return typeof value === 'string' && (field.pattern?.test(value) ?? true) ? value : this.#expected(field.expected ?? 'text', node, key, field.default);
+    }
+  }
+
+  #expected(what: string, node: Node, key: string, fallback: unknown): unknown {
+    const found = isScalar(node) ? `not ${JSON.stringify(node.value) ?? String(node.value)}` : isMap(node) ? 'not keys with values' : isSeq(node) ? 'not a list' : 'not an alias';
+    this.#fail(node?.range?.[0] ?? 0, key, `expected ${what}, ${found}`);
+    return fallback;
+  }
+}
+
+/** The closest of `names`, if it is close enough to be a slip of the keyboard. */
+export function nearest(word: string, names: readonly string[]): string | undefined {
+  let best: string | undefined;
+  let bestDistance = Math.max(1, Math.floor(word.length / 3)) + 1;
+  for (const name of names) {
+    const distance = editDistance(word.toLowerCase(), name.toLowerCase());
+    if (distance < bestDistance) [best, bestDistance] = [name, distance];
+  }
+  return best;
+}
+
+/** Levenshtein distance, a transposition counting as one edit. */
+export function editDistance(a: string, b: string): number {
+  let before: number[] = [];
+  let previous = Array.from({ length: b.length + 1 }, (_, index) => index);
+  for (let i = 1; i <= a.length; i++) {
+    const row = [i];
+    for (let j = 1; j <= b.length; j++) {
+      const substitution = previous[j - 1] + (a[i - 1] === b[j - 1] ? 0 : 1);
+      row[j] = Math.min(previous[j] + 1, row[j - 1] + 1, substitution);
+      if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1]) row[j] = Math.min(row[j], before[j - 2] + 1);
+    }
+    [before, previous] = [previous, row];
+  }
+  return previous[b.length];
+}

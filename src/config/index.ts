@@ -1,2 +1,3 @@
-export { ConfigurationError, type ConfigurationProblem, nearest, parseConfiguration } from './parse.ts';
+export { nearest } from './nearest.ts';
+export { ConfigurationError, type ConfigurationProblem, parseConfiguration } from './parse.ts';
 export { type Configuration, defaultFile, formatSize, jsonSchema } from './schema.ts';

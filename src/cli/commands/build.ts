@@ -1,0 +1,49 @@
+import { toText } from '../../base/bytes.ts';
+import { build } from '../../libos/build.ts';
+import { Instance } from '../../libos/instance.ts';
+import { type Command, flag, JSON_OPTION, printJson, value, values } from '../command.ts';
+
+export const command: Command = {
+  usage: 'build [OPTIONS]',
+  doc: 'Finds the libraries that the programs in image/ need, seals the tree, measures it and signs the measurement.\nThe same inputs give the same bytes and the same measurement. The writable layer is not touched.',
+  options: [
+    { flag: '--no-deps', doc: 'Add no libraries.' },
+    { flag: '--bom FILE', short: '-f', doc: 'Copy what a bill of materials lists (the YAML of copy_bom).' },
+    { flag: '--include-dir DIR', doc: 'Where to look for included bills of materials.', repeated: true },
+    { flag: '--sign-key FILE', doc: 'Sign with this P-256 or Ed25519 key (PEM) instead of a development key.' },
+    { flag: '--image-key FILE', doc: 'Encrypt the image with this key (see gen-image-key).' },
+    JSON_OPTION,
+  ],
+  examples: ['cloister build', 'cloister build --sign-key release.pem --image-key image.key', 'cloister build -f python.yaml'],
+  operands: [0, 0],
+  async run(invocation) {
+    const { directory } = invocation;
+    const instance = Instance.at(directory);
+    const bom = value(invocation, 'bom');
+    const signKey = value(invocation, 'sign-key');
+    const imageKey = value(invocation, 'image-key');
+    const result = build(instance, {
+      dependencies: flag(invocation, 'no-deps') ? 'none' : 'resolve',
+      includeDirectories: values(invocation, 'include-dir'),
+      ...(bom !== undefined && { bom }),
+      ...(signKey !== undefined && { signKey }),
+      ...(imageKey !== undefined && { imageKey }),
+    });
+    const { image } = result;
+    for (const warning of image.warnings) process.stderr.write(`warning: ${toText(warning)}\n`);
+    if (flag(invocation, 'json')) {
+      const additions = image.additions.map(({ path, from, neededBy }) => ({ path: toText(path), from: toText(from), neededBy: toText(neededBy) }));
+      printJson({ measurement: result.measurement, signer: result.signer, signKey: result.signKeyKind, imageKind: image.kind, files: image.files, bytes: image.bytes, unchanged: image.unchanged, additions });
+      return 0;
+    }
+    for (const { path, from, neededBy } of image.additions) process.stdout.write(`added ${toText(path)} from ${toText(from)} for ${toText(neededBy)}\n`);
+    process.stdout.write(
+      `image: ${image.files} files, ${(image.bytes / 1e6).toFixed(1)} MB, ${image.kind === 'encrypted' ? 'encrypted' : 'integrity only'}${image.unchanged ? ', as before' : ''}\n` +
+        `measurement ${result.measurement}\nsigner      ${result.signer}\n`,
+    );
+    if (result.signKeyKind !== 'given') {
+      process.stderr.write(`note: signed with ${result.signKeyKind === 'new-development' ? 'a new' : 'the'} development key ${result.signKey}; name your own with --sign-key\n`);
+    }
+    return 0;
+  },
+};

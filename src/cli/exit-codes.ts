@@ -1,0 +1,27 @@
+/** Exit codes by kind of failure. `run` and `exec` otherwise give the program's own, as a shell does. */
+
+import type { FailureKind } from '../libos/errors.ts';
+
+// biome-ignore format: a table
+export const EXIT_CODES: Readonly<Record<FailureKind, readonly [code: number, meaning: string]>> = {
+  usage:         [110, 'The command line is wrong.'],
+  configuration: [111, 'cloister.yaml is wrong.'],
+  instance:      [112, 'Not an instance, not built yet, or it exists already.'],
+  build:         [113, 'The image cannot be built: a missing or foreign library or program, a wrong bill of materials.'],
+  verification:  [114, 'Image, configuration, measurement, signature or writable layer was changed; nothing was run.'],
+  key:           [115, 'A key is missing, wrong, or not a key.'],
+  'entry-point': [116, 'The program is not below one of the entry points.'],
+  busy:          [117, 'The instance is running already.'],
+  'not-running': [118, 'The instance is not running.'],
+  host:          [119, 'The host refused: no room on the disk, no permission, no suitable Node.'],
+  internal:      [120, 'A fault of Cloister itself.'],
+};
+
+/** 126 and 127 as a shell gives them; 128 + n when the program was ended by signal n. */
+export const CANNOT_EXECUTE = 126;
+export const NOT_FOUND = 127;
+
+export function exitCodeOf(waitStatus: number): number {
+  const signal = waitStatus & 0x7f;
+  return signal === 0 ? (waitStatus >> 8) & 0xff : 128 + signal;
+}

@@ -1,0 +1,24 @@
+/** All commands, in the order in which somebody meets them. A command's module is loaded when it is used. */
+
+import type { Command } from './command.ts';
+
+export interface RegistryRow {
+  readonly name: string;
+  readonly summary: string;
+  readonly load: () => Promise<{ readonly command: Command }>;
+}
+
+const row = (name: string, summary: string, load: RegistryRow['load']): RegistryRow => ({ name, summary, load });
+
+// biome-ignore format: a table
+export const COMMANDS: readonly RegistryRow[] = [
+  row('new',           'make an instance in a new directory',                () => import('./commands/new.ts')),
+  row('init',          'make an instance in this directory',                 () => import('./commands/init.ts')),
+  row('build',         'seal the image, measure and sign it',                () => import('./commands/build.ts')),
+  row('run',           'start the enclave, run one program, stop',           () => import('./commands/run.ts')),
+  row('print',         'show what was measured, or the signer',              () => import('./commands/print.ts')),
+  row('gen-image-key', 'make a key for encrypted images',                    () => import('./commands/gen-image-key.ts')),
+];
+
+/** Other names, for those who know them from elsewhere. */
+export const ALIASES: Readonly<Record<string, string>> = {};

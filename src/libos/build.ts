@@ -1,0 +1,119 @@
+/** `cloister build`: from configuration and tree to a sealed image with its signed manifest. Touches `build/` only. */
+
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { canonicalBytes, type Canonical, type EnclaveClaims, identityOf, signManifest } from '../attestation/index.ts';
+import { toByteString, toHex } from '../base/bytes.ts';
+import { writeFully } from '../base/host-files.ts';
+import { type Configuration, parseConfiguration } from '../config/index.ts';
+import { PrivateKey, sha384 } from '../crypto/index.ts';
+import { parseImageKey } from '../encfs/1-crypto/keys.ts';
+import { buildImage, type BuiltImage } from '../image/index.ts';
+import { NodeDirectory, nodeTree, writeAtomically } from '../pal/node/storage.ts';
+import { Failure } from './errors.ts';
+import { type Instance, stateDirectory } from './instance.ts';
+import { RUNTIME } from './version.ts';
+
+export interface BuildRequest {
+  readonly dependencies: 'resolve' | 'none';
+  /** Paths of files. */
+  readonly bom?: string;
+  readonly includeDirectories?: readonly string[];
+  readonly signKey?: string;
+  readonly imageKey?: string;
+}
+
+export interface BuildResult {
+  readonly image: BuiltImage;
+  readonly measurement: string;
+  readonly signer: string;
+  /** Where the key came from. */
+  readonly signKey: string;
+  readonly signKeyKind: 'given' | 'development' | 'new-development';
+}
+
+/** What is measured of the configuration, as it is stored beside the image. */
+export interface SealedConfiguration {
+  /** SHA-384 of cloister.yaml, so that any change of it asks for a build. */
+  readonly source: string;
+  readonly configuration: Configuration;
+}
+
+export function build(instance: Instance, request: BuildRequest): BuildResult {
+  const source = readFileSync(instance.configuration);
+  const configuration = parseConfiguration(source.toString('utf8'), instance.configuration);
+  const { key, path: signKey, kind: signKeyKind } = signingKey(request.signKey);
+  const imageKey = request.imageKey === undefined ? undefined : readImageKey(request.imageKey);
+  mkdirSync(instance.build, { recursive: true });
+  const image = buildImage({
+    host: nodeTree,
+    writeAtomically,
+    tree: toByteString(instance.tree),
+    output: toByteString(instance.sealedImage),
+    cache: new NodeDirectory(toByteString(instance.cache)),
+    dependencies: request.dependencies,
+    ...(imageKey && { key: imageKey }),
+    ...(request.bom !== undefined && {
+      bom: { file: toByteString(request.bom), base: toByteString(instance.directory), includeDirectories: (request.includeDirectories ?? []).map(toByteString), variable: (name: string) => process.env[name] },
+    }),
+    ...(process.env.SOURCE_DATE_EPOCH !== undefined && { epoch: epochOf(process.env.SOURCE_DATE_EPOCH) }),
+  });
+  const sealed = canonicalBytes({ source: toHex(sha384(source)), configuration } as unknown as Canonical);
+  const { metadata, entry_points } = configuration;
+  const claims: EnclaveClaims = {
+    imageRoot: toHex(image.root),
+    imageKind: image.kind,
+    configuration: toHex(sha384(sealed)),
+    productId: metadata.product_id,
+    securityVersion: metadata.security_version,
+    debuggable: metadata.debuggable,
+    entryPoints: entry_points,
+    runtime: RUNTIME,
+  };
+  replaceFile(instance.sealedConfiguration, sealed);
+  replaceFile(instance.manifest, signManifest(claims, key));
+  const identity = identityOf(claims, key.publicKey);
+  return { image, measurement: toHex(identity.measurement), signer: toHex(identity.signer), signKey, signKeyKind };
+}
+
+function replaceFile(path: string, content: Uint8Array): void {
+  writeAtomically(toByteString(path), (file) => writeFully(file, 0, content));
+}
+
+function epochOf(text: string): number {
+  if (!/^\d{1,10}$/.test(text)) throw new Failure('usage', `SOURCE_DATE_EPOCH is ${JSON.stringify(text)}, not a number of seconds`);
+  return Number(text);
+}
+
+function readKeyFile(path: string, what: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    throw new Failure('key', `cannot read the ${what} ${path}: ${(error as Error).message}`);
+  }
+}
+
+export function readImageKey(path: string): Uint8Array {
+  return parseImageKey(readKeyFile(path, 'image key'));
+}
+
+function signingKey(path: string | undefined): { key: PrivateKey; path: string; kind: BuildResult['signKeyKind'] } {
+  const file = path ?? join(stateDirectory(), 'development-signing-key.pem');
+  const parse = (pem: string): PrivateKey => {
+    try {
+      return PrivateKey.fromPem(pem);
+    } catch (error) {
+      throw new Failure('key', `${file}: ${(error as Error).message}`, 'A signing key is a P-256 or Ed25519 private key in PEM.');
+    }
+  };
+  if (path !== undefined) return { key: parse(readKeyFile(path, 'signing key')), path, kind: 'given' };
+  try {
+    return { key: parse(readFileSync(file, 'utf8')), path: file, kind: 'development' };
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+  }
+  const key = PrivateKey.generate('ES256');
+  writeFileSync(file, key.pem(), { mode: 0o600, flag: 'wx' });
+  return { key, path: file, kind: 'new-development' };
+}
+

@@ -1,0 +1,126 @@
+/**
+ * What is mapped where in one address space: disjoint regions in address order, merged where they continue
+ * each other. Both back ends keep one; it describes, it maps nothing.
+ */
+
+import { PAGE_SIZE } from '../../../kernel/platform.ts';
+
+export interface Region<S> {
+  start: number;
+  end: number;
+  /** PROT_ bits as asked for. */
+  prot: number;
+  /** Where the pages come from; undefined = zero pages. */
+  source: S | undefined;
+  /** Offset of `start` in the source. */
+  offset: number;
+  shared: boolean;
+  /** False: left over from an earlier process of a pooled memory, to be taken over or dropped. */
+  live: boolean;
+}
+
+export function pageFloor(address: number): number {
+  return address - (address % PAGE_SIZE);
+}
+
+export function pageCeil(address: number): number {
+  return pageFloor(address + PAGE_SIZE - 1);
+}
+
+function continues<S>(a: Region<S>, b: Region<S>): boolean {
+  return (
+    a.end === b.start && a.prot === b.prot && a.source === b.source && a.shared === b.shared && a.live === b.live &&
+    (a.source === undefined || a.offset + (a.end - a.start) === b.offset)
+  );
+}
+
+/** Called when a region comes to refer to a source once more, or once less. */
+export interface SourceCount<S> {
+  retain(source: S): void;
+  release(source: S): void;
+}
+
+export class RegionMap<S> {
+  readonly list: Region<S>[] = [];
+  readonly #count: SourceCount<S>;
+
+  constructor(count: SourceCount<S>) {
+    this.#count = count;
+  }
+
+  /** Index of the first region that ends after the address. */
+  indexAt(address: number): number {
+    const { list } = this;
+    let low = 0;
+    let high = list.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (list[middle].end <= address) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+
+  at(address: number): Region<S> | undefined {
+    const region = this.list[this.indexAt(address)];
+    return region !== undefined && region.start <= address ? region : undefined;
+  }
+
+  /** Makes an address a boundary; returns the index of the region that starts at or after it. */
+  cut(address: number): number {
+    const index = this.indexAt(address);
+    const region = this.list[index];
+    if (region === undefined || region.start >= address) return index;
+    const rest = { ...region, start: address, offset: region.offset + (address - region.start) };
+    region.end = address;
+    if (rest.source !== undefined) this.#count.retain(rest.source);
+    this.list.splice(index + 1, 0, rest);
+    return index + 1;
+  }
+
+  /** The regions within [start, end), cut to it. */
+  within(start: number, end: number): Region<S>[] {
+    const from = this.cut(start);
+    return this.list.slice(from, this.cut(end));
+  }
+
+  remove(start: number, end: number): void {
+    const from = this.cut(start);
+    const removed = this.list.splice(from, this.cut(end) - from);
+    for (const { source } of removed) if (source !== undefined) this.#count.release(source);
+  }
+
+  /** Replaces whatever was there. */
+  set(region: Region<S>): void {
+    this.remove(region.start, region.end);
+    if (region.source !== undefined) this.#count.retain(region.source);
+    const index = this.indexAt(region.start);
+    this.list.splice(index, 0, region);
+    this.mergeAround(index);
+  }
+
+  /** Joins the region at `index` with its neighbours where they continue each other. */
+  mergeAround(index: number): void {
+    for (const at of [index, index - 1]) {
+      const a = this.list[at];
+      const b = this.list[at + 1];
+      if (a === undefined || b === undefined || !continues(a, b)) continue;
+      a.end = b.end;
+      this.list.splice(at + 1, 1);
+      if (b.source !== undefined) this.#count.release(b.source);
+    }
+  }
+
+  protect(start: number, end: number, prot: number): void {
+    for (const region of this.within(start, end)) region.prot = prot;
+    this.mergeRange(start, end);
+  }
+
+  mergeRange(start: number, end: number): void {
+    for (let index = this.indexAt(end); index >= 0 && (this.list[index]?.end ?? Number.POSITIVE_INFINITY) >= start; index--) this.mergeAround(index);
+  }
+
+  clear(): void {
+    this.remove(0, Number.MAX_SAFE_INTEGER - PAGE_SIZE);
+  }
+}

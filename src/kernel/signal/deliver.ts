@@ -52,7 +52,7 @@ export function deliver(task: Task, cpu: CpuState, fault?: FaultContext): 'run' 
       task.state = 'stopped';
       return 'wait';
     }
-    const allowed = ~task.blocked | UNBLOCKABLE;
+    const allowed = task.sleep.active && task.sleep.options.restart === 'uninterruptible' ? bit(SIGKILL) : ~task.blocked | UNBLOCKABLE;
     const info = task.pending.take(allowed) ?? process.pending.take(allowed);
     if (info === undefined) break;
     if (act(task, cpu, info, fault) === 'dead') return 'dead';

@@ -17,9 +17,9 @@ export interface BlockOptions {
   /**
    * What a signal handler does to the call. `always` (default): starts again if the handler has SA_RESTART, EINTR
    * otherwise. `unlessHandler`: EINTR after any handler. `never`: as that, and also when a stopped process continues.
-   * Signals without a handler never interrupt the first two.
+   * Signals without a handler never interrupt the first two. `uninterruptible`: nothing but SIGKILL ends the sleep.
    */
-  readonly restart?: 'always' | 'unlessHandler' | 'never';
+  readonly restart?: 'always' | 'unlessHandler' | 'never' | 'uninterruptible';
   /** Gives the result of an interrupted call in place of EINTR or a restart (bytes transferred so far, …); WOULD_BLOCK = no opinion. */
   readonly interrupted?: () => SysResult;
   /** Runs once, whatever ends the sleep (a result, a signal, the task's death). */

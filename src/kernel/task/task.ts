@@ -42,6 +42,16 @@ export interface ProcessGroup {
   readonly members: Set<Process>;
 }
 
+/** What the process model asks of an object that clone(2) shares or copies: `FdTable` and `FsContext` implement it. */
+export interface Cloneable<T> {
+  /** One more user; returns itself. */
+  share(): T;
+  /** A copy of its own for one user. */
+  fork(): T;
+  /** One user less; the last one closes what is open. */
+  release(): void;
+}
+
 export interface CpuTimes {
   /** Nanoseconds on the CPU; the kernel's own work is not told apart from the guest's. */
   userNs: number;
@@ -56,6 +66,7 @@ export const noTimes = (): CpuTimes => ({ userNs: 0, systemNs: 0, minorFaults: 0
 
 /** A thread group. */
 export class Process {
+  readonly kernel: Kernel;
   readonly pid: Pid;
   parent: Process | undefined;
   readonly children = new Set<Process>();
@@ -98,7 +109,8 @@ export class Process {
   /** Interval timers and POSIX timers; made on first use by `time/`. */
   timers: ProcessTimers | undefined;
 
-  constructor(pid: Pid, parent: Process | undefined, group: ProcessGroup, handlers: SignalHandlers, pending: PendingSignals, limits: Rlimit[], exitSignal: number, startNs: number) {
+  constructor(kernel: Kernel, pid: Pid, parent: Process | undefined, group: ProcessGroup, handlers: SignalHandlers, pending: PendingSignals, limits: Rlimit[], exitSignal: number, startNs: number) {
+    this.kernel = kernel;
     this.pid = pid;
     this.parent = parent;
     this.group = group;
@@ -128,10 +140,13 @@ export interface ProcessTimers {
   dispose(): void;
 }
 
+const INITIAL_CONTEXT = initialContext();
+
 /** A thread. */
 export class Task {
   readonly kernel: Kernel;
-  readonly tid: Pid;
+  /** Changes only when a thread that is not the leader calls execve. */
+  tid: Pid;
   readonly process: Process;
   mm: AddressSpace;
   /** Open files (F's table); shared after clone(CLONE_FILES). */
@@ -144,7 +159,7 @@ export class Task {
   readonly times = noTimes();
 
   /** The register file while another task of the address space has the CPU. */
-  readonly context = initialContext();
+  readonly context = INITIAL_CONTEXT.slice();
   state: 'runnable' | 'running' | 'sleeping' | 'stopped' | 'dead' = 'runnable';
   /** Where and for what the task sleeps (proc(5) state S). */
   readonly sleep: Sleep = new Sleep(this);

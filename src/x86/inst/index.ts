@@ -4,6 +4,16 @@ import { compileRow } from '../table.ts';
 import type { Form } from '../table.ts';
 import type { Row } from '../row.ts';
 import { ARITH } from './arith.ts';
+import { BIT } from './bit.ts';
+import { CONTROL } from './control.ts';
+import { FLAGS } from './flags.ts';
+import { MISC } from './misc.ts';
+import { MOV } from './mov.ts';
+import { MULDIV } from './muldiv.ts';
+import { SHIFT } from './shift.ts';
+import { STACK } from './stack.ts';
+import { STRING } from './string.ts';
+import { SYSTEM } from './system.ts';
 import { FXSR } from './fxsr.ts';
 import { MMX } from './mmx.ts';
 import { SSE } from './sse.ts';
@@ -17,6 +27,16 @@ import { X87_ROWS } from './x87.ts';
 // biome-ignore format: a table
 export const FAMILIES: Readonly<Record<string, readonly Row[]>> = {
   arith: ARITH,
+  mov: MOV,
+  stack: STACK,
+  control: CONTROL,
+  shift: SHIFT,
+  bit: BIT,
+  muldiv: MULDIV,
+  string: STRING,
+  flags: FLAGS,
+  misc: MISC,
+  system: SYSTEM,
   mmx: MMX,
   sse: SSE,
   sse2: SSE2,

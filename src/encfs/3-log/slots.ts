@@ -42,6 +42,7 @@ export class SlotLog {
   #state = new Uint8Array(256);
   #count = 0;
   #free: number[] = [];
+  #sorted = true;
   #leaving: number[] = [];
   /** Taken since the last commit: nobody else refers to them. */
   readonly #fresh = new Set<number>();
@@ -149,6 +150,7 @@ export class SlotLog {
       }
     } catch (error) {
       for (const slot of slots) this.release(slot);
+      this.#free.sort((a, b) => b - a);
       this.#cutQuietly();
       throw error;
     }
@@ -212,6 +214,7 @@ export class SlotLog {
     if (this.#fresh.delete(slot)) {
       this.#state[slot] = FREE;
       this.#free.push(slot);
+      this.#sorted = false;
     } else {
       this.#state[slot] = LEAVING;
       this.#leaving.push(slot);
@@ -230,9 +233,11 @@ export class SlotLog {
     this.written.clear();
     this.#fresh.clear();
     for (const slot of this.#leaving) this.#state[slot] = FREE;
-    if (this.#leaving.length > 0 || count < this.#count) {
+    if (!this.#sorted || this.#leaving.length > 0 || count < this.#count) {
+      // The lowest is taken first.
       this.#free = [...this.#free, ...this.#leaving].filter((slot) => slot < count).sort((a, b) => b - a);
       this.#leaving = [];
+      this.#sorted = true;
     }
     if (count < this.#count) {
       this.resize(count);

@@ -8,3 +8,5 @@ export * from './helpers.ts';
 export { decode, TRUNCATED } from './decode.ts';
 export { FAMILIES, FORMS, ROWS } from './inst/index.ts';
 export type { Form } from './table.ts';
+export { cpuidLeaf } from './cpuid.ts';
+export { setTscClock, TSC_HZ } from './tsc.ts';

@@ -24,6 +24,8 @@ export interface RowOptions {
   readonly lockable?: boolean;
   /** Defaults to 64-bit operand size (push, pop, near branches). */
   readonly default64?: boolean;
+  /** Traps with #GP in user programs; no test runs it natively. */
+  readonly privileged?: boolean;
   /** Takes F3/F2 as repeat prefixes. */
   readonly repeats?: boolean;
 }

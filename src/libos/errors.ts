@@ -1,5 +1,8 @@
 /** What a person gets told when something is refused; the command line adds the exit code. */
 
+import { EnclaveError } from '../pal/node/enclave-thread.ts';
+import type { WireError } from '../pal/node/messages.ts';
+
 export type FailureKind = 'usage' | 'configuration' | 'instance' | 'build' | 'verification' | 'key' | 'entry-point' | 'busy' | 'not-running' | 'host' | 'internal';
 
 export class Failure extends Error {
@@ -48,9 +51,19 @@ const KINDS: Readonly<Record<string, readonly [FailureKind, string?]>> = {
 /** Any error as a `Failure`; what nobody expected is `internal`. */
 export function toFailure(error: unknown): Failure {
   if (error instanceof Failure) return error;
+  if (error instanceof EnclaveError && error.kind !== undefined) {
+    const failure = new Failure(error.kind as FailureKind, error.message, error.hint);
+    if (error.stack !== undefined) failure.stack = error.stack;
+    return failure;
+  }
   const { code, message, stack } = error as { code?: unknown; message?: string; stack?: string };
   const known = typeof code === 'string' ? (KINDS[code] ?? (/^E[A-Z]+$/.test(code) ? (['host'] as const) : undefined)) : undefined;
   const failure = new Failure(known?.[0] ?? 'internal', String(message ?? error), known?.[1]);
   if (stack !== undefined) failure.stack = stack;
   return failure;
+}
+
+export function toWire(error: unknown): WireError {
+  const { kind, message, hint, stack } = toFailure(error);
+  return { kind, code: kind, message, ...(hint !== undefined && { hint }), ...(stack !== undefined && { stack }) };
 }

@@ -8,7 +8,7 @@
 
 import { MessageChannel, Worker, type MessagePort } from 'node:worker_threads';
 import { Doorbell } from './doorbell.ts';
-import type { LogLevel, TerminalSize, ToInner, ToOuter } from './messages.ts';
+import type { LogLevel, TerminalSize, ToInner, ToOuter, WireError } from './messages.ts';
 import { Ring } from './ring.ts';
 
 /** Where a program's input comes from. */
@@ -28,6 +28,7 @@ export interface Sink {
 export interface Program {
   readonly argv: readonly string[];
   readonly env: readonly string[];
+  readonly hostEnv: readonly string[];
   readonly cwd: string;
   readonly terminal?: TerminalSize;
   readonly input: Source;
@@ -38,7 +39,7 @@ export interface Program {
 /** A program that runs in the enclave. */
 export interface Session {
   readonly id: number;
-  /** The wait status as wait(2) gives it, after all output has been handed over. */
+  /** The wait status as wait(2) gives it, after all output has been handed over; rejects with `EnclaveError` when nothing was started. */
   readonly exited: Promise<number>;
   signal(signal: number): void;
   resize(size: TerminalSize): void;
@@ -51,6 +52,7 @@ export interface ThreadOptions {
   readonly stackMb: number;
   readonly heapMb: number;
   readonly onLog: (level: LogLevel, message: string) => void;
+  readonly onTrace: (text: string) => void;
 }
 
 export interface InnerData {
@@ -59,15 +61,17 @@ export interface InnerData {
   readonly boot: unknown;
 }
 
-/** Why an enclave did not start; `code` is a stable error code of the layer that refused. */
-export class BootFailure extends Error {
+/** An error that was raised in the enclave's thread. */
+export class EnclaveError extends Error {
+  readonly kind: string | undefined;
   readonly code: string;
-  readonly details: unknown;
+  readonly hint: string | undefined;
 
-  constructor(code: string, message: string, stack: string | undefined, details: unknown) {
+  constructor({ kind, code, message, hint, stack }: WireError) {
     super(message);
+    this.kind = kind;
     this.code = code;
-    this.details = details;
+    this.hint = hint;
     if (stack !== undefined) this.stack = stack;
   }
 }
@@ -172,10 +176,12 @@ class LiveSession implements Session {
   readonly outflows: readonly [Outflow, Outflow];
   readonly #thread: EnclaveThread;
   readonly #resolve: (waitStatus: number) => void;
+  readonly #reject: (error: Error) => void;
   #waitStatus: number | undefined;
 
   constructor(thread: EnclaveThread, id: number, program: Program, bell: Doorbell) {
-    const { promise, resolve } = Promise.withResolvers<number>();
+    const { promise, resolve, reject } = Promise.withResolvers<number>();
+    promise.catch(() => {});
     const onIdle = (): void => this.#finishIfDrained();
     this.id = id;
     this.exited = promise;
@@ -183,6 +189,7 @@ class LiveSession implements Session {
     this.outflows = [new Outflow(program.output, bell, onIdle), new Outflow(program.error, bell, onIdle)];
     this.#thread = thread;
     this.#resolve = resolve;
+    this.#reject = reject;
   }
 
   signal(signal: number): void {
@@ -204,17 +211,27 @@ class LiveSession implements Session {
     this.pump();
   }
 
+  abandon(error: Error): void {
+    this.#thread.forget(this);
+    this.#close();
+    this.#reject(error);
+  }
+
   #finishIfDrained(): void {
     if (this.#waitStatus === undefined || !this.outflows.every((outflow) => outflow.idle)) return;
     this.#thread.forget(this);
+    this.#close();
+    this.#resolve(this.#waitStatus);
+  }
+
+  #close(): void {
     this.inflow.end();
     for (const outflow of this.outflows) outflow.end();
-    this.#resolve(this.#waitStatus);
   }
 }
 
 export class EnclaveThread {
-  /** What `boot` reported; rejects with `BootFailure`. */
+  /** What `boot` reported; rejects with `EnclaveError`. */
   readonly booted: Promise<unknown>;
   /** Settles when the thread has ended; rejects if it ended by a fault of ours. */
   readonly ended: Promise<void>;
@@ -224,10 +241,12 @@ export class EnclaveThread {
   readonly #sessions = new Map<number, LiveSession>();
   readonly #replies = new Map<number, (result: unknown) => void>();
   readonly #onLog: ThreadOptions['onLog'];
+  readonly #onTrace: ThreadOptions['onTrace'];
   #ids = 0;
 
   constructor(options: ThreadOptions) {
     this.#onLog = options.onLog;
+    this.#onTrace = options.onTrace;
     const { port1, port2 } = new MessageChannel();
     this.#port = port1;
     const booted = Promise.withResolvers<unknown>();
@@ -240,7 +259,7 @@ export class EnclaveThread {
     port1.on('message', (message: ToOuter) => {
       if (message === 0) return this.#pump();
       if (message.kind === 'booted') booted.resolve(message.info);
-      else if (message.kind === 'failed') booted.reject(new BootFailure(message.error.code, message.error.message, message.error.stack, message.error.details));
+      else if (message.kind === 'failed') booted.reject(new EnclaveError(message.error));
       else this.#receive(message);
     });
     const data: InnerData = { port: port2, bell: this.#bell.buffer, boot: options.boot };
@@ -249,15 +268,18 @@ export class EnclaveThread {
       transferList: [port2],
       resourceLimits: { stackSizeMb: options.stackMb, maxOldGenerationSizeMb: options.heapMb },
     });
-    this.#worker.on('error', (error) => {
+    this.#worker.on('error', (error: Error) => {
       booted.reject(error);
       ended.reject(error);
+      for (const session of this.#sessions.values()) session.abandon(error);
     });
     this.#worker.on('exit', () => {
       // Messages that were sent before the end are delivered first.
       setImmediate(() => {
         port1.close();
-        booted.reject(new Error('the enclave ended while it was starting'));
+        const error = new Error('the enclave has ended');
+        booted.reject(error);
+        for (const session of this.#sessions.values()) session.abandon(error);
         ended.resolve();
       });
     });
@@ -271,6 +293,7 @@ export class EnclaveThread {
       id: session.id,
       argv: program.argv,
       env: program.env,
+      hostEnv: program.hostEnv,
       cwd: program.cwd,
       rings: [session.inflow.ring.buffer, session.outflows[0].ring.buffer, session.outflows[1].ring.buffer],
       ...(program.terminal && { terminal: program.terminal }),
@@ -313,6 +336,11 @@ export class EnclaveThread {
     switch (message.kind) {
       case 'log':
         return this.#onLog(message.level, message.message);
+      case 'trace':
+        return this.#onTrace(message.text);
+      case 'refused':
+        this.#sessions.get(message.id)?.abandon(new EnclaveError(message.error));
+        return;
       case 'exited':
         this.#sessions.get(message.id)?.programExited(message.waitStatus);
         return;

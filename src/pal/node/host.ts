@@ -8,7 +8,7 @@ import { randomFillSync } from 'node:crypto';
 import { receiveMessageOnPort, type MessagePort } from 'node:worker_threads';
 import type { Host, HostRequest, HostStream } from '../../kernel/host.ts';
 import { Doorbell } from './doorbell.ts';
-import type { LogLevel, StdioRings, TerminalSize, ToInner, ToOuter } from './messages.ts';
+import type { ExecMessage, LogLevel, StdioRings, TerminalSize, ToInner, ToOuter, WireError } from './messages.ts';
 import { Ring } from './ring.ts';
 
 /** How far the wall clock may be from where the monotonic one puts it before it is read anew. */
@@ -65,7 +65,12 @@ class RingStream implements HostStream {
   }
 }
 
+/** What a program is started with after the enclave has looked at the request; or why it is not. */
+export type Admission = { readonly argv: readonly string[]; readonly env: readonly string[]; readonly cwd: string } | { readonly refused: WireError };
+
 export class WorkerHost implements Host {
+  /** Judges every request to start a program, before the kernel sees it. */
+  admit: (message: ExecMessage) => Admission = () => ({ refused: { code: 'not-ready', message: 'the enclave is not ready' } });
   readonly #port: MessagePort;
   readonly #bell: Doorbell;
   readonly #terminals = new Map<number, RingStream>();
@@ -105,8 +110,13 @@ export class WorkerHost implements Host {
     this.#requestsTaken = (this.#requestsTaken + 1) | 0;
     const message = received.message;
     if (message.kind === 'exec') {
-      const { rings, terminal, ...rest } = message;
-      return { ...rest, stdio: this.#stdio(message.id, rings, terminal), terminal: terminal !== undefined };
+      const { id, rings, terminal } = message;
+      const admission = this.admit(message);
+      if ('refused' in admission) {
+        this.post({ kind: 'refused', id, error: admission.refused });
+        return this.nextRequest();
+      }
+      return { kind: 'exec', id, ...admission, stdio: this.#stdio(id, rings, terminal), terminal: terminal !== undefined };
     }
     if (message.kind === 'resize') {
       const stream = this.#terminals.get(message.id);
@@ -128,15 +138,15 @@ export class WorkerHost implements Host {
 
   exited(id: number, waitStatus: number): void {
     this.#terminals.delete(id);
-    this.#post({ kind: 'exited', id, waitStatus });
+    this.post({ kind: 'exited', id, waitStatus });
   }
 
   reply(id: number, result: unknown): void {
-    this.#post({ kind: 'reply', id, result });
+    this.post({ kind: 'reply', id, result });
   }
 
   log(level: LogLevel, message: string): void {
-    this.#post({ kind: 'log', level, message });
+    this.post({ kind: 'log', level, message });
   }
 
   #stdio(id: number, rings: StdioRings, terminal: TerminalSize | undefined): [HostStream, HostStream, HostStream] {
@@ -157,7 +167,7 @@ export class WorkerHost implements Host {
     ];
   }
 
-  #post(message: ToOuter): void {
+  post(message: ToOuter): void {
     this.#port.postMessage(message);
   }
 }

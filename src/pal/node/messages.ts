@@ -14,6 +14,8 @@ export interface ExecMessage {
   readonly argv: readonly string[];
   readonly env: readonly string[];
   readonly cwd: string;
+  /** Environment of whoever asked; nothing of it is used that the configuration does not let through. */
+  readonly hostEnv: readonly string[];
   readonly rings: StdioRings;
   readonly terminal?: TerminalSize;
 }
@@ -26,14 +28,27 @@ export type ToInner =
   | { readonly kind: 'call'; readonly reply: number; readonly method: string; readonly params: unknown }
   | { readonly kind: 'shutdown' };
 
+/** An error on its way between threads: what is needed to show it as if it had been raised on the other side. */
+export interface WireError {
+  readonly kind?: string;
+  readonly code: string;
+  readonly message: string;
+  readonly hint?: string;
+  readonly stack?: string;
+}
+
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
 
 export type ToOuter =
   /** Rings changed. */
   | 0
   | { readonly kind: 'booted'; readonly info: unknown }
-  /** The enclave did not start: what is needed to show the error as if it had been raised here. */
-  | { readonly kind: 'failed'; readonly error: { readonly code: string; readonly message: string; readonly stack?: string; readonly details?: unknown } }
+  /** The enclave did not start. */
+  | { readonly kind: 'failed'; readonly error: WireError }
+  /** A program was not started. */
+  | { readonly kind: 'refused'; readonly id: number; readonly error: WireError }
+  /** Lines of strace. */
+  | { readonly kind: 'trace'; readonly text: string }
   | { readonly kind: 'exited'; readonly id: number; readonly waitStatus: number }
   | { readonly kind: 'reply'; readonly id: number; readonly result: unknown }
   | { readonly kind: 'log'; readonly level: LogLevel; readonly message: string };

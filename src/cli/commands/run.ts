@@ -1,0 +1,71 @@
+import { toByteString } from '../../base/bytes.ts';
+import { Failure } from '../../libos/errors.ts';
+import { type BootInfo, startEnclave } from '../../libos/enclave.ts';
+import { type Command, flag, value, values } from '../command.ts';
+import { exitCodeOf } from '../exit-codes.ts';
+import { attachTerminal, hostEnvironment, openStdio } from '../stdio.ts';
+import { forwardSignals } from '../signals.ts';
+
+export const command: Command = {
+  usage: 'run [OPTIONS] PROG [ARGS…]',
+  doc: 'Starts the enclave, verifies image and configuration, runs one program and stops when it ends.\nStandard input, output and error are passed through; the exit code is the program\'s own, 128 + n if signal n ended it.',
+  options: [
+    { flag: '--env NAME=VALUE', short: '-e', doc: 'Set a variable whose name is listed in env.untrusted.', repeated: true },
+    { flag: '--tty', short: '-t', doc: 'Give the program a terminal of its own.' },
+    { flag: '--strace', doc: 'Show every system call (debuggable builds only).' },
+    { flag: '--image-key FILE', doc: 'Key of an encrypted image.' },
+    { flag: '--engine NAME', doc: 'translator, or interpreter: slow, for comparison.' },
+    { flag: '--memory NAME', doc: 'auto, ffi or copy: how address spaces are made.' },
+    { flag: '--quiet', short: '-q', doc: 'Do not warn that a simulated enclave protects nothing.' },
+  ],
+  examples: ['cloister run /bin/date', 'cloister run /bin/sort < data.csv > sorted.csv', 'cloister run -t /bin/bash'],
+  operands: [1, Number.POSITIVE_INFINITY],
+  passThrough: true,
+  async run(invocation) {
+    const engine = choice(value(invocation, 'engine'), ['translator', 'interpreter'], 'engine');
+    const memory = choice(value(invocation, 'memory'), ['auto', 'ffi', 'copy'], 'memory');
+    const imageKey = value(invocation, 'image-key');
+    const terminal = flag(invocation, 'tty');
+    const debug = flag(invocation, 'debug');
+    const note = (text: string): void => void process.stderr.write(`cloister: ${text}\n`);
+    const enclave = startEnclave({
+      directory: invocation.directory,
+      engine,
+      memory,
+      strace: flag(invocation, 'strace'),
+      ...(imageKey !== undefined && { imageKey }),
+      onLog: (level, message) => {
+        if (level === 'warn' || level === 'error' || debug) note(message);
+      },
+      onTrace: (text) => void process.stderr.write(text),
+    });
+    const info = (await enclave.booted) as BootInfo;
+    if (info.warning !== undefined && !flag(invocation, 'quiet')) note(info.warning);
+    const session = enclave.exec({
+      argv: invocation.operands.map(toByteString),
+      env: values(invocation, 'env').map(variableOf),
+      hostEnv: hostEnvironment(),
+      cwd: '',
+      ...openStdio(terminal),
+    });
+    forwardSignals(session);
+    if (terminal) attachTerminal(session);
+    try {
+      return exitCodeOf(await session.exited);
+    } finally {
+      enclave.shutdown();
+      await enclave.ended;
+    }
+  },
+};
+
+function variableOf(text: string): string {
+  if (!/^[^=]+=/.test(text)) throw new Failure('usage', `--env wants NAME=VALUE, not ${text}`);
+  return toByteString(text);
+}
+
+function choice<const T extends string>(given: string | undefined, of: readonly T[], option: string): T {
+  if (given === undefined) return of[0];
+  if (!(of as readonly string[]).includes(given)) throw new Failure('usage', `--${option} is one of ${of.join(', ')}, not ${given}`);
+  return given as T;
+}

@@ -1,0 +1,24 @@
+/** This process's streams, given to a program in an enclave. */
+
+import { toByteString } from '../base/bytes.ts';
+import { Failure } from '../libos/errors.ts';
+import type { Program, Session } from '../pal/node/enclave-thread.ts';
+import { sinkOf, sourceOf } from '../pal/node/stdio.ts';
+
+export function openStdio(terminal: boolean): Pick<Program, 'input' | 'output' | 'error' | 'terminal'> {
+  if (!terminal) return { input: sourceOf(0), output: sinkOf(1), error: sinkOf(2) };
+  if (!process.stdin.isTTY || !process.stdout.isTTY) throw new Failure('usage', '-t wants standard input and output to be a terminal', 'Leave -t out.');
+  return { input: sourceOf(0, 'raw'), output: sinkOf(1), error: sinkOf(2), terminal: terminalSize() };
+}
+
+const terminalSize = (): { rows: number; columns: number } => ({ rows: process.stdout.rows ?? 24, columns: process.stdout.columns ?? 80 });
+
+/** Follows changes of the window's size. */
+export function attachTerminal(session: Session): void {
+  process.on('SIGWINCH', () => session.resize(terminalSize()));
+}
+
+/** As byte strings; what of it is let through is decided in the enclave. */
+export function hostEnvironment(): string[] {
+  return Object.entries(process.env).map(([name, text]) => toByteString(`${name}=${text}`));
+}

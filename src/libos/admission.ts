@@ -1,0 +1,53 @@
+/**
+ * What may be started from outside, and with which environment. Decided inside the enclave, from the measured
+ * configuration; whoever asks can only name things that it allows.
+ */
+
+import { bytesOf, toByteString, toText } from '../base/bytes.ts';
+import type { Configuration } from '../config/index.ts';
+import type { Admission } from '../pal/node/host.ts';
+import type { ExecMessage } from '../pal/node/messages.ts';
+import { Failure, toWire } from './errors.ts';
+
+/** Terminal types as they are named; the only variable that a terminal brings along. */
+const TERM = /^TERM=[A-Za-z0-9][A-Za-z0-9._+-]{0,63}$/;
+
+export function admit(configuration: Configuration, message: ExecMessage): Admission {
+  try {
+    const directory = message.cwd === '' ? toByteString(configuration.process.directory) : message.cwd;
+    return { argv: [entryPoint(configuration, message.argv[0]), ...message.argv.slice(1)], env: environment(configuration, message), cwd: directory };
+  } catch (error) {
+    return { refused: toWire(error) };
+  }
+}
+
+function entryPoint(configuration: Configuration, program: string): string {
+  const name = toText(program);
+  if (!program.startsWith('/')) throw new Failure('entry-point', `${name} is not an absolute path`, `Name the program as it is seen inside, as /bin/${name}.`);
+  const parts = program.split('/').filter((part) => part !== '' && part !== '.');
+  const path = `/${parts.join('/')}`;
+  const allowed = configuration.entry_points.map(toByteString);
+  const inside = !parts.includes('..') && allowed.some((prefix) => path === prefix || path.startsWith(prefix.endsWith('/') ? prefix : `${prefix}/`));
+  if (!inside) throw new Failure('entry-point', `${name} is not below an entry point (${configuration.entry_points.join(', ')})`, 'Add its path to entry_points in cloister.yaml, then build again.');
+  return path;
+}
+
+function environment(configuration: Configuration, message: ExecMessage): string[] {
+  const variables = new Map(Object.entries(configuration.env.default).map(([name, text]) => [toByteString(name), toByteString(text)]));
+  const untrusted = new Set(configuration.env.untrusted.map(toByteString));
+  const set = (variable: string): void => {
+    const equals = variable.indexOf('=');
+    variables.set(variable.slice(0, equals), variable.slice(equals + 1));
+  };
+  for (const variable of message.hostEnv) {
+    if (untrusted.has(variable.slice(0, variable.indexOf('=')))) set(variable);
+    else if (message.terminal !== undefined && TERM.test(variable)) set(variable);
+  }
+  for (const variable of message.env) {
+    const name = variable.slice(0, variable.indexOf('='));
+    if (!untrusted.has(name)) throw new Failure('entry-point', `the environment variable ${toText(name)} is not let through`, 'List its name in env.untrusted of cloister.yaml, then build again.');
+    if (bytesOf(variable).includes(0)) throw new Failure('usage', 'an environment variable holds a zero byte');
+    set(variable);
+  }
+  return [...variables].map(([name, text]) => `${name}=${text}`);
+}

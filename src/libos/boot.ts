@@ -1,0 +1,102 @@
+/**
+ * Where kernel, engine, storage and host meet. Runs in the enclave's thread.
+ *
+ * The order is the point: manifest, configuration, image and writable layer are verified before the kernel exists,
+ * and nothing that fails leaves anything running.
+ */
+
+import { SIM_WARNING, SimTee } from '../attestation/index.ts';
+import { toByteString, toHex } from '../base/bytes.ts';
+import type { Configuration } from '../config/index.ts';
+import { LayerVolume } from '../encfs/5-disk/layer-volume.ts';
+import { Kernel } from '../kernel/kernel.ts';
+import type { Engine } from '../kernel/platform.ts';
+import { tracerTo } from '../kernel/strace/index.ts';
+import { KernelFiles } from '../kernel/vfs/kernel-files.ts';
+import type { WorkerHost } from '../pal/node/host.ts';
+import { openMemoryBackend } from '../pal/node/memory/index.ts';
+import { NodeDirectory } from '../pal/node/storage.ts';
+import { cpuidLeaf } from '../x86/cpuid.ts';
+import { admit } from './admission.ts';
+import { answer } from './calls.ts';
+import { Failure } from './errors.ts';
+import { Instance } from './instance.ts';
+import { openImage, verifyBuild } from './verify.ts';
+
+export interface BootRequest {
+  /** The instance, and where keys of the user and of the simulated machine are. */
+  readonly directory: string;
+  readonly stateDirectory: string;
+  readonly imageKey?: string;
+  readonly engine: 'translator' | 'interpreter';
+  readonly memory: 'auto' | 'ffi' | 'copy';
+  readonly strace: boolean;
+}
+
+/** What `status` tells. */
+export interface BootInfo {
+  readonly measurement: string;
+  readonly signer: string;
+  readonly debuggable: boolean;
+  readonly tee: string;
+  readonly warning?: string;
+  readonly engine: string;
+  readonly memory: string;
+}
+
+export interface Enclave {
+  readonly kernel: Kernel;
+  readonly info: BootInfo;
+  close(): void;
+}
+
+async function openEngine(name: BootRequest['engine']): Promise<Engine> {
+  if (name === 'translator') return new (await import('../translator/index.ts')).TranslatorEngine();
+  return (await import('../interpreter/index.ts')).interpreterEngine;
+}
+
+/** Throws before anything runs if anything is not as it was signed. */
+export async function boot(request: BootRequest, host: WorkerHost): Promise<Enclave> {
+  const instance = Instance.at(request.directory);
+  const { manifest, configuration } = verifyBuild(instance);
+  if (request.strace && !configuration.metadata.debuggable) {
+    throw new Failure('verification', 'system calls cannot be traced: the instance was not built debuggable', 'Set metadata.debuggable in cloister.yaml, then build again.');
+  }
+  const log = (message: string): void => host.log('error', message);
+  const image = openImage(instance, manifest, request.imageKey, log);
+  const tee = new SimTee(new NodeDirectory(toByteString(`${request.stateDirectory}/sim`)), manifest.identity);
+  const layer = LayerVolume.open({
+    directory: new NodeDirectory(toByteString(instance.layer)),
+    freshness: new NodeDirectory(toByteString(`${request.stateDirectory}/instances/${instance.id}`)),
+    sealingKey: tee.sealingKey('signer', `layer ${instance.id}`),
+    log,
+    nowNs: () => BigInt(host.realtimeNs()),
+  });
+  const engine = await openEngine(request.engine);
+  const memory = openMemoryBackend(request.memory);
+  const files = new KernelFiles({ image, layer, mounts: mountsOf(configuration), memory });
+  const kernel: Kernel = new Kernel({ memory, engine }, host, files, {
+    memoryLimitBytes: configuration.resources.memory,
+    hwcap: cpuidLeaf(1, 0)[3],
+    hostname: configuration.process.hostname,
+    onCall: (method, params) => answer(kernel, method, params),
+    ...(request.strace && { strace: tracerTo((text) => host.post({ kind: 'trace', text })) }),
+  });
+  host.admit = (message) => admit(configuration, message);
+  const { identity } = manifest;
+  return {
+    kernel,
+    info: {
+      measurement: toHex(identity.measurement), signer: toHex(identity.signer), debuggable: identity.debuggable, tee: tee.type, warning: SIM_WARNING,
+      engine: engine.name, memory: memory.name,
+    },
+    close() {
+      layer.close();
+      image.close();
+    },
+  };
+}
+
+function mountsOf({ mounts }: Configuration): { target: string; type: 'tmpfs' }[] {
+  return mounts.flatMap(({ target, type }) => (type === 'tmpfs' ? [{ target: toByteString(target), type }] : []));
+}

@@ -1,0 +1,25 @@
+/** Entry of the enclave's thread: boots, then runs the kernel's loop until it is told to stop. */
+
+import { workerData } from 'node:worker_threads';
+import type { InnerData } from '../pal/node/enclave-thread.ts';
+import { WorkerHost } from '../pal/node/host.ts';
+import { boot, type BootRequest, type Enclave } from './boot.ts';
+import { toWire } from './errors.ts';
+
+const { port, bell, boot: request } = workerData as InnerData;
+const host = new WorkerHost(port, bell);
+let enclave: Enclave | undefined;
+try {
+  enclave = await boot(request as BootRequest, host);
+} catch (error) {
+  host.post({ kind: 'failed', error: toWire(error) });
+}
+if (enclave !== undefined) {
+  host.post({ kind: 'booted', info: enclave.info });
+  try {
+    enclave.kernel.run();
+  } finally {
+    enclave.close();
+  }
+}
+port.close();

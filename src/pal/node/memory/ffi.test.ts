@@ -1,0 +1,4 @@
+import { describeMemoryBackend } from './conformance.ts';
+import { openMemoryBackend } from './index.ts';
+
+describeMemoryBackend('ffi', () => openMemoryBackend('ffi'));

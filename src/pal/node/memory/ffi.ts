@@ -1,0 +1,31 @@
+/** The memory back end over real host pages (see `ffi-memory.ts`). */
+
+import type { Backing, GuestMemory, MemoryBackend } from '../../../kernel/platform.ts';
+import { FfiBacking } from './ffi-backing.ts';
+import { FfiMemory } from './ffi-memory.ts';
+import type { Libc } from './libc.ts';
+import { PageMap } from './pagemap.ts';
+import { Pool } from './pool.ts';
+import { Snapshots } from './snapshots.ts';
+
+export class FfiBackend implements MemoryBackend {
+  readonly name = 'ffi';
+  readonly protects = true;
+  readonly libc: Libc;
+  readonly snapshots: Snapshots;
+  readonly pageMap = new PageMap();
+  readonly pool = new Pool<FfiMemory>((memory) => memory.destroy());
+
+  constructor(libc: Libc) {
+    this.libc = libc;
+    this.snapshots = new Snapshots(libc);
+  }
+
+  create(pool: string): GuestMemory {
+    return this.pool.take(pool) ?? new FfiMemory(this, pool);
+  }
+
+  createBacking(size: number): Backing {
+    return new FfiBacking(this.libc, size);
+  }
+}

@@ -1,0 +1,106 @@
+/**
+ * Where the pages that a fork parts rest: extents of a few memory files, each written once and then mapped
+ * copy-on-write by parent and child. Freed extents stay warm, so that the next fork writes into pages that
+ * exist already.
+ */
+
+import type { Libc } from './libc.ts';
+
+const SEGMENT = 64 * 1024 * 1024;
+/** Freed extents larger than this give their pages back at once. */
+const WARM = 8 * 1024 * 1024;
+
+interface Segment {
+  readonly fd: number;
+  readonly address: bigint;
+  readonly size: number;
+  readonly bytes: Uint8Array;
+  /** Free ranges in address order, never adjacent. */
+  readonly free: { from: number; to: number }[];
+}
+
+/** What a region of a `FfiMemory` can be mapped from. */
+export interface MappedFile {
+  readonly fd: number;
+  retain(): void;
+  release(): void;
+}
+
+export class Extent implements MappedFile {
+  readonly fd: number;
+  readonly offset: number;
+  readonly bytes: Uint8Array;
+  readonly #free: () => void;
+  #references = 1;
+
+  constructor(segment: Segment, offset: number, length: number, free: () => void) {
+    this.fd = segment.fd;
+    this.offset = offset;
+    this.bytes = segment.bytes.subarray(offset, offset + length);
+    this.#free = free;
+  }
+
+  retain(): void {
+    this.#references++;
+  }
+
+  release(): void {
+    if (--this.#references === 0) this.#free();
+  }
+}
+
+export class Snapshots {
+  readonly #libc: Libc;
+  readonly #segments: Segment[] = [];
+
+  constructor(libc: Libc) {
+    this.#libc = libc;
+  }
+
+  /** An extent with one reference; its old content is arbitrary. */
+  allocate(length: number): Extent {
+    for (const segment of this.#segments) {
+      const index = segment.free.findIndex((each) => each.to - each.from >= length);
+      if (index >= 0) return this.#take(segment, index, length);
+    }
+    return this.#take(this.#addSegment(length), 0, length);
+  }
+
+  #addSegment(length: number): Segment {
+    const libc = this.#libc;
+    const size = Math.max(SEGMENT, length);
+    const fd = libc.createFile('cloister-fork');
+    libc.setSize(fd, size);
+    const address = libc.mapView(fd, size);
+    const segment = { fd, address, size, bytes: new Uint8Array(libc.view(address, size)), free: [{ from: 0, to: size }] };
+    this.#segments.push(segment);
+    return segment;
+  }
+
+  #take(segment: Segment, index: number, length: number): Extent {
+    const range = segment.free[index];
+    const offset = range.from;
+    range.from += length;
+    if (range.from === range.to) segment.free.splice(index, 1);
+    return new Extent(segment, offset, length, () => this.#give(segment, offset, length));
+  }
+
+  #give(segment: Segment, offset: number, length: number): void {
+    if (length > WARM) this.#libc.punch(segment.fd, offset, length);
+    const { free } = segment;
+    let index = free.findIndex((each) => each.from > offset);
+    if (index < 0) index = free.length;
+    free.splice(index, 0, { from: offset, to: offset + length });
+    for (const at of [index, index - 1]) {
+      if (at < 0 || at + 1 >= free.length || free[at].to !== free[at + 1].from) continue;
+      free[at].to = free[at + 1].to;
+      free.splice(at + 1, 1);
+    }
+    const whole = free.length === 1 && free[0].to - free[0].from === segment.size;
+    if (!whole || (segment.size === SEGMENT && this.#segments.length === 1)) return;
+    this.#segments.splice(this.#segments.indexOf(segment), 1);
+    this.#libc.unmapView(segment.address, segment.size);
+    this.#libc.close(segment.fd);
+  }
+}
+

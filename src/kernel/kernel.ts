@@ -49,6 +49,8 @@ export interface FileSide {
   hostPolled?(): void;
   /** What mmap(2) may map of a descriptor; EBADF. `willWrite`: a shared writable mapping is wanted (seals). */
   mapping(task: Task, fd: number, willWrite: boolean): MappingSource;
+  /** The open file behind a descriptor, for kcmp(2); EBADF. */
+  openFile?(task: Task, fd: number): object;
   /** The process behind a pidfd; throws EBADF. */
   pidfdProcess?(task: Task, fd: number): Process;
   resized?(id: number, rows: number, columns: number): void;
@@ -101,6 +103,8 @@ export class Kernel {
   domainname = '(none)';
   /** The task that has the CPU. */
   current!: Task;
+  /** When it got it, on CLOCK_MONOTONIC. */
+  ranSinceNs = 0;
   /** Processes started since boot, for /proc/stat. */
   forks = 0;
   /** Woken after every host poll that brought something. */
@@ -362,6 +366,7 @@ export class Kernel {
     let cpu = this.#load(task);
     if (task.sleep.active && !this.#resume(task, cpu) && !task.attention) return;
     const startNs = this.host.monotonicNs();
+    this.ranSinceNs = startNs;
     let fault: FaultContext | undefined;
     while (true) {
       if (task.attention) {

@@ -139,8 +139,7 @@ function replace(task: Task, mm: AddressSpace, context: Uint8Array, creds: Creds
   process.exe = file.path;
   process.hasExeced = true;
   process.exitSignal = process.exitSignal === 0 ? 0 : 17;
-  process.timers?.dispose();
-  process.timers = undefined;
+  process.timers?.disposePosix();
   freshHandlers(process);
   const own = task.fds.fork();
   task.fds.release();

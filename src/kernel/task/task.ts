@@ -103,6 +103,7 @@ export class Process {
   subreaper = false;
   dumpable = 1;
   noNewPrivs = false;
+  keepCaps = false;
   oomScoreAdj = 0;
   /** Whose exit the host is told about: the id of its `exec` request, and -1 for no one. */
   hostId = -1;
@@ -138,6 +139,7 @@ export class Process {
 /** Opaque here: `time/itimer.ts` knows. */
 export interface ProcessTimers {
   dispose(): void;
+  disposePosix(): void;
 }
 
 const INITIAL_CONTEXT = initialContext();

@@ -121,13 +121,13 @@ class BomApplier {
     if (this.#sources.host.lstat(path) === undefined) throw new ImageBuildError('bom-file', `there is no BOM file ${toText(path)}`);
     const file = this.#sources.host.open(path);
     const lines = new LineCounter();
-    const document = parseDocument(new TextDecoder().decode(readWhole(file)), { lineCounter: lines });
+    // In the failsafe schema every scalar is text: a hash of digits stays what it is.
+    const document = parseDocument(new TextDecoder().decode(readWhole(file)), { lineCounter: lines, schema: 'failsafe' });
     file.close();
     const error = document.errors[0];
     if (error !== undefined) throw new ImageBuildError('bom-format', `${toText(path)}:${lines.linePos(error.pos[0]).line}: ${error.message.split('\n')[0]}`);
-    const bom = (document.toJS({ maxAliasCount: 100 }) ?? {}) as Bom;
-    check(bom, BOM, 'the file', toText(path));
-    return bom;
+    const bom: unknown = document.toJS({ maxAliasCount: 100 }) || {};
+    return check(bom, BOM, 'the file', toText(path)) as Bom;
   }
 
   #expand(text: string, bom: string): string {
@@ -220,28 +220,25 @@ function excluder(pattern: string): (path: string) => boolean {
   return (path) => expression.test(path);
 }
 
-function check(value: unknown, shape: Shape, what: string, file: string, parent = ''): void {
+/** Returns the value with what is left empty left out, and booleans for what is one. */
+function check(value: unknown, shape: Shape, what: string, file: string, parent = ''): unknown {
   const refuse = (message: string): never => {
     throw new ImageBuildError('bom-format', `${file}: ${message}`);
   };
-  if (value === null || value === undefined) return;
-  if (shape === 'string') {
-    if (typeof value !== 'string' && typeof value !== 'number') refuse(`${what} must be text`);
-  } else if (shape === 'boolean') {
-    if (typeof value !== 'boolean') refuse(`${what} must be true or false`);
-  } else if (shape === 'name-or-file') {
-    if (typeof value === 'object') check(value, FILE, what, file, 'files');
-    else check(value, 'string', what, file);
-  } else if (Array.isArray(shape)) {
-    if (!Array.isArray(value)) refuse(`${what} must be a list`);
-    (value as unknown[]).forEach((item, index) => check(item, shape[0], `${what}[${index}]`, file, parent));
-  } else {
-    if (typeof value !== 'object' || Array.isArray(value)) refuse(`${what} must have keys`);
-    for (const [key, item] of Object.entries(value as object)) {
-      const known = (shape as { readonly [key: string]: Shape })[key];
-      if (known === undefined) refuse(`unknown key "${key}" in ${what}; known are ${Object.keys(shape).join(', ')}`);
-      check(item, known, what === 'the file' ? key : `${what}.${key}`, file, key);
-    }
-    for (const key of REQUIRED.get(parent) ?? []) if ((value as Record<string, unknown>)[key] === undefined) refuse(`${what} lacks "${key}"`);
+  if (shape === 'string') return typeof value === 'string' ? value : refuse(`${what} must be text`);
+  if (shape === 'boolean') return value === 'true' ? true : value === 'false' ? false : refuse(`${what} must be true or false`);
+  if (shape === 'name-or-file') return check(value, typeof value === 'object' ? FILE : 'string', what, file, 'files');
+  if (Array.isArray(shape)) {
+    if (!Array.isArray(value)) return refuse(`${what} must be a list`);
+    return (value as unknown[]).map((item, index) => check(item, shape[0], `${what}[${index}]`, file, parent));
   }
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return refuse(`${what} must have keys`);
+  const result: Record<string, unknown> = {};
+  for (const [key, item] of Object.entries(value)) {
+    const known = (shape as { readonly [key: string]: Shape })[key];
+    if (known === undefined) refuse(`unknown key "${key}" in ${what}; known are ${Object.keys(shape).join(', ')}`);
+    if (item !== null && item !== '') result[key] = check(item, known, what === 'the file' ? key : `${what}.${key}`, file, key);
+  }
+  for (const key of REQUIRED.get(parent) ?? []) if (result[key] === undefined) refuse(`${what} lacks "${key}"`);
+  return result;
 }

@@ -241,8 +241,8 @@ class Resolver {
       if (addition.node.kind !== 'directory') this.additions.push({ path: addition.path, from: isSourceFile(addition.node) ? addition.node.path : addition.from, neededBy });
     }
     // Only the cache knows directories that are not standard; the image's ld.so will need it as well.
-    const directory = found.path.replace(/\/[^/]*$/, '');
-    const fromCache = found.additions.length > 0 && !GLIBC_DIRECTORIES.includes(directory) && [...this.#ldCache().values()].includes(found.additions.at(-1)!.path);
+    const cached = new Set(this.#ldCache().values());
+    const fromCache = found.additions.some(({ path }) => cached.has(path) && !GLIBC_DIRECTORIES.includes(path.replace(/\/[^/]*$/, '')));
     const cacheFile = fromCache ? this.#tree.find('/etc/ld.so.cache') : undefined;
     if (cacheFile !== undefined && cacheFile.additions.length > 0) this.#add(cacheFile, found.path);
   }

@@ -54,6 +54,7 @@ class TranslatorExecutor implements Executor, CodeReader {
   readonly #space: CodeSpace;
   readonly #checked: boolean;
   #precise = false;
+  #flagsAcrossReturns = false;
   #changedCode = false;
   /** A hook asked to stop (and not only changed code did). */
   #hookStopped = false;
@@ -78,7 +79,7 @@ class TranslatorExecutor implements Executor, CodeReader {
   }
 
   get #variant(): string {
-    return `${this.#precise ? 'p' : ''}${this.#checked ? 'c' : ''}@`;
+    return `${this.#precise ? 'p' : ''}${this.#flagsAcrossReturns ? 'f' : ''}${this.#checked ? 'c' : ''}@`;
   }
 
   run(): Trap {
@@ -167,9 +168,15 @@ class TranslatorExecutor implements Executor, CodeReader {
     const made = translateModule(pc, this, {
       precise: this.#precise,
       checked: this.#checked,
+      flagsAcrossReturns: this.#flagsAcrossReturns,
       isEntry: (target) => this.#space.units.has(target),
     });
     if (made === undefined) return undefined;
+    if (made.readsReturnedFlags && !this.#flagsAcrossReturns) {
+      // Units made so far drop the flags at `ret`: make all of them again, before this one runs.
+      this.#keepFlagsAcrossReturns();
+      return this.#translate(pc);
+    }
     const compiled: CompiledModule = {
       root: pc,
       units: made.units,
@@ -272,6 +279,15 @@ class TranslatorExecutor implements Executor, CodeReader {
   requirePreciseFaults(): void {
     if (this.#precise) return;
     this.#precise = true;
+    this.#forgetCode();
+  }
+
+  #keepFlagsAcrossReturns(): void {
+    this.#flagsAcrossReturns = true;
+    this.#forgetCode();
+  }
+
+  #forgetCode(): void {
     this.#space.clear();
     this.#space.units.clear();
     this.#changedCode = true;
@@ -281,6 +297,7 @@ class TranslatorExecutor implements Executor, CodeReader {
     const child = new TranslatorExecutor(this.#engine, memory, this.#backend, hooks);
     child.cpu.u8.set(this.cpu.u8.subarray(0, CPU.contextBytes));
     if (this.#precise) child.requirePreciseFaults();
+    if (this.#flagsAcrossReturns) child.#keepFlagsAcrossReturns();
     return child;
   }
 

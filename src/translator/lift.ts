@@ -1,6 +1,6 @@
 /** From discovered blocks to blocks of nodes, with what register allocation needs to know of each. */
 
-import { Builder, type Node, type Terminator } from '../ir/index.ts';
+import { Builder, type Node, REG_FLAGS_A, REG_FLAGS_B, REG_FLAGS_CODE, type Terminator } from '../ir/index.ts';
 import type { BasicBlock, CodeReader } from './discover.ts';
 import { tableAccess } from './jumptable.ts';
 import type { BlockEffects } from './registers.ts';
@@ -32,8 +32,44 @@ export interface UnitBlock {
 
 const MEMORY = /^(i32|i64|f32|f64|v128)\.(load|store)/;
 
-/** Whether the flags' descriptor and registers can be left unstored towards these successors is up to `registers.ts`. */
-export function liftBlock(block: BasicBlock, code: CodeReader, precise: boolean, touched: (start: number, end: number) => void, dispatch = -1): UnitBlock {
+export interface LiftOptions {
+  readonly precise: boolean;
+  /** Some code reads flags after a call returns: every `ret` must leave them in the register file. */
+  readonly flagsAcrossReturns: boolean;
+  /** Told the guest bytes, beyond the block's own, that the result depends on. */
+  readonly touched: (start: number, end: number) => void;
+}
+
+const FLAGS_DESCRIPTOR = (1 << REG_FLAGS_CODE) | (1 << REG_FLAGS_A) | (1 << REG_FLAGS_B);
+
+/**
+ * Nobody will read the flags where control goes: after a `ret` (the executor knows of all return points that do, and
+ * then says so), and in a callee that sets them first.
+ */
+function flagsDead(terminator: UnitTerminator, code: CodeReader, options: LiftOptions): boolean {
+  if (terminator.kind === 'return') return !options.flagsAcrossReturns;
+  return terminator.kind === 'call' && typeof terminator.target === 'number' && setsFlagsFirst(terminator.target, code, options);
+}
+
+const SETS_FLAGS = new Set(['add', 'sub', 'cmp', 'test', 'and', 'or', 'xor', 'neg']);
+const KEEPS_FLAGS = new Set(['push', 'mov', 'lea', 'endbr64', 'nop', 'movzx', 'movsx', 'movsxd', 'movaps', 'movups', 'movdqa', 'movdqu', 'movd', 'movq']);
+
+function setsFlagsFirst(target: number, code: CodeReader, options: LiftOptions): boolean {
+  let pc = target;
+  for (let count = 0; count < 16; count++) {
+    const insn = code.decode(pc);
+    if (insn === undefined) return false;
+    pc += insn.length;
+    if (SETS_FLAGS.has(insn.row.mnemonic)) {
+      options.touched(target, pc);
+      return true;
+    }
+    if (!KEEPS_FLAGS.has(insn.row.mnemonic)) return false;
+  }
+  return false;
+}
+
+export function liftBlock(block: BasicBlock, code: CodeReader, options: LiftOptions, dispatch = -1): UnitBlock {
   const builder = new Builder();
   for (const insn of block.insns) builder.lift(insn);
   let terminator: UnitTerminator = builder.terminator;
@@ -41,7 +77,7 @@ export function liftBlock(block: BasicBlock, code: CodeReader, precise: boolean,
     const through = tableAccess(terminator.target);
     if (through !== undefined) terminator = { kind: 'tableJump', index: through.index, target: terminator.target, dispatch };
   } else if (terminator.kind === 'call' && typeof terminator.target === 'number') {
-    const through = linkage(terminator.target, code, touched);
+    const through = linkage(terminator.target, code, options.touched);
     if (through !== undefined) {
       // The procedure linkage table: its jump goes through a word of memory, read it here.
       terminator = { kind: 'call', target: builder.load('i64.load', builder.i64(through)) };
@@ -69,8 +105,9 @@ export function liftBlock(block: BasicBlock, code: CodeReader, precise: boolean,
       writesLow: builder.writesLow,
       writesHigh: builder.writesHigh,
       storesAtEnd,
+      storedLow: flagsDead(terminator, code, options) ? ~FLAGS_DESCRIPTOR : -1,
       mayStoreAtEnd: leaves,
-      storesInside: builder.effects.some((effect) => effect.op === 'trapIf' || (precise && MEMORY.test(effect.op))),
+      storesInside: builder.effects.some((effect) => effect.op === 'trapIf' || (options.precise && MEMORY.test(effect.op))),
     },
   };
 }
@@ -91,7 +128,7 @@ function linkage(target: number, code: CodeReader, touched: (start: number, end:
 }
 
 
-const NO_EFFECTS: BlockEffects = { readsLow: 0, readsHigh: 0, writesLow: 0, writesHigh: 0, storesAtEnd: false, mayStoreAtEnd: false, storesInside: false };
+const NO_EFFECTS: BlockEffects = { readsLow: 0, readsHigh: 0, writesLow: 0, writesHigh: 0, storesAtEnd: false, storedLow: -1, mayStoreAtEnd: false, storesInside: false };
 
 /** A block without instructions, for a terminator that only the unit has. */
 export function syntheticBlock(terminator: UnitTerminator, successors: readonly number[], pc: number): UnitBlock {

@@ -487,13 +487,13 @@ export class UnitWriter {
 
   /** Stores everything dirty at the end of a block, new values straight from their expressions. */
   #storeDirty(index: number, block: UnitBlock): void {
+    const { writesLow, writesHigh, storedLow } = block.flowEffects;
     for (const [id, node] of block.defs) {
-      if (FLAG_IDS.includes(id)) continue;
+      if (FLAG_IDS.includes(id) || (id < 32 && !((storedLow >>> id) & 1))) continue;
       const { type, offset } = registerPlace(id);
       storeRegister(this.body, type, offset, () => this.#values.emit(node));
     }
-    const { writesLow, writesHigh } = block.flowEffects;
-    this.#storeLocals(this.#registers.dirtyInLow[index] & ~writesLow, this.#registers.dirtyInHigh[index] & ~writesHigh);
+    this.#storeLocals(this.#registers.dirtyInLow[index] & ~writesLow & storedLow, this.#registers.dirtyInHigh[index] & ~writesHigh);
   }
 
   /** Inside a block: the values defined so far, and what was dirty before it. */

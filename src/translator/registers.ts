@@ -17,6 +17,8 @@ export interface BlockEffects {
   readonly writesHigh: number;
   /** The terminator stores all dirty registers, and successors reload what they need (call, system call). */
   readonly storesAtEnd: boolean;
+  /** Of ids 0–31, those that are stored at the end where dirty (the flags' descriptor may be dead there). */
+  readonly storedLow: number;
   /** Some way out of the block's end stores all dirty registers (leaving the unit, back edge, return). */
   readonly mayStoreAtEnd: boolean;
   /** Something inside the block may store all registers dirty so far (a trap, a precise fault). */
@@ -68,7 +70,7 @@ export function analyzeRegisters(flow: Flow, effects: readonly BlockEffects[]): 
         }
       }
       if (e.storesAtEnd || e.mayStoreAtEnd) {
-        low |= r.dirtyInLow[block] | e.writesLow;
+        low |= (r.dirtyInLow[block] | e.writesLow) & e.storedLow;
         high |= r.dirtyInHigh[block] | e.writesHigh;
       }
       r.neededLow[block] = low;

@@ -1,5 +1,6 @@
 /** From guest bytes to a wasm module: discover, lift, analyse, write. */
 
+import { FLAG_IDS } from '../ir/index.ts';
 import { ModuleBuilder } from '../wasm/index.ts';
 import { accessEmitter } from './access.ts';
 import { type BasicBlock, type CodeReader, discover, type JumpTable } from './discover.ts';
@@ -16,6 +17,8 @@ export interface TranslateOptions {
   readonly precise: boolean;
   /** The host does not protect pages: look permissions up. */
   readonly checked: boolean;
+  /** Every `ret` leaves the flags in the register file. */
+  readonly flagsAcrossReturns: boolean;
   /** Addresses known to start other units. */
   readonly isEntry: (pc: number) => boolean;
 }
@@ -25,6 +28,8 @@ export interface Translation {
   readonly units: readonly number[];
   readonly bytes: Uint8Array;
   readonly faults: FaultMap;
+  /** It has return points that read flags: see `TranslateOptions.flagsAcrossReturns`. */
+  readonly readsReturnedFlags: boolean;
   /** Guest bytes that the translation depends on: start and end, disjoint and ascending. */
   readonly ranges: readonly (readonly [number, number])[];
 }
@@ -34,7 +39,11 @@ interface AnalyzedUnit {
   readonly blocks: readonly UnitBlock[];
   readonly flow: Flow;
   readonly registers: RegisterFlow;
+  /** A return point reads flags that the callee left. */
+  readonly readsReturnedFlags: boolean;
 }
+
+const ALL_FLAGS = FLAG_IDS.reduce((mask, id) => mask | (1 << id), 0);
 
 /** A module for the unit at `root` and what `more` adds to it; undefined where there is no instruction at `root`. */
 export function translateModule(root: number, code: CodeReader, options: TranslateOptions, more: readonly number[] = []): Translation | undefined {
@@ -80,7 +89,7 @@ export function translateModule(root: number, code: CodeReader, options: Transla
     return writer;
   });
   const { bytes, codeOffsets } = m.finish();
-  return { units: units.map(({ pc }) => pc), bytes, faults: faultMap(writers, codeOffsets), ranges: mergeRanges(touched) };
+  return { units: units.map(({ pc }) => pc), readsReturnedFlags: units.some((unit) => unit.readsReturnedFlags), bytes, faults: faultMap(writers, codeOffsets), ranges: mergeRanges(touched) };
 }
 
 function analyzeUnit(pc: number, code: CodeReader, options: TranslateOptions, touched: [number, number][]): AnalyzedUnit | undefined {
@@ -88,7 +97,7 @@ function analyzeUnit(pc: number, code: CodeReader, options: TranslateOptions, to
   const found = discoverWithTables(pc, code, options, tables);
   if (found[0].insns.length === 0) return undefined;
   for (const block of found) touched.push([block.pc, block.end]);
-  const touch = (start: number, end: number): void => void touched.push([start, end]);
+  const lift = { precise: options.precise, flagsAcrossReturns: options.flagsAcrossReturns, touched: (start: number, end: number): void => void touched.push([start, end]) };
 
   const dispatches = new Map<number, { block: number; targets: readonly number[] }>();
   for (const { address, targets } of tables.values()) {
@@ -97,7 +106,7 @@ function analyzeUnit(pc: number, code: CodeReader, options: TranslateOptions, to
   const number = new Map(found.map((block, index) => [block.pc, index]));
   let blocks = found.map((block) => {
     const table = block.control === 'indirect' ? tables.get(block.insns[block.insns.length - 1].pc) : undefined;
-    return liftBlock(block, code, options.precise, touch, table === undefined ? -1 : (dispatches.get(table.address)?.block ?? -1));
+    return liftBlock(block, code, lift, table === undefined ? -1 : (dispatches.get(table.address)?.block ?? -1));
   });
   let count = 0;
   for (const { targets } of dispatches.values()) {
@@ -116,7 +125,8 @@ function analyzeUnit(pc: number, code: CodeReader, options: TranslateOptions, to
   });
   const registers = analyzeRegisters(flow, effects);
   blocks.forEach((block, index) => block.builder.define(registers.neededLow[index]));
-  return { pc, blocks, flow, registers };
+  const readsReturnedFlags = blocks.some(({ terminator, next }) => terminator.kind === 'call' && next >= 0 && (registers.liveInLow[next] & ALL_FLAGS) !== 0);
+  return { pc, blocks, flow, registers, readsReturnedFlags };
 }
 
 function analyze(blocks: readonly UnitBlock[]): Flow {

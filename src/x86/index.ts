@@ -10,3 +10,7 @@ export { FAMILIES, FORMS, ROWS } from './inst/index.ts';
 export type { Form } from './table.ts';
 export { cpuidLeaf } from './cpuid.ts';
 export { setTscClock, TSC_HZ } from './tsc.ts';
+export { assemble } from './assemble.ts';
+export { disassemble } from './disassemble.ts';
+export { randomInstance } from './instances.ts';
+export type { Instance, InstanceLimits, Random } from './instances.ts';

@@ -6,6 +6,7 @@
 import { assemble } from './assemble.ts';
 import type { AssembleOptions } from './assemble.ts';
 import type { Gpr, Mem, Operand } from './insn.ts';
+import { FORMS } from './inst/index.ts';
 import { GPR, HIGH, MMX, SEG, ST, takesMemory, takesRegister, Where, XMM } from './operands.ts';
 import type { OperandSpec } from './operands.ts';
 import type { Form } from './table.ts';
@@ -36,6 +37,11 @@ export function anyMemory(random: Random, size: number): Mem {
   const clean = index === 4 ? -1 : index;
   return { kind: 'mem', base, index: clean, scale: clean < 0 ? 1 : ([1, 2, 4, 8] as const)[random(4)], disp, segment, ripRelative, addressSize: random(8) === 0 ? 4 : 8, size };
 }
+
+/** Rows that REX.W turns into others (`fxsave`, `fxsave64`). */
+const place = (form: Form): string => [form.map, form.opcode, form.digit, form.fixed].join();
+const WIDE = new Set(FORMS.filter((form) => form.rexW).map((form) => `${place(form)},${form.prefix}`));
+const hasWideTwin = (form: Form): boolean => !form.rexW && (WIDE.has(`${place(form)},${form.prefix}`) || WIDE.has(`${place(form)},-1`));
 
 function randomBits(random: Random, bits: number): bigint {
   let value = 0n;
@@ -70,8 +76,9 @@ function immediateOf(spec: OperandSpec, sizeIndex: number, random: Random): Oper
 export function randomInstance(form: Form, random: Random, limits: InstanceLimits = {}): Instance | undefined {
   const pc = limits.pc ?? 0x1000;
   const sizes = form.rexW ? [8] as const : form.mandatory66 || form.prefix === 0 ? [4, 8] as const : form.default64 ? [2, 8] as const : form.prefix >= 0 && form.operands.every((o) => o.widths[0] === o.widths[2]) ? [4] as const : [2, 4, 8] as const;
+  const allowed = hasWideTwin(form) ? sizes.filter((size) => size !== 8) : sizes;
   const near = form.operands.some((o) => o.where === Where.J);
-  const size = near ? 8 : sizes[random(sizes.length)];
+  const size = near ? 8 : allowed[random(allowed.length)];
   const sizeIndex = size === 2 ? 0 : size === 4 ? 1 : 2;
   const high = size !== 8 && random(4) === 0;
   const useMemory = form.memoryForm && (!form.registerForm || random(2) === 0);

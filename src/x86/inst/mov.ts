@@ -63,12 +63,13 @@ const cmpxchg: Lift = (b, x) => {
   const source = b.read(x.ops[1]);
   const equal = raw(b, size, 'eq', expected, found);
   const difference = int(b, size, 'sub', expected, found);
-  b.write(x.ops[0], b.select(equal, source, found));
-  // A 32-bit accumulator is written, and its upper half cleared, only when the comparison fails.
-  const old = b.readGpr(RAX);
-  if (size === 4) b.writeGpr(RAX, b.select(equal, old, zeroTo64(b, 4, found)));
+  // Of a 32-bit pair only the register that changes is written, and its upper half cleared.
+  const [target] = x.ops;
+  if (target.kind === 'mem') b.write(target, b.select(equal, source, found));
+  if (size === 4) b.writeGpr(RAX, b.select(equal, b.readGpr(RAX), zeroTo64(b, 4, found)));
   else b.write(accumulator, b.select(equal, b.read(accumulator), found));
-  if (x.ops[0].kind === 'gpr' && x.ops[0].index === RAX && !x.ops[0].high) b.write(x.ops[0], b.select(equal, source, found));
+  if (target.kind === 'gpr' && size === 4) b.writeGpr(target.index, b.select(equal, zeroTo64(b, 4, source), b.readGpr(target.index)));
+  else if (target.kind === 'gpr') b.write(target, b.select(equal, source, b.read(target)));
   b.flagsSub(size, expected, found, difference);
 };
 const cmpxchgWide = (half: 4 | 8): Lift => (b, x) => {

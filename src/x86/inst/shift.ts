@@ -126,7 +126,7 @@ const shift = (f: Shift): Lift => (b, x) => {
   flagsUnlessZero(b, size, count, flags);
 };
 
-/** Bits of the second operand move in. The 16-bit form with counts above 16 is undefined; here the first operand follows. */
+/** Bits of the second operand move in. The 16-bit form is undefined for counts above 16: the second operand comes in again, CF is 0. */
 const double = (direction: 'left' | 'right'): Lift => (b, x) => {
   const size = sizeOf(x.ops[0]);
   const count = countOf(b, x, size);
@@ -144,16 +144,18 @@ const double = (direction: 'left' | 'right'): Lift => (b, x) => {
   } else {
     const by = zeroTo64(b, 4, count.value);
     const wide = (v: Value, place: number): Value => b.op('i64.shl', b.op('i64.extend_i32_u', v), b.i64(place));
+    const beyond = b.op('i32.ge_u', count.value, b.i32(17));
+    const defined = (carry: Value): Value => (size === 2 ? b.select(beyond, b.i32(0), carry) : carry);
     const join = (...parts: Value[]): Value => parts.reduce((x1, x2) => b.op('i64.or', x1, x2));
     if (left) {
-      const whole = size === 4 ? join(wide(a, 32), wide(c, 0)) : join(wide(a, 32), wide(c, 16), wide(a, 0));
+      const whole = size === 4 ? join(wide(a, 32), wide(c, 0)) : join(wide(a, 32), wide(c, 16), wide(c, 0));
       const moved = b.op('i64.shl', whole, by);
       result = narrow(b, size, b.op('i64.shr_u', moved, b.i64(32)));
-      cf = () => bit(b, 8, size === 4 ? b.op('i64.shr_u', wide(a, 0), b.op('i64.sub', b.i64(32), by)) : b.op('i64.shr_u', moved, b.i64(48)), 0);
+      cf = () => defined(bit(b, 8, size === 4 ? b.op('i64.shr_u', wide(a, 0), b.op('i64.sub', b.i64(32), by)) : b.op('i64.shr_u', moved, b.i64(48)), 0));
     } else {
-      const whole = size === 4 ? join(wide(a, 0), wide(c, 32)) : join(wide(a, 0), wide(c, 16), wide(a, 32));
+      const whole = size === 4 ? join(wide(a, 0), wide(c, 32)) : join(wide(a, 0), wide(c, 16), wide(c, 32));
       result = narrow(b, size, b.op('i64.shr_u', whole, by));
-      cf = () => bit(b, 8, b.op('i64.shr_u', whole, b.op('i64.sub', by, b.i64(1))), 0);
+      cf = () => defined(bit(b, 8, b.op('i64.shr_u', whole, b.op('i64.sub', by, b.i64(1))), 0));
     }
   }
   b.write(x.ops[0], result);

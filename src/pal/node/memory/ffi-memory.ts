@@ -78,13 +78,19 @@ export class FfiMemory implements GuestMemory, Pooled {
     return this.#base + BigInt(address);
   }
 
-  /** Growing makes the new part accessible; nothing is mapped there yet. */
+  /** Growing makes V8 set *all* of the memory readable and writable, so every protection is put back. */
   #reach(end: number): void {
     if (end > ADDRESS_LIMIT) throw new RangeError(`address 0x${end.toString(16)} is beyond the address space`);
-    const before = this.bytes.length;
-    if (!grownMemory(this.wasm, before, end)) return;
+    if (!grownMemory(this.wasm, this.bytes.length, end)) return;
     this.#refreshViews();
-    this.#libc.protect(this.#host(before), this.bytes.length - before, PROT.NONE);
+    this.#libc.protect(this.#base, this.bytes.length, PROT.NONE);
+    const { list } = this.#regions;
+    for (let index = 0; index < list.length; ) {
+      const { start, prot } = list[index];
+      let to = list[index++].end;
+      while (list[index]?.start === to && hostProt(list[index].prot) === hostProt(prot)) to = list[index++].end;
+      if (hostProt(prot) !== PROT.NONE) this.#libc.protect(this.#host(start), to - start, hostProt(prot));
+    }
   }
 
   #overlaps(start: number, end: number): boolean {

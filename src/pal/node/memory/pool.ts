@@ -3,7 +3,8 @@
 const WASM_PAGE = 65536;
 /** 16 GiB in wasm pages. */
 const MAXIMUM = 262144n;
-const CHUNK = 4 * 1024 * 1024;
+/** Growing costs a walk over all mappings, so it is done in large steps. */
+const CHUNK = 16 * 1024 * 1024;
 /** Memories kept per program, and in all. */
 const KEEP_EACH = 16;
 const KEEP = 64;
@@ -16,8 +17,9 @@ export function newMemory(): WebAssembly.Memory {
 /** Grows a memory of `have` bytes so that it holds `need`; false if it does already. Throws RangeError at the limit. */
 export function grownMemory(memory: WebAssembly.Memory, have: number, need: number): boolean {
   if (need <= have) return false;
-  const target = Math.min(Math.ceil(need / CHUNK) * CHUNK, Number(MAXIMUM) * WASM_PAGE);
-  (memory.grow as unknown as (pages: bigint) => bigint)(BigInt(Math.max(target, Math.ceil(need / WASM_PAGE) * WASM_PAGE) - have) / BigInt(WASM_PAGE));
+  const limit = Number(MAXIMUM) * WASM_PAGE;
+  const generous = Math.min(limit, Math.ceil(Math.max(need, have * 2) / CHUNK) * CHUNK);
+  (memory.grow as unknown as (pages: bigint) => bigint)(BigInt((Math.max(generous, Math.ceil(need / WASM_PAGE) * WASM_PAGE) - have) / WASM_PAGE));
   return true;
 }
 

@@ -1,5 +1,7 @@
 /** What a command is. One file per command; `registry.ts` lists them. */
 
+import { Failure } from '../libos/failure.ts';
+
 export interface OptionRow {
   /** `--name`, or `--name VALUE` for one that takes a value. */
   readonly flag: string;
@@ -37,4 +39,11 @@ export const JSON_OPTION: OptionRow = { flag: '--json', doc: 'Print the result a
 
 export function printJson(result: unknown): void {
   process.stdout.write(`${JSON.stringify(result, null, 2)}\n`);
+}
+
+/** An option that is one of a few words; the first is the default. */
+export function choice<const T extends string>(given: string | undefined, of: readonly T[], option: string): T {
+  if (given === undefined) return of[0];
+  if (!(of as readonly string[]).includes(given)) throw new Failure('usage', `--${option} is one of ${of.join(', ')}, not ${given}`);
+  return given as T;
 }

@@ -1,6 +1,6 @@
 /** Exit codes by kind of failure. `run` and `exec` otherwise give the program's own, as a shell does. */
 
-import type { FailureKind } from '../libos/errors.ts';
+import type { FailureKind } from '../libos/failure.ts';
 
 // biome-ignore format: a table
 export const EXIT_CODES: Readonly<Record<FailureKind, readonly [code: number, meaning: string]>> = {

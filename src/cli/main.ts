@@ -4,9 +4,9 @@ import { nearest } from '../config/nearest.ts';
 import { Failure, toFailure } from '../libos/errors.ts';
 import { VERSION } from '../libos/version.ts';
 import type { Command } from './command.ts';
-import { EXIT_CODES } from './exit-codes.ts';
 import { GLOBAL_OPTIONS, parseArguments } from './parse.ts';
 import { ALIASES, COMMANDS } from './registry.ts';
+import { reportFailure } from './report.ts';
 
 function overview(): string {
   const width = Math.max(...COMMANDS.map(({ name }) => name.length));
@@ -75,18 +75,8 @@ async function main(words: readonly string[]): Promise<number> {
   return command.run(invocation);
 }
 
-function report(error: unknown, debug: boolean): number {
-  const failure = toFailure(error);
-  const lines = [`cloister: ${failure.message}`];
-  if (failure.hint !== undefined) lines.push(`  ${failure.hint}`);
-  if (failure.kind === 'internal') lines.push('  This is a fault of Cloister. Run the command again with --debug and report what it says.');
-  if (debug && failure.stack !== undefined) lines.push(failure.stack);
-  process.stderr.write(`${lines.join('\n')}\n`);
-  return EXIT_CODES[failure.kind][0];
-}
-
 const words = process.argv.slice(2);
 main(words).then(
   (code) => process.exit(code),
-  (error) => process.exit(report(error, words.includes('--debug'))),
+  (error) => process.exit(reportFailure(toFailure(error), words.includes('--debug'))),
 );

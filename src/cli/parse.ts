@@ -1,7 +1,7 @@
 /** Reads a command line against a command's rows of options. */
 
 import { nearest } from '../config/nearest.ts';
-import { Failure } from '../libos/errors.ts';
+import { Failure } from '../libos/failure.ts';
 import type { Command, Invocation, OptionRow } from './command.ts';
 
 // biome-ignore format: a table

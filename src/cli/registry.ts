@@ -16,6 +16,13 @@ export const COMMANDS: readonly RegistryRow[] = [
   row('init',          'make an instance in this directory',                 () => import('./commands/init.ts')),
   row('build',         'seal the image, measure and sign it',                () => import('./commands/build.ts')),
   row('run',           'start the enclave, run one program, stop',           () => import('./commands/run.ts')),
+  row('start',         'start the enclave and leave it running',              () => import('./commands/start.ts')),
+  row('exec',          'run a program in the running enclave',                () => import('./commands/exec.ts')),
+  row('stop',          'stop the running enclave',                            () => import('./commands/stop.ts')),
+  row('ps',            'list the processes in the enclave',                   () => import('./commands/ps.ts')),
+  row('kill',          'send a signal to a process in the enclave',           () => import('./commands/kill.ts')),
+  row('status',        'show whether the enclave runs, and how',              () => import('./commands/status.ts')),
+  row('logs',          'show the log of the enclave',                         () => import('./commands/logs.ts')),
   row('print',         'show what was measured, or the signer',              () => import('./commands/print.ts')),
   row('gen-image-key', 'make a key for encrypted images',                    () => import('./commands/gen-image-key.ts')),
 ];

@@ -1,24 +1,12 @@
-/** What a person gets told when something is refused; the command line adds the exit code. */
+/** Errors of the layers below, by what they mean to a person. */
 
+import { ControlError } from '../pal/node/control/client.ts';
 import { EnclaveError } from '../pal/node/enclave-thread.ts';
 import type { WireError } from '../pal/node/messages.ts';
+import { Failure, type FailureKind } from './failure.ts';
 
-export type FailureKind = 'usage' | 'configuration' | 'instance' | 'build' | 'verification' | 'key' | 'entry-point' | 'busy' | 'not-running' | 'host' | 'internal';
+export { Failure, type FailureKind };
 
-export class Failure extends Error {
-  override readonly name = 'Failure';
-  readonly kind: FailureKind;
-  /** What to do next. */
-  readonly hint: string | undefined;
-
-  constructor(kind: FailureKind, message: string, hint?: string) {
-    super(message);
-    this.kind = kind;
-    this.hint = hint;
-  }
-}
-
-/** Error codes of the layers below, by what they mean to a person. */
 // biome-ignore format: a table
 const KINDS: Readonly<Record<string, readonly [FailureKind, string?]>> = {
   'configuration':        ['configuration', 'Correct the lines named above.'],
@@ -51,7 +39,7 @@ const KINDS: Readonly<Record<string, readonly [FailureKind, string?]>> = {
 /** Any error as a `Failure`; what nobody expected is `internal`. */
 export function toFailure(error: unknown): Failure {
   if (error instanceof Failure) return error;
-  if (error instanceof EnclaveError && error.kind !== undefined) {
+  if ((error instanceof EnclaveError || error instanceof ControlError) && error.kind !== undefined) {
     const failure = new Failure(error.kind as FailureKind, error.message, error.hint);
     if (error.stack !== undefined) failure.stack = error.stack;
     return failure;

@@ -1,9 +1,8 @@
 import { toByteString } from '../../base/bytes.ts';
-import { Failure } from '../../libos/errors.ts';
 import { type BootInfo, startEnclave } from '../../libos/enclave.ts';
-import { type Command, flag, value, values } from '../command.ts';
+import { choice, type Command, flag, value, values } from '../command.ts';
 import { exitCodeOf } from '../exit-codes.ts';
-import { attachTerminal, hostEnvironment, openStdio } from '../stdio.ts';
+import { attachTerminal, hostEnvironment, openStdio, variableOf } from '../stdio.ts';
 import { forwardSignals } from '../signals.ts';
 
 export const command: Command = {
@@ -58,14 +57,3 @@ export const command: Command = {
     }
   },
 };
-
-function variableOf(text: string): string {
-  if (!/^[^=]+=/.test(text)) throw new Failure('usage', `--env wants NAME=VALUE, not ${text}`);
-  return toByteString(text);
-}
-
-function choice<const T extends string>(given: string | undefined, of: readonly T[], option: string): T {
-  if (given === undefined) return of[0];
-  if (!(of as readonly string[]).includes(given)) throw new Failure('usage', `--${option} is one of ${of.join(', ')}, not ${given}`);
-  return given as T;
-}

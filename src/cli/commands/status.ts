@@ -1,0 +1,35 @@
+import type { BootInfo } from '../../libos/enclave.ts';
+import { ControlError } from '../../pal/node/control/client.ts';
+import { type Command, flag, JSON_OPTION, printJson } from '../command.ts';
+import { callEnclave } from '../control.ts';
+import { EXIT_CODES } from '../exit-codes.ts';
+
+type Status = BootInfo & { readonly pid: number; readonly processes: number; readonly threads: number; readonly committedBytes: number; readonly uptimeMs: number };
+
+export const command: Command = {
+  usage: 'status [--json]',
+  doc: `Shows whether the enclave runs, what was measured, and which engine and address spaces are in use.\nThe exit code is ${EXIT_CODES['not-running'][0]} when it does not run.`,
+  options: [JSON_OPTION],
+  examples: ['cloister status', 'cloister status --json'],
+  operands: [0, 0],
+  async run(invocation) {
+    let status: Status;
+    try {
+      status = (await callEnclave(invocation.directory, 'status')) as Status;
+    } catch (error) {
+      if (!(error instanceof ControlError) || error.kind !== 'not-running') throw error;
+      if (flag(invocation, 'json')) printJson({ running: false });
+      else process.stdout.write('not running\n');
+      return EXIT_CODES['not-running'][0];
+    }
+    if (flag(invocation, 'json')) {
+      printJson({ running: true, ...status });
+      return 0;
+    }
+    const { warning, ...rest } = status;
+    const lines = [['running', `pid ${rest.pid}, for ${(rest.uptimeMs / 1000).toFixed(1)} s`], ['measurement', rest.measurement], ['signer', rest.signer], ['debuggable', rest.debuggable ? 'yes' : 'no'], ['tee', rest.tee], ['engine', rest.engine], ['memory', `${rest.memory}, ${(rest.committedBytes / 2 ** 20).toFixed(1)} MiB committed`], ['processes', `${rest.processes}, ${rest.threads} threads`]];
+    process.stdout.write(`${lines.map(([name, text]) => `${name.padEnd(12)} ${text}`).join('\n')}\n`);
+    if (warning !== undefined) process.stderr.write(`cloister: ${warning}\n`);
+    return 0;
+  },
+};

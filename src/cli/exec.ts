@@ -1,0 +1,20 @@
+/** Entry of `cloister exec` on its own: everything that it does not need is left out, because it should answer at once. */
+
+import { command } from './commands/exec.ts';
+import type { FailureKind } from '../libos/failure.ts';
+import { parseArguments } from './parse.ts';
+import { reportFailure } from './report.ts';
+
+const words = process.argv.slice(3);
+if (words.includes('--help') || words.includes('-h')) {
+  await import('./main.ts');
+} else {
+  let code: number;
+  try {
+    code = await command.run(parseArguments(command, words));
+  } catch (error) {
+    const { kind, message, hint, stack } = error as Error & { kind?: FailureKind; hint?: string };
+    code = reportFailure({ kind: kind ?? 'internal', message, hint, ...(stack !== undefined && { stack }) }, words.includes('--debug'));
+  }
+  process.exit(code);
+}

@@ -1,0 +1,85 @@
+/** Entry of the process behind `cloister start`: an enclave that waits for requests on its control socket. */
+
+import { closeSync, rmSync, writeSync } from 'node:fs';
+import { listen } from '../pal/node/control/server.ts';
+import type { BootInfo, BootRequest } from './boot.ts';
+import { startEnclave } from './enclave.ts';
+import { Failure, toWire } from './errors.ts';
+import { Instance } from './instance.ts';
+import type { CallResult } from './calls.ts';
+
+/** The pipe on which the starter waits for one line: `{}`, or an error. */
+const READY_FD = 3;
+
+const request = JSON.parse(process.argv[2]) as Omit<BootRequest, 'stateDirectory'>;
+const instance = Instance.at(request.directory);
+
+function log(level: string, message: string): void {
+  process.stderr.write(`${new Date().toISOString()} ${level} ${message}\n`);
+}
+
+function ready(line: unknown): void {
+  try {
+    writeSync(READY_FD, `${JSON.stringify(line)}\n`);
+  } catch {
+    // The starter has gone; the enclave stays.
+  }
+}
+
+/** Methods that this process answers itself; the enclave answers the others. */
+const OWN: Readonly<Record<string, (params: unknown) => Promise<unknown>>> = {
+  status: async () => ({ ...info, pid: process.pid, ...((await ask('status', undefined)) as object) }),
+  kill: async (params) => {
+    const { pid, signal } = (params ?? {}) as { pid?: unknown; signal?: unknown };
+    if (!Number.isInteger(pid) || !Number.isInteger(signal) || (signal as number) < 0 || (signal as number) > 64) throw new Failure('usage', 'kill wants a pid and a signal');
+    if (!(await enclave.kill(pid as number, signal as number))) throw new Failure('usage', `there is no process ${String(pid)} in the enclave`, 'cloister ps lists them.');
+    return {};
+  },
+  shutdown: async () => {
+    stop();
+    return {};
+  },
+};
+
+async function ask(method: string, params: unknown): Promise<unknown> {
+  const answer = (await enclave.call(method, params)) as CallResult;
+  if ('error' in answer) throw new Failure('usage', answer.error);
+  return answer.result;
+}
+
+let stopping = false;
+function stop(): void {
+  if (stopping) return;
+  stopping = true;
+  log('info', 'stopping');
+  enclave.shutdown();
+}
+
+const enclave = startEnclave({ ...request, onLog: log });
+let info: BootInfo;
+try {
+  info = (await enclave.booted) as BootInfo;
+  await listen({ path: instance.socket, enclave, toWire, answer: (method, params) => (Object.hasOwn(OWN, method) ? OWN[method](params) : ask(method, params)) });
+} catch (error) {
+  const wire = toWire(error);
+  log('error', wire.message);
+  ready({ error: wire });
+  process.exit(1);
+}
+log('info', `started, measurement ${info.measurement}`);
+if (info.warning !== undefined) log('warn', info.warning);
+ready({ info });
+closeSync(READY_FD);
+process.on('SIGTERM', stop);
+process.on('SIGINT', stop);
+process.on('SIGHUP', () => {});
+let code = 0;
+try {
+  await enclave.ended;
+} catch (error) {
+  log('error', (error as Error).stack ?? String(error));
+  code = 1;
+}
+rmSync(instance.socket, { force: true });
+log('info', 'stopped');
+process.exit(code);

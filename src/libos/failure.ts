@@ -1,0 +1,16 @@
+/** What a person gets told when something is refused; the command line adds the exit code. Imports nothing: `exec` loads it. */
+
+export type FailureKind = 'usage' | 'configuration' | 'instance' | 'build' | 'verification' | 'key' | 'entry-point' | 'busy' | 'not-running' | 'host' | 'internal';
+
+export class Failure extends Error {
+  override readonly name = 'Failure';
+  readonly kind: FailureKind;
+  /** What to do next. */
+  readonly hint: string | undefined;
+
+  constructor(kind: FailureKind, message: string, hint?: string) {
+    super(message);
+    this.kind = kind;
+    this.hint = hint;
+  }
+}

@@ -1,0 +1,162 @@
+/**
+ * The control socket of a running enclave. Who may connect is decided by the host's permissions: the socket lies
+ * in a directory of mode 0700 and has mode 0600 itself, so it is its owner alone (and root).
+ */
+
+import { chmodSync, rmSync } from 'node:fs';
+import { createServer, type Server, type Socket } from 'node:net';
+import type { EnclaveThread, Session, Sink, Source } from '../enclave-thread.ts';
+import type { WireError } from '../messages.ts';
+import { decodeExec, decodeJson, decodeNumbers, encodeFrame, encodeJson, encodeNumbers, type Frame, FRAME, FrameReader, PROTOCOL, ProtocolError } from './frame.ts';
+import { socketPath } from './path.ts';
+
+const SIGHUP = 1;
+
+export interface ControlOptions {
+  readonly path: string;
+  readonly enclave: EnclaveThread;
+  /** Answers a call; throws for what there is not. */
+  readonly answer: (method: string, params: unknown) => Promise<unknown>;
+  readonly toWire: (error: unknown) => WireError;
+}
+
+/** Takes over a socket that nobody listens on: the caller holds the instance's lock. */
+export function listen(options: ControlOptions): Promise<Server> {
+  const path = socketPath(options.path);
+  rmSync(path, { force: true });
+  const server = createServer((socket) => new Connection(socket, options));
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(path, () => {
+      chmodSync(path, 0o600);
+      resolve(server);
+    });
+  });
+}
+
+class Connection {
+  readonly #socket: Socket;
+  readonly #options: ControlOptions;
+  readonly #frames = new FrameReader();
+  #greeted = false;
+  #session: Session | undefined;
+  #wanted: { limit: number; deliver: (bytes: Uint8Array | undefined) => void } | undefined;
+  readonly #untaken: (((open: boolean) => void) | undefined)[] = [];
+  #gone = false;
+
+  constructor(socket: Socket, options: ControlOptions) {
+    this.#socket = socket;
+    this.#options = options;
+    socket.on('data', (bytes: Buffer) => this.#received(bytes));
+    socket.on('close', () => this.#closed());
+    socket.on('error', () => {});
+  }
+
+  #received(bytes: Uint8Array): void {
+    try {
+      for (const frame of this.#frames.push(bytes)) this.#serve(frame);
+    } catch (error) {
+      if (!(error instanceof ProtocolError)) throw error;
+      this.#send(encodeJson(FRAME.refused, { kind: 'usage', code: 'protocol', message: `control socket: ${error.message}` }));
+      this.#socket.destroySoon();
+    }
+  }
+
+  #serve({ type, payload }: Frame): void {
+    if (!this.#greeted) return this.#greet(type, payload);
+    switch (type) {
+      case FRAME.exec: return this.#exec(payload);
+      case FRAME.call: return this.#call(payload);
+      case FRAME.input: return this.#input(payload.slice());
+      case FRAME.inputEnd: return this.#input(undefined);
+      case FRAME.taken: {
+        const [stream, open] = decodeNumbers(payload, 2);
+        const done = this.#untaken[stream];
+        if (done === undefined) throw new ProtocolError('nothing was there to be taken');
+        this.#untaken[stream] = undefined;
+        return done(open === 1);
+      }
+      case FRAME.signal: {
+        const [signal] = decodeNumbers(payload, 1);
+        if (signal < 1 || signal > 64) throw new ProtocolError(`there is no signal ${signal}`);
+        return this.#session?.signal(signal);
+      }
+      case FRAME.resize: {
+        const [rows, columns] = decodeNumbers(payload, 2);
+        return this.#session?.resize({ rows: rows & 0xffff, columns: columns & 0xffff });
+      }
+      default: throw new ProtocolError(`a frame of type ${type} does not come from a client`);
+    }
+  }
+
+  #greet(type: number, payload: Uint8Array): void {
+    if (type !== FRAME.hello) throw new ProtocolError('the first frame is not hello');
+    const { protocol } = decodeJson(payload);
+    if (protocol !== PROTOCOL) throw new ProtocolError(`the enclave speaks version ${PROTOCOL} of the protocol, not ${String(protocol)}; use the version of cloister that started it`);
+    this.#greeted = true;
+    this.#send(encodeJson(FRAME.welcome, { protocol: PROTOCOL }));
+  }
+
+  #exec(payload: Uint8Array): void {
+    if (this.#session !== undefined) throw new ProtocolError('one connection starts one program');
+    const session = this.#options.enclave.exec({ ...decodeExec(payload), input: this.#source(), output: this.#sink(FRAME.output, 0), error: this.#sink(FRAME.error, 1) });
+    this.#session = session;
+    session.exited.then(
+      (waitStatus) => this.#send(encodeNumbers(FRAME.exited, waitStatus)),
+      (error) => this.#send(encodeJson(FRAME.refused, this.#options.toWire(error))),
+    ).finally(() => {
+      this.#session = undefined;
+      this.#socket.end();
+    });
+  }
+
+  #call(payload: Uint8Array): void {
+    const { method, params } = decodeJson(payload);
+    if (typeof method !== 'string') throw new ProtocolError('a call names no method');
+    this.#options.answer(method, params).then(
+      (result) => this.#send(encodeJson(FRAME.result, { result })),
+      (error) => this.#send(encodeJson(FRAME.refused, this.#options.toWire(error))),
+    );
+  }
+
+  #source(): Source {
+    return {
+      pull: (limit, deliver) => {
+        if (this.#gone) return void setImmediate(deliver, undefined);
+        this.#wanted = { limit, deliver };
+        this.#send(encodeNumbers(FRAME.want, limit));
+      },
+      close() {},
+    };
+  }
+
+  #sink(type: number, stream: number): Sink {
+    return {
+      write: (bytes, done) => {
+        if (this.#gone) return done(false);
+        this.#untaken[stream] = done;
+        this.#send(encodeFrame(type, bytes));
+      },
+      close() {},
+    };
+  }
+
+  #input(bytes: Uint8Array | undefined): void {
+    const wanted = this.#wanted;
+    if (wanted === undefined || (bytes !== undefined && (bytes.length === 0 || bytes.length > wanted.limit))) throw new ProtocolError('input that nobody asked for');
+    this.#wanted = undefined;
+    wanted.deliver(bytes);
+  }
+
+  /** The client has gone: what it started is hung up on, as when a terminal goes. */
+  #closed(): void {
+    this.#gone = true;
+    this.#session?.signal(SIGHUP);
+    this.#wanted?.deliver(undefined);
+    for (const done of this.#untaken) done?.(false);
+  }
+
+  #send(frame: Uint8Array): void {
+    if (!this.#gone) this.#socket.write(frame);
+  }
+}

@@ -16,7 +16,8 @@ const SIZES = [1, 2, 4, 8] as const;
 
 /** Imports the memories and the code table, in the order of `layout.ts`. */
 export function importSpace(m: ModuleBuilder, checked: boolean): void {
-  m.importMemory('e', 'guest', { initial: 1, maximum: 262144, wide: true });
+  // No initial pages: a constant address within them would be compiled without a trap, and kill the host where it is protected.
+  m.importMemory('e', 'guest', { initial: 0, maximum: 262144, wide: true });
   m.importMemory('e', 'cpu', { initial: CPU_PAGES });
   if (checked) m.importMemory('e', 'permissions', { initial: 64 });
   m.importTable('e', 'code', { initial: SLOTS });

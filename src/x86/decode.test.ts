@@ -5,6 +5,7 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { decode, TRUNCATED } from './decode.ts';
+import { disassemble } from './disassemble.ts';
 
 const bytes = (hex: string): Uint8Array => Uint8Array.from(hex.match(/../g) as string[], (pair) => Number.parseInt(pair, 16));
 const one = (hex: string) => {
@@ -65,9 +66,12 @@ function* listing(path: string): Generator<readonly [pc: number, length: number,
 /** Encodings that the processor we present does not have. */
 const ABSENT = /^(\{evex\} )?(\(bad\)|v[a-z]|k[a-z]+[bwdq] |xgetbv|xsave|xrstor|xtest|xbegin|xend|xabort|tzcnt|lzcnt|movbe|adcx|adox|mulx|rorx|shlx|shrx|sarx|andn|bextr|bls|bzhi|pdep|pext|aes|pclmul|sha|rdrand|rdseed|rdfsbase|wrfsbase|rdgsbase|wrgsbase|rdpkru|wrpkru|rdssp|incssp|saverstor|clflushopt|clwb|serialize|tpause|umwait|umonitor|cldemote|ptwrite|gf2|data16|rex|cs |ds |es |ss |fs |gs |repz? ?$|lock ?$|fwait$|notrack)/;
 
+/** What objdump names by what it stands for: `xchg ax,ax`, predicates of `cmpsd`, instructions that include a wait, BMI. */
+const OTHER_NAME = /^(xchg|cmp\w+[sp][sd]|f\w+|repz|tzcnt|lzcnt)$/;
+
 for (const path of ['/bin/bash', '/lib/x86_64-linux-gnu/libc.so.6']) {
   const why = existsSync(path) ? (existsSync('/usr/bin/objdump') ? false : 'no objdump') : `no ${path}`;
-  test(`lengths of ${path} agree with objdump`, { skip: why }, (t) => {
+  test(`lengths and names in ${path} agree with objdump`, { skip: why }, (t) => {
     const file = readFileSync(path);
     let count = 0;
     let spent = 0;
@@ -89,6 +93,11 @@ for (const path of ['/bin/bash', '/lib/x86_64-linux-gnu/libc.so.6']) {
       spent += performance.now() - started;
       count++;
       const got = insn === undefined ? 'nothing' : insn === TRUNCATED ? TRUNCATED : String(insn.length);
+      const name = text.split(/\s/)[0];
+      if (typeof insn === 'object' && !OTHER_NAME.test(name)) {
+        const ours = disassemble(insn).split(' ')[0];
+        if (ours !== name) wrong.set(name, `${pc.toString(16)}: ${text}: ${disassemble(insn)}`);
+      }
       if (got !== String(length)) wrong.set(text.split(/\s/)[0], `${pc.toString(16)}: ${text}: ${got} instead of ${length}`);
     }
     t.diagnostic(`${count} instructions, ${Math.round(count / spent)} thousand a second`);

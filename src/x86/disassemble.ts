@@ -9,6 +9,7 @@ const HIGH = ['ah', 'ch', 'dh', 'bh'];
 const WIDTH: Readonly<Record<number, string>> = {
   1: 'BYTE PTR ', 2: 'WORD PTR ', 4: 'DWORD PTR ', 8: 'QWORD PTR ', 10: 'TBYTE PTR ', 16: 'XMMWORD PTR ',
 };
+const signed = (value: number): string => (value < 0 ? `-${hex(-value)}` : `+${hex(value)}`);
 const hex = (value: number | bigint): string => `0x${value.toString(16)}`;
 
 function gprName(index: number, size: number, high: boolean): string {
@@ -18,27 +19,26 @@ function gprName(index: number, size: number, high: boolean): string {
   return size === 8 ? `r${LEGACY[index]}` : size === 4 ? `e${LEGACY[index]}` : LEGACY[index];
 }
 
-function memoryName(mem: Mem, segment: string): string {
+function memoryName(mem: Mem, segment: string, next: number): string {
   const parts: string[] = [];
   if (mem.base >= 0) parts.push(gprName(mem.base, mem.addressSize, false));
   if (mem.index >= 0) parts.push(`${gprName(mem.index, mem.addressSize, false)}*${mem.scale}`);
   const width = WIDTH[mem.size] ?? '';
-  if (mem.ripRelative) return `${width}${segment}[rip] # ${hex(mem.disp)}`;
+  if (mem.ripRelative) return `${width}${segment}[rip${signed(mem.disp - next)}]`;
   if (parts.length === 0) return `${width}${segment === '' ? 'ds:' : segment}${hex(BigInt.asUintN(64, BigInt(mem.disp)))}`;
-  const disp = mem.disp === 0 ? '' : mem.disp < 0 ? `-${hex(-mem.disp)}` : `+${hex(mem.disp)}`;
-  return `${width}${segment}[${parts.join('+')}${disp}]`;
+  return `${width}${segment}[${parts.join('+')}${mem.disp === 0 ? '' : signed(mem.disp)}]`;
 }
 
-function operandName(operand: Operand, segment: string): string {
+function operandName(operand: Operand, code: string, segment: string, next: number): string {
   switch (operand.kind) {
     case 'gpr': return gprName(operand.index, operand.size, operand.high);
     case 'xmm': return `xmm${operand.index}`;
     case 'mmx': return `mm${operand.index}`;
-    case 'st': return operand.index === 0 ? 'st' : `st(${operand.index})`;
+    case 'st': return code === 'ST0' || code === 'ST' ? 'st' : `st(${operand.index})`;
     case 'seg': return SEGMENTS[operand.index];
     case 'imm': return hex(operand.value);
     case 'rel': return hex(operand.target);
-    case 'mem': return memoryName(operand, segment);
+    case 'mem': return memoryName(operand, segment, next);
   }
 }
 
@@ -47,6 +47,7 @@ function mnemonicOf(x: Insn): string {
   const { mnemonic } = x.row;
   if (mnemonic.includes('/')) return mnemonic.split('/')[x.size === 2 ? 0 : x.size === 4 ? 1 : 2];
   if (mnemonic === 'mov' && x.ops[1]?.kind === 'imm' && x.ops[1].size === 8 && x.length >= 10 && x.ops[0].kind === 'gpr') return 'movabs';
+  if (mnemonic === 'movd' && x.ops.some((operand) => operand.kind === 'gpr' && operand.size === 8)) return 'movq';
   return mnemonic;
 }
 
@@ -59,9 +60,11 @@ function segmentOf(x: Insn, operand: Operand, code: string): string {
 
 export function disassemble(x: Insn): string {
   const codes = x.row.operands.split(',');
-  const operands = x.ops.map((operand, n) => operandName(operand, segmentOf(x, operand, codes[n].trim())));
+  const operands = x.ops.map((operand, n) => operandName(operand, codes[n].trim(), segmentOf(x, operand, codes[n].trim()), x.pc + x.length));
+  const address = x.ops.find((operand) => operand.kind === 'mem' && operand.ripRelative) as Mem | undefined;
   const compares = x.row.mnemonic === 'cmps' || x.row.mnemonic === 'scas';
   const rep = x.row.repeats !== true || x.rep === undefined ? '' : x.rep === 'repne' ? 'repnz ' : compares ? 'repz ' : 'rep ';
   const name = `${x.lock ? 'lock ' : ''}${rep}${mnemonicOf(x)}`;
-  return operands.length === 0 ? name : `${name.padEnd(6)} ${operands.join(',')}`;
+  const comment = address === undefined ? '' : `        # ${hex(address.disp)}`;
+  return operands.length === 0 ? name : `${name.padEnd(6)} ${operands.join(',')}${comment}`;
 }

@@ -9,7 +9,7 @@
  * than that from the outside. So a program that reads one line leaves the rest of a pipe to the next program.
  */
 
-const HEAD = 0, TAIL = 16, CLOSED = 32, WANTED = 33;
+const HEAD = 0, TAIL = 16, CLOSED = 32, WANTED = 33, WANTED_AT = 34;
 const HEADER_BYTES = 256;
 const WRITER_CLOSED = 1, READER_CLOSED = 2;
 
@@ -101,13 +101,15 @@ export class Ring {
     Atomics.or(this.#control, CLOSED, READER_CLOSED);
   }
 
-  /** Consumer: `count` bytes are waited for. Returns true if that is news to the producer. */
+  /** Consumer, having found the ring empty: `count` bytes are waited for. Returns true if that is news to the producer. */
   want(count: number): boolean {
+    Atomics.store(this.#control, WANTED_AT, Atomics.load(this.#control, HEAD));
     return Atomics.exchange(this.#control, WANTED, Math.min(count, this.#data.length)) === 0;
   }
 
-  /** Producer: takes the wish; 0 = nobody waits. */
+  /** Producer: takes the wish; 0 = nobody waits. A wish made before the last write is void: the consumer looks again after each. */
   takeWanted(): number {
-    return Atomics.exchange(this.#control, WANTED, 0);
+    const count = Atomics.exchange(this.#control, WANTED, 0);
+    return Atomics.load(this.#control, WANTED_AT) === Atomics.load(this.#control, TAIL) ? count : 0;
   }
 }

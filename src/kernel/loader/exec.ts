@@ -141,9 +141,11 @@ function replace(task: Task, mm: AddressSpace, context: Uint8Array, creds: Creds
   process.exitSignal = process.exitSignal === 0 ? 0 : 17;
   process.timers?.disposePosix();
   freshHandlers(process);
-  const own = task.fds.fork();
-  task.fds.release();
-  task.fds = own;
+  if (task.fds.shared) {
+    const own = task.fds.fork();
+    task.fds.release();
+    task.fds = own;
+  }
   task.fds.closeOnExec();
 }
 

@@ -213,7 +213,7 @@ export const SYSCALLS: Readonly<Record<number, Row>> = {
   155: refused('pivot_root', [path, path], EPERM, 'The root is measured and stays.'),
   156: refused('_sysctl', [addr], ENOSYS, 'Gone since Linux 5.5.'),
   157: partial('prctl', [prctlOption, ulong, ulong, ulong, ulong], sys_prctl, 'Options about hardware, seccomp and core scheduling are EINVAL.'),
-  158: full('arch_prctl', [archPrctl, ulong], sys_arch_prctl),
+  158: full('arch_prctl', [archPrctl, addr], sys_arch_prctl),
   159: refused('adjtimex', [addr], EPERM, 'The clock is the host’s.'),
   160: full('setrlimit', [resource, rlimit], sys_setrlimit),
   161: missing('chroot', [path]),

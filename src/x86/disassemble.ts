@@ -47,6 +47,8 @@ function mnemonicOf(x: Insn): string {
   const { mnemonic } = x.row;
   if (mnemonic.includes('/')) return mnemonic.split('/')[x.size === 2 ? 0 : x.size === 4 ? 1 : 2];
   if (mnemonic === 'mov' && x.ops[1]?.kind === 'imm' && x.ops[1].size === 8 && x.length >= 10 && x.ops[0].kind === 'gpr') return 'movabs';
+  if (x.row.default64 === true && x.size === 2 && x.ops[0]?.kind !== 'rel' && (x.ops.length === 0 || x.ops[0].kind === 'imm' || x.ops[0].kind === 'seg')) return `${mnemonic}w`;
+  if (mnemonic === 'pextrd' || mnemonic === 'pinsrd') return x.size === 8 ? mnemonic.replace(/d$/, 'q') : mnemonic;
   if (mnemonic === 'movd' && x.ops.some((operand) => operand.kind === 'gpr' && operand.size === 8)) return 'movq';
   return mnemonic;
 }

@@ -146,11 +146,15 @@ function matches(form: Form, modrm: number): boolean {
   return modrm >= 0xc0 ? form.registerForm : form.memoryForm;
 }
 
+function clash(form: Form, other: Form): never {
+  fail(form.row, `clashes with ${other.row.mnemonic} | ${other.row.encoding}`);
+}
+
 function best(candidates: readonly Candidate[]): Form | undefined {
   let found: Candidate | undefined;
   for (const candidate of candidates) {
     if (found === undefined || candidate.weight > found.weight) found = candidate;
-    else if (candidate.weight === found.weight) fail(candidate.form.row, `clashes with ${found.form.row.mnemonic} | ${found.form.row.encoding}`);
+    else if (candidate.weight === found.weight) clash(candidate.form, found.form);
   }
   return found?.form;
 }
@@ -161,5 +165,15 @@ function leafOf(cell: readonly Candidate[]): Leaf {
   const bare = cell.find(({ form }) => !form.hasModRM);
   if (bare !== undefined) fail(bare.form.row, 'shares its opcode with a row that has a ModRM byte');
   if (cell.length === 1 && cell[0].form.digit < 0 && cell[0].form.fixed < 0 && cell[0].form.registerForm && cell[0].form.memoryForm) return cell[0].form;
-  return Array.from({ length: 256 }, (_, byte) => best(cell.filter(({ form }) => matches(form, byte))));
+  const table: (Form | undefined)[] = new Array<undefined>(256).fill(undefined);
+  const weights = new Int8Array(256).fill(-1);
+  for (const { form, weight } of cell) {
+    for (let byte = 0; byte < 256; byte++) {
+      if (!matches(form, byte) || weight < weights[byte]) continue;
+      if (weight === weights[byte]) clash(form, table[byte] as Form);
+      table[byte] = form;
+      weights[byte] = weight;
+    }
+  }
+  return table;
 }

@@ -80,7 +80,7 @@ export async function boot(request: BootRequest, host: WorkerHost): Promise<Encl
     hwcap: cpuidLeaf(1, 0)[3],
     hostname: configuration.process.hostname,
     onCall: (method, params) => answer(kernel, method, params),
-    ...(request.strace && { strace: tracerTo((text) => host.post({ kind: 'trace', text })) }),
+    ...(request.strace && { strace: tracerTo((line) => host.post({ kind: 'trace', text: `${line}\n` })) }),
   });
   host.admit = (message) => admit(configuration, message);
   const { identity } = manifest;

@@ -3,8 +3,8 @@
  * slot that the last durable commit refers to is never overwritten: new content goes to another slot, and the old
  * one is free once the commit that let go of it is durable.
  *
- * Nonce and tag of every slot, used or free, are part of the layer's metadata. So the whole file can be checked;
- * only slots that were free when a session crashed are unknown until they are written again.
+ * Nonce and tag of every slot, used or free, are part of the layer's metadata, and a slot without them is zero: so
+ * every byte of the file can be checked. A crash leaves free slots of which that is not true; opening erases them.
  *
  * Owner of the state: one layer. The table is recorded and restored by 4-tree.
  */
@@ -37,7 +37,7 @@ export class SlotLog {
   readonly #buffer = new Uint8Array(BATCH * BLOCK);
   readonly #cache = new Map<number, Uint8Array>();
   #seals = new Uint8Array(256 * SEAL_BYTES);
-  /** Sealed units; 0 = content unknown. */
+  /** Sealed units; 0 = the slot is all zeros, unless it is among `#garbage`. */
   #units = new Uint8Array(256);
   #state = new Uint8Array(256);
   #count = 0;
@@ -46,6 +46,8 @@ export class SlotLog {
   #leaving: number[] = [];
   /** Taken since the last commit: nobody else refers to them. */
   readonly #fresh = new Set<number>();
+  /** Free slots that a failed write left in no known state. */
+  readonly #garbage = new Set<number>();
   /** Written since the last commit. */
   readonly written = new Set<number>();
   #expected = -1;
@@ -98,16 +100,33 @@ export class SlotLog {
     return true;
   }
 
-  /** After everything was claimed. When the last session crashed, what the free slots hold is unknown. */
-  restored(last: 'closed' | 'crashed'): void {
+  /** After everything was claimed. */
+  restored(): void {
     this.#free = [];
-    for (let slot = this.#count - 1; slot >= 0; slot--) {
-      if (this.#state[slot] !== FREE) continue;
-      this.#free.push(slot);
-      if (last === 'crashed') {
-        this.#units[slot] = 0;
-        this.written.add(slot);
-      }
+    for (let slot = this.#count - 1; slot >= 0; slot--) if (this.#state[slot] === FREE) this.#free.push(slot);
+  }
+
+  /** After a crash, whose session may have written to any free slot: those that are not what the table says are erased. */
+  recover(): void {
+    const end = this.requiredBytes('live');
+    if (this.#file.size() > end) this.#file.truncate(end);
+    const stored = new Uint8Array(BLOCK);
+    for (const slot of this.#free) {
+      stored.fill(0, slot * BLOCK >= end ? 0 : readFully(this.#file, slot * BLOCK, stored));
+      if (this.#isAsRecorded(slot, stored)) continue;
+      this.#units[slot] = 0;
+      this.written.add(slot);
+      if (slot * BLOCK < end) this.#garbage.add(slot);
+    }
+    this.erase();
+  }
+
+  /** Writes zeros to what is in no known state. */
+  erase(): void {
+    const zeros = new Uint8Array(BLOCK);
+    for (const slot of this.#garbage) {
+      if (slot * BLOCK < this.#file.size()) writeFully(this.#file, slot * BLOCK, zeros.subarray(0, this.#file.size() - slot * BLOCK));
+      this.#garbage.delete(slot);
     }
   }
 
@@ -183,9 +202,8 @@ export class SlotLog {
     const sealed: { slot: number; units: number; nonce: Uint8Array; tag: Uint8Array }[] = [];
     run.forEach(({ bytes, used }, index) => {
       const slot = start + index;
-      // Nothing of an earlier content stays behind the new one, and nothing unknown.
-      const isNew = slot * BLOCK >= this.#file.size() || this.#units[slot] > 0;
-      const units = Math.max(1, Math.ceil(used / UNIT), isNew ? this.#units[slot] : BLOCK / UNIT);
+      // Nothing of an earlier content stays behind the new one.
+      const units = Math.max(1, Math.ceil(used / UNIT), this.#garbage.has(slot) ? BLOCK / UNIT : this.#units[slot]);
       const nonce = this.#nonces.next();
       const tag = new Uint8Array(TAG_BYTES);
       const at = index * BLOCK;
@@ -196,12 +214,14 @@ export class SlotLog {
     });
     for (const { slot } of sealed) {
       this.#units[slot] = 0;
+      this.#garbage.add(slot);
       this.written.add(slot);
       this.#cache.delete(slot);
     }
     writeFully(this.#file, start * BLOCK, this.#buffer.subarray(0, end));
     sealed.forEach(({ slot }, index) => this.#remember(slot, run[index].bytes));
     for (const { slot, units, nonce, tag } of sealed) {
+      this.#garbage.delete(slot);
       this.#units[slot] = units;
       this.#seals.set(nonce, slot * SEAL_BYTES);
       this.#seals.set(tag, slot * SEAL_BYTES + NONCE_BYTES);
@@ -240,6 +260,7 @@ export class SlotLog {
       this.#sorted = true;
     }
     if (count < this.#count) {
+      for (const slot of this.#garbage) if (slot >= count) this.#garbage.delete(slot);
       this.resize(count);
       this.trim();
     }
@@ -247,7 +268,10 @@ export class SlotLog {
 
   /** Cuts what lies behind the last slot whose content is known. */
   trim(): void {
-    if (this.#file.size() > this.requiredBytes('all')) this.#file.truncate(this.requiredBytes('all'));
+    const end = this.requiredBytes('all');
+    if (this.#file.size() <= end) return;
+    this.#file.truncate(end);
+    for (const slot of this.#garbage) if (slot * BLOCK >= end) this.#garbage.delete(slot);
   }
 
   sync(): void {
@@ -296,15 +320,19 @@ export class SlotLog {
     return block;
   }
 
-  /** Checks every slot whose content is known, used or free. Throws StorageError. */
+  /** Whether a slot's 16 KiB are what the table says: sealed content and zeros behind it. */
+  #isAsRecorded(slot: number, stored: Uint8Array): boolean {
+    const sealed = this.#units[slot] * UNIT;
+    return (sealed === 0 || this.#open(slot, stored) !== undefined) && stored.subarray(sealed).every((byte) => byte === 0);
+  }
+
+  /** Checks every slot, used or free. Throws StorageError. */
   verifyAll(): void {
     for (let first = 0; first < this.#count; first += BATCH) {
       const stored = this.#buffer.subarray(0, Math.min(BATCH, this.#count - first) * BLOCK);
       stored.fill(0, readFully(this.#file, first * BLOCK, stored));
       for (let slot = first; slot < first + stored.length / BLOCK; slot++) {
-        if (this.#units[slot] === 0) continue;
-        const bytes = stored.subarray((slot - first) * BLOCK, (slot - first + 1) * BLOCK);
-        if (this.#open(slot, bytes) === undefined || bytes.subarray(this.#units[slot] * UNIT).some((byte) => byte !== 0)) {
+        if (!this.#garbage.has(slot) && !this.#isAsRecorded(slot, stored.subarray((slot - first) * BLOCK, (slot - first + 1) * BLOCK))) {
           throw new StorageError('layer-corrupt', `the writable layer is damaged: slot ${slot} of data (at byte ${slot * BLOCK}) fails authentication`);
         }
       }

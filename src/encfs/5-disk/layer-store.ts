@@ -147,6 +147,7 @@ export class LayerStore {
     try {
       if (!this.#clean || this.#recovered) {
         this.slots.trim();
+        this.slots.erase();
         this.#journal.trim();
         this.#store(true);
       }
@@ -290,14 +291,13 @@ function load(options: LayerOptions, keys: LayerKeys, known: Freshness, generati
 function restore(loaded: Loaded, known: Freshness): void {
   const { journal, slots, tree, sequence } = loaded;
   tree.restored(slots, isDirectory);
+  slots.restored();
   if (!known.clean) {
-    slots.restored('crashed');
     if (slots.fileBytes() < slots.requiredBytes('live')) throw new StorageError('layer-corrupt', 'the writable layer is damaged: data is truncated');
-    slots.trim();
+    slots.recover();
     journal.trim();
     return;
   }
-  slots.restored('closed');
   if (sequence !== known.sequence || journal.size() !== known.journalBytes || journal.end !== known.journalBytes || slots.count !== known.slots || slots.fileBytes() !== slots.requiredBytes('all')) {
     throw new StorageError('layer-corrupt', 'the writable layer is damaged: its files are not as long as when it was closed');
   }

@@ -76,7 +76,7 @@ test('a crash at every single write leaves the last synced state or the one bein
     try {
       let volume = open(directory);
       states = [describeVolume(volume)];
-      for (let round = 0; round < 12; round++) {
+      for (let round = 0; round < 24; round++) {
         for (let step = 0; step < 25; step++) randomOperation(volume, random);
         states = [states[0], describeVolume(volume)];
         if (round % 4 === 3) volume.close();

@@ -8,7 +8,7 @@ import { MAP_STACK } from '../../abi/mman.ts';
 import { RLIMIT } from '../../abi/resource.ts';
 import { USER_HZ } from '../../abi/time.ts';
 import { ET_DYN, PHDR_BYTES } from '../../elf/index.ts';
-import { CpuState, initialContext, RSP } from '../../x86/state.ts';
+import { CpuState, RSP } from '../../x86/state.ts';
 import { E2BIG, ELIBBAD, ELOOP, ENOEXEC } from '../errno.ts';
 import { EXECUTABLE_BASE, STACK_GUARD, STACK_LIMIT, STACK_TOP } from '../mm/layout.ts';
 import { AddressSpace } from '../mm/space.ts';
@@ -18,7 +18,7 @@ import { SignalHandlers } from '../signal/state.ts';
 import type { Creds } from '../task/creds.ts';
 import { ALL_CAPS } from '../task/creds.ts';
 import { exitTask, leaveSpace } from '../task/exit.ts';
-import type { Process, Task } from '../task/task.ts';
+import { INITIAL_CONTEXT, type Process, type Task } from '../task/task.ts';
 import type { ExecFile } from './file.ts';
 import { extent, type Loaded, mapProgram, type Program, readProgram, wantsExecutableStack } from './image.ts';
 import { HEAD_BYTES, isScript, parseScript } from './script.ts';
@@ -112,7 +112,7 @@ function load(task: Task, program: Program, interpreter: Program | undefined, cr
         [AT_SECURE, secure], [AT_RANDOM, at.random], [AT_HWCAP2, 0], [AT_EXECFN, at.execfn], [AT_PLATFORM, at.platform], [AT_MINSIGSTKSZ, 1440], [AT_NULL, 0],
       ],
     });
-    const context = initialContext();
+    const context = INITIAL_CONTEXT.slice();
     const cpu = new CpuState(context.buffer);
     cpu.setReg(RSP, sp);
     cpu.rip = start.entry;

@@ -142,7 +142,8 @@ export interface ProcessTimers {
   disposePosix(): void;
 }
 
-const INITIAL_CONTEXT = initialContext();
+/** Registers of a program that starts. */
+export const INITIAL_CONTEXT: Uint8Array<ArrayBuffer> = new Uint8Array(initialContext());
 
 /** A thread. */
 export class Task {

@@ -116,6 +116,11 @@ export abstract class OpenFile {
     throw ENOTTY;
   }
 
+  /** Commands of fcntl(2) for this kind of file only: pipe sizes, seals. */
+  fcntl(_task: Task, _command: number, _argument: number): SysResult {
+    throw EINVAL;
+  }
+
   truncate(_size: number): void {
     throw EINVAL;
   }

@@ -45,6 +45,13 @@ export class Dentry {
     return child;
   }
 
+  /** A child that no name leads to (O_TMPFILE). */
+  nameless(name: string, inode: Inode): Dentry {
+    const child = new Dentry(name, this, inode);
+    child.gone = true;
+    return child;
+  }
+
   /** A mount point must stay known on volatile file systems too. */
   pin(): void {
     if (this.isRoot) return;

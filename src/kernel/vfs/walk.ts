@@ -39,7 +39,6 @@ export function walk(task: Task, start: Path, name: string, options: WalkOptions
   const scoped = (resolve & (RESOLVE_BENEATH | RESOLVE_IN_ROOT)) !== 0;
   const root = scoped ? start : task.fs.root;
   const { creds } = task;
-  const mounts = root.mount.at === undefined && root.dentry.mounts === undefined ? undefined : root;
   let mount: Mount = start.mount;
   let dentry: Dentry = start.dentry;
   let rest = name;
@@ -53,8 +52,7 @@ export function walk(task: Task, start: Path, name: string, options: WalkOptions
   };
   const toRoot = (): void => {
     if ((resolve & RESOLVE_BENEATH) !== 0) throw EXDEV;
-    const top = topOf(root.mount, root.dentry);
-    leave(mounts === undefined ? root : (top ?? root));
+    leave(root);
   };
 
   if (rest.charCodeAt(0) === 47) toRoot();

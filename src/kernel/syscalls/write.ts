@@ -1,0 +1,61 @@
+/** write(2), pwrite(2). */
+
+import { IN_MODIFY } from '../../abi/inotify.ts';
+import type { Fd, GuestAddr } from '../../base/flavor.ts';
+import { EAGAIN, EBADF, EINVAL } from '../errno.ts';
+import { MAX_RW_COUNT, viewPrefix } from '../mm/guest.ts';
+import { type SysResult, WOULD_BLOCK } from '../result.ts';
+import { block } from '../task/block.ts';
+import type { Task } from '../task/task.ts';
+import type { OpenFile } from '../vfs/file.ts';
+import { notify } from '../vfs/notify.ts';
+
+export function writable(task: Task, fd: Fd): OpenFile {
+  const file = task.fds.getUsable(fd);
+  if (!file.canWrite) throw EBADF;
+  return file;
+}
+
+export function sys_write(task: Task, fd: Fd, address: GuestAddr, size: number): SysResult {
+  const file = writable(task, fd);
+  const count = size > MAX_RW_COUNT ? MAX_RW_COUNT : size;
+  const result = file.write(task, viewPrefix(task.mm, address, count, 'read'));
+  if (result >= 0 && file.path !== undefined) notify(file.path, IN_MODIFY);
+  if (result === count || file.seekable) return result;
+  if (result !== WOULD_BLOCK && (result < 0 || file.nonBlocking || file.messages)) return result;
+  if (file.nonBlocking) throw EAGAIN;
+  return writeRest(task, file, address, count, result === WOULD_BLOCK ? 0 : result);
+}
+
+/** A blocking write goes on until all is taken; what was taken counts when a signal comes. */
+function writeRest(task: Task, file: OpenFile, address: GuestAddr, count: number, already: number): SysResult {
+  let done = already;
+  return block(
+    task,
+    file.writeQueues,
+    () => {
+      while (done < count) {
+        let taken: SysResult;
+        try {
+          taken = file.write(task, viewPrefix(task.mm, address + done, count - done, 'read'));
+        } catch (error) {
+          if (done === 0) throw error;
+          return done;
+        }
+        if (taken === WOULD_BLOCK) return WOULD_BLOCK;
+        if (taken < 0) return done > 0 ? done : taken;
+        done += taken;
+      }
+      return done;
+    },
+    { interrupted: () => (done > 0 ? done : WOULD_BLOCK) },
+  );
+}
+
+export function sys_pwrite64(task: Task, fd: Fd, address: GuestAddr, size: number, offset: number): SysResult {
+  if (offset < 0) throw EINVAL;
+  const file = writable(task, fd);
+  const result = file.pwrite(viewPrefix(task.mm, address, Math.min(size, MAX_RW_COUNT), 'read'), offset);
+  if (file.path !== undefined) notify(file.path, IN_MODIFY);
+  return result;
+}

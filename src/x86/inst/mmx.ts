@@ -7,7 +7,11 @@ import { CPU } from '../state.ts';
 import { combine, interleave, lanes, mmx, move, moveIn, moveOut, pack, shift, swapped } from './simd.ts';
 import { mulHigh } from './sse.ts';
 
-const emms: Lift = (b) => b.cpuStore('i32.store', CPU.x87Tag, b.i32(0));
+/** Empties the registers; TOP is 0 already unless x87 code ran since (AMD's processors clear it, Intel's manual keeps it). */
+const emms: Lift = (b, x) => {
+  mmx(() => {})(b, x);
+  b.cpuStore('i32.store', CPU.x87Tag, b.i32(0));
+};
 
 // biome-ignore format: a table
 export const MMX: readonly Row[] = [

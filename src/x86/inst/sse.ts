@@ -5,7 +5,7 @@ import { i } from '../row.ts';
 import type { Row } from '../row.ts';
 import { CPU } from '../state.ts';
 import {
-  combine, compare, compareFlags, convert, extractLane, imm8, insertLane, interleave, lanes, lowOf, map, maskedStore, mergeLow, mmx, move, packedF32ToI32, put,
+  combine, compare, compareFlags, convert, extractLane, imm8, insertLane, interleave, isMmx, lanes, lowOf, map, maskedStore, mergeLow, mmx, move, packedF32ToI32, put,
   putScalar, rounded, scalar, scalarMap, scalarOf, shuffleLanes, signMask, splat32, swapped, toInteger, vec,
 } from './simd.ts';
 import type { Combine, Convert } from './simd.ts';
@@ -59,7 +59,9 @@ const cvtsi2ss: Lift = (b, x) => {
 const cvttss2si: Lift = (b, x) => b.write(x.ops[0], toInteger(b, 'f32', scalarOf(b, 'f32', x.ops[1]), x.ops[0].size));
 const cvtss2si: Lift = (b, x) => b.write(x.ops[0], toInteger(b, 'f32', rounded(b, 'f32', scalarOf(b, 'f32', x.ops[1]), 'mxcsr'), x.ops[0].size));
 
-const cvtpi2ps: Lift = (b, x) => put(b, x.ops[0], mergeLow(b, vec(b, x.ops[0]), b.op('f32x4.convert_i32x4_s', vec(b, x.ops[1], 8)), 8));
+const fromMmx: Lift = (b, x) => put(b, x.ops[0], mergeLow(b, vec(b, x.ops[0]), b.op('f32x4.convert_i32x4_s', vec(b, x.ops[1], 8)), 8));
+/** A source in memory does not enter MMX mode (as AMD's processors do it). */
+const cvtpi2ps: Lift = (b, x) => (isMmx(x) ? mmx(fromMmx) : fromMmx)(b, x);
 const cvttps2pi: Lift = convert((b, a) => packedF32ToI32(b, a), 8);
 const cvtps2pi: Lift = convert((b, a) => packedF32ToI32(b, rounded(b, 'f32x4', a, 'mxcsr')), 8);
 
@@ -88,7 +90,7 @@ export const SSE: readonly Row[] = [
   i('movhps',     'NP 0F 17 /r',     'Mq,Vq',        'SSE', storeHigh),
   i('movaps',     'NP 0F 28 /r',     'Vps,Wps',      'SSE', move),
   i('movaps',     'NP 0F 29 /r',     'Wps,Vps',      'SSE', move),
-  i('cvtpi2ps',   'NP 0F 2A /r',     'Vps,Qpi',      'SSE', mmx(cvtpi2ps)),
+  i('cvtpi2ps',   'NP 0F 2A /r',     'Vps,Qpi',      'SSE', cvtpi2ps),
   i('cvtsi2ss',   'F3 0F 2A /r',     'Vss,Ey',       'SSE', cvtsi2ss),
   i('movntps',    'NP 0F 2B /r',     'Mps,Vps',      'SSE', move),
   i('cvttps2pi',  'NP 0F 2C /r',     'Ppi,Wq',       'SSE', mmx(cvttps2pi)),

@@ -11,7 +11,7 @@ import type { Condition, Lift, Lifter } from '../lift.ts';
 import { i } from '../row.ts';
 import type { Feature, Row } from '../row.ts';
 import { CPU } from '../state.ts';
-import { FABS, FCHS, FCMOV, FDECSTP, FFREE, FFREEP, FINCSTP, FLD_STI, FRNDINT, FSCALE, FSQRT, FTST, FXAM, FXCH, FXTRACT, arithmetic } from '../x87/arithmetic.ts';
+import { FABS, FCHS, FCMOV, FDECSTP, FFREE, FFREEP, FINCSTP, FLD_STI, FRNDINT, FSCALE, FSQRT, FSTPNCE, FTST, FXAM, FXCH, FXTRACT, arithmetic } from '../x87/arithmetic.ts';
 import type { Arithmetic } from '../x87/arithmetic.ts';
 import { X87 } from '../x87/state.ts';
 import { FLDCW, FNCLEX, FNINIT } from '../x87/transfer.ts';
@@ -162,7 +162,7 @@ export const X87_ROWS: readonly Row[] = [
   x('fld',      'D9 C0+i',     'STi',      onSti(FLD_STI)),
   x('fxch',     'D9 C8+i',     'STi',      onSti(FXCH)),
   x('fnop',     'D9 D0',       '',         () => {}),
-  x('fstpnce',  'D9 D8+i',     'STi',      onSti('x87.fst.sti.1')),
+  x('fstpnce',  'D9 D8+i',     'STi',      onSti(FSTPNCE)),
   x('fchs',     'D9 E0',       '',         call(FCHS)),
   x('fabs',     'D9 E1',       '',         call(FABS)),
   x('ftst',     'D9 E4',       '',         call(FTST)),

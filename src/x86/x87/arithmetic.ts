@@ -10,7 +10,7 @@ import { defineHelper } from '../helpers.ts';
 import type { CpuState } from '../state.ts';
 import { C0, C1, C2, C3, DOUBLE, IE, INDEFINITE, SINGLE, add, denormals, div, extract, fromBits, fromInteger, isDenormal, isInfinity, isNaN80, isSignaling, isUnsupported, isZero, make, mul, negate, order, remainder, roundToIntegral, scale, sqrt, sub, zero } from './float80.ts';
 import type { Env, F80 } from './float80.ts';
-import { X87, environment, free, isEmpty, pop, push, raise, setSt, setStatus, st, status, underflow } from './state.ts';
+import { X87, environment, free, isEmpty, pop, push, raise, setSt, setStatus, setTop, st, status, underflow } from './state.ts';
 
 export function define(name: string, run: (cpu: CpuState) => void): string {
   return defineHelper({ name: `x87.${name}`, reads: 0, writes: 0, memory: 'none', run });
@@ -125,16 +125,14 @@ export const FXTRACT = define('fxtract', (cpu) => {
 
 for (const name of ['fprem', 'fprem1'] as const) {
   define(name, (cpu) => {
-    if (isEmpty(cpu, 0) || isEmpty(cpu, 1)) {
-      setStatus(cpu, status(cpu) & ~(C0 | C2 | C3));
-      if (underflow(cpu)) setSt(cpu, 0, INDEFINITE);
-      return;
-    }
+    // C2 is cleared in any case, C0 and C3 only by a quotient.
+    setStatus(cpu, status(cpu) & ~C2);
+    if (isEmpty(cpu, 0) || isEmpty(cpu, 1)) return void (underflow(cpu) && setSt(cpu, 0, INDEFINITE));
     const env = environment(cpu);
     const { result, quotient, partial } = remainder(st(cpu, 0), st(cpu, 1), name === 'fprem1', env);
     env.raised &= ~C1;
-    setStatus(cpu, status(cpu) & ~(C0 | C2 | C3));
-    if (!finish(cpu, env, result, 0)) return;
+    if (!finish(cpu, env, result, 0) || isNaN80(result)) return;
+    setStatus(cpu, status(cpu) & ~(C0 | C3));
     const low = Number(quotient & 7n);
     setStatus(cpu, status(cpu) | (low & 4 ? C0 : 0) | (low & 2 ? C3 : 0) | (low & 1 ? C1 : 0) | (partial ? C2 : 0));
   });
@@ -174,7 +172,10 @@ for (const quietly of [false, true]) {
     define(`${quietly ? 'fucomi' : 'fcomi'}.${pops}`, (cpu) => {
       const index = cpu.i32[X87.index / 4];
       const empty = isEmpty(cpu, 0) || isEmpty(cpu, index);
+      const c1 = status(cpu) & C1;
       const code = empty ? unorderedUnderflow(cpu) : comparison(cpu, st(cpu, 0), st(cpu, index), quietly, environment(cpu));
+      // AMD's processors leave C1 alone here, Intel's manual clears it.
+      if (!empty) setStatus(cpu, status(cpu) | c1);
       if (code === undefined) return;
       cpu.i32[X87.flags / 4] = (code & C0 ? 1 : 0) | (code & C2 ? 4 : 0) | (code & C3 ? 64 : 0);
       if (pops === 1) pop(cpu);
@@ -212,11 +213,10 @@ export const FXAM = define('fxam', (cpu) => {
 
 export const FLD_STI = define('fld.sti', (cpu) => {
   const index = cpu.i32[X87.index / 4];
-  if (isEmpty(cpu, index)) {
-    if (!isEmpty(cpu, 7)) return push(cpu, INDEFINITE, 0);
-    return push(cpu, INDEFINITE, IE | 64);
-  }
-  push(cpu, st(cpu, index), 0);
+  if (!isEmpty(cpu, index)) return push(cpu, st(cpu, index), 0);
+  if (!underflow(cpu)) return;
+  setTop(cpu, (status(cpu) >> 11) - 1);
+  setSt(cpu, 0, INDEFINITE);
 });
 for (const pops of [0, 1]) {
   define(`fst.sti.${pops}`, (cpu) => {
@@ -231,6 +231,12 @@ for (const pops of [0, 1]) {
     if (pops === 1) pop(cpu);
   });
 }
+/** The undocumented alias D9 D8+i: an empty ST(0) is no fault. */
+export const FSTPNCE = define('fstpnce', (cpu) => {
+  raise(cpu, 0);
+  if (!isEmpty(cpu, 0)) setSt(cpu, cpu.i32[X87.index / 4], st(cpu, 0));
+  pop(cpu);
+});
 export const FXCH = define('fxch', (cpu) => {
   const index = cpu.i32[X87.index / 4];
   if (isEmpty(cpu, 0) || isEmpty(cpu, index)) {
@@ -249,7 +255,6 @@ export const FCMOV = define('fcmov', (cpu) => {
     if (underflow(cpu)) setSt(cpu, 0, INDEFINITE);
     return;
   }
-  raise(cpu, 0);
   if (cpu.i32[X87.flags / 4] !== 0) setSt(cpu, 0, st(cpu, index));
 });
 export const FFREE = define('ffree', (cpu) => free(cpu, cpu.i32[X87.index / 4]));

@@ -38,6 +38,8 @@ export interface HostDirectory {
   /** Replaces or makes a file so that after a crash either the old or the new content is there, whole. */
   replace(name: string, content: Uint8Array): void;
   remove(name: string): void;
+  /** Names made, replaced or removed so far survive a crash of the host. */
+  sync(): void;
   /** Takes the store for this process until `release`, or until the process ends, however it ends. `undefined` where another holds it. */
   lock(): HostLock | undefined;
 }

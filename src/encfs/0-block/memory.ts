@@ -135,6 +135,8 @@ export class MemoryDirectory implements HostDirectory {
     this.files.delete(name);
   }
 
+  sync(): void {}
+
   lock(): HostLock | undefined {
     if (this.#locked) return undefined;
     this.#locked = true;

@@ -129,6 +129,8 @@ export class LayerStore {
       directory.remove(name);
       next = new Journal(directory.open(name, 'create')!, this.#keys, old.generation + 1);
       this.#snapshotBytes = writeSnapshot(next, this.#sequence, this.tree, this.slots);
+      // The record must not know a generation that a crash of the host could lose.
+      directory.sync();
     } catch (error) {
       // No room for a snapshot now: the old generation goes on.
       if (!(error instanceof HostFileError)) throw error;
@@ -225,6 +227,7 @@ function create(options: LayerOptions, lock: HostLock, keys: LayerKeys, record: 
   const journal = new Journal(directory.open(journalName(1), 'create')!, keys, 1);
   const snapshotBytes = writeSnapshot(journal, 0, tree, slots);
   tree.committed();
+  directory.sync();
   record.store({ sequence: 0, generation: 1, tag: journal.tag, journalBytes: journal.end, slots: 0, clean: true });
   return make(options, keys, lock, record, { journal, tree, slots, sequence: 0, tagAtRecord: undefined, snapshotBytes }, true);
 }

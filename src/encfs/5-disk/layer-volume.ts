@@ -27,6 +27,7 @@ const DIRTY_LIMIT = 512;
 const COMMIT_BLOCKS = 16384;
 const COMMIT_CHANGES = 50_000;
 const COMMIT_MS = 5000;
+const COMPACT_SLOTS = 1024;
 const MAX_FILE = BLOCK * 2 ** 26;
 
 export class LayerVolume implements Volume {
@@ -473,7 +474,10 @@ export class LayerVolume implements Volume {
     for (const inode of [...this.#tree.inodes.values()]) if (inode.nlink === 0) this.#free(inode);
     const idle = this.#dirtyBlocks === 0 && !this.#tree.isChanged && this.#store.isClean;
     try {
-      if (!idle) this.#commit('shrink');
+      if (!idle) {
+        this.#compact();
+        this.#commit('shrink');
+      }
     } catch (error) {
       this.#store.abandon();
       throw error;
@@ -482,6 +486,17 @@ export class LayerVolume implements Volume {
       this.#store.close();
     } catch (error) {
       throw this.#errno(error);
+    }
+  }
+
+  /** Where most of the file is free, moves what is at its end to the front, so that the end can be given back. */
+  #compact(): void {
+    this.#commit('keep');
+    const { slots } = this.#store;
+    const live = slots.count - slots.freeCount;
+    if (slots.count < COMPACT_SLOTS || slots.freeCount < slots.count / 2) return;
+    for (const inode of this.#tree.inodes.values()) {
+      for (let index = 0; index < inode.blocks.length; index++) if (inode.blocks[index] > live) this.#writable(inode, index, false);
     }
   }
 

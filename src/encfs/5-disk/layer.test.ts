@@ -231,6 +231,21 @@ test('space is used again, and given back at the end', () => {
   open(directory).verifyAll();
 });
 
+test('a file at the end does not keep the space before it', () => {
+  const directory = new MemoryDirectory();
+  let volume = open(directory);
+  for (let file = 0; file < 20; file++) {
+    put(volume, `f${file}`, new Uint8Array(2 << 20).fill(file));
+    volume.sync();
+  }
+  for (let file = 0; file < 19; file++) volume.unlink(volume.root, `f${file}`);
+  volume.close();
+  assert.ok(directory.used() < 3 << 20, `${directory.used()}`);
+  volume = open(directory);
+  volume.verifyAll();
+  assert.deepEqual(get(volume, 'f19'), new Uint8Array(2 << 20).fill(19));
+});
+
 test('the journal is compacted', () => {
   const directory = new MemoryDirectory();
   let volume = open(directory);

@@ -5,7 +5,9 @@ import type { FailureKind } from '../libos/failure.ts';
 import { parseArguments } from './parse.ts';
 import { reportFailure } from './report.ts';
 
-const words = process.argv.slice(3);
+// `cloister exec …` or `cloister -C DIR exec …`: the launcher has looked.
+const words = process.argv.slice(2);
+words.splice(words.indexOf('exec'), 1);
 if (words.includes('--help') || words.includes('-h')) {
   await import('./main.ts');
 } else {

@@ -495,8 +495,17 @@ export class LayerVolume implements Volume {
     const { slots } = this.#store;
     const live = slots.count - slots.freeCount;
     if (slots.count < COMPACT_SLOTS || slots.freeCount < slots.count / 2) return;
-    for (const inode of this.#tree.inodes.values()) {
-      for (let index = 0; index < inode.blocks.length; index++) if (inode.blocks[index] > live) this.#writable(inode, index, false);
+    try {
+      for (const inode of this.#tree.inodes.values()) {
+        for (let index = 0; index < inode.blocks.length; index++) if (inode.blocks[index] > live) this.#writable(inode, index, false);
+      }
+      this.#writeOut();
+    } catch (error) {
+      // Everything is committed: what could not be moved stays where it is.
+      this.#log(`the writable layer was not compacted: ${(error as { message?: string }).message}`);
+      for (const inode of this.#dirty) inode.dirty.clear();
+      this.#dirty.clear();
+      this.#dirtyBlocks = 0;
     }
   }
 

@@ -53,19 +53,21 @@ const enter: Lift = (b, x) => {
   const [bytes, level] = x.ops;
   if (bytes.kind !== 'imm' || level.kind !== 'imm') throw new Error('enter takes two immediates');
   const depth = Number(level.value) & 31;
+  const size = x.size === 2 ? 2 : 8;
+  const sized = (value: Value): Value => (size === 8 ? value : b.op('i32.and', b.op('i32.wrap_i64', value), b.i32(0xffff)));
   const old = b.readGpr(RBP);
-  const frame = b.op('i64.sub', b.readGpr(RSP), b.i64(8));
-  b.store('i64.store', frame, old);
+  const frame = b.op('i64.sub', b.readGpr(RSP), b.i64(size));
+  storeInt(b, size, frame, sized(old));
   let top = frame;
   for (let at = 1; at < depth; at++) {
-    top = b.op('i64.sub', top, b.i64(8));
-    b.store('i64.store', top, b.load('i64.load', b.op('i64.sub', old, b.i64(8 * at))));
+    top = b.op('i64.sub', top, b.i64(size));
+    storeInt(b, size, top, loadInt(b, size, b.op('i64.sub', old, b.i64(size * at))));
   }
   if (depth > 0) {
-    top = b.op('i64.sub', top, b.i64(8));
-    b.store('i64.store', top, frame);
+    top = b.op('i64.sub', top, b.i64(size));
+    storeInt(b, size, top, sized(frame));
   }
-  b.writeGpr(RBP, frame);
+  b.write({ kind: 'gpr', index: RBP, size, high: false }, sized(frame));
   b.writeGpr(RSP, b.op('i64.sub', top, b.i64(Number(bytes.value))));
 };
 

@@ -8,7 +8,7 @@
 
 import { defineHelper } from '../helpers.ts';
 import type { CpuState } from '../state.ts';
-import { C0, C1, C2, C3, DOUBLE, IE, INDEFINITE, SINGLE, add, denormals, div, extract, fromBits, fromInteger, isDenormal, isInfinity, isNaN80, isSignaling, isUnsupported, isZero, make, mul, negate, order, remainder, roundToIntegral, scale, sqrt, sub, zero } from './float80.ts';
+import { C0, C1, C2, C3, DE, DOUBLE, IE, INDEFINITE, SINGLE, ZE, add, denormals, div, extract, fromBits, fromInteger, isDenormal, isInfinity, isNaN80, isSignaling, isUnsupported, isZero, make, mul, negate, order, remainder, roundToIntegral, scale, sqrt, sub, zero } from './float80.ts';
 import type { Env, F80 } from './float80.ts';
 import { X87, environment, free, isEmpty, pop, push, raise, setSt, setStatus, setTop, st, status, underflow } from './state.ts';
 
@@ -61,7 +61,7 @@ for (const [name, operate] of Object.entries(OPERATION)) {
       const value = signalingOperand(cpu, source, env);
       const before = env.raised;
       const result = operate(st(cpu, 0), value, env);
-      if (isNaN80(st(cpu, 0)) || (env.raised & ~before & IE) !== 0) env.raised &= ~2;
+      if (isNaN80(st(cpu, 0)) || (env.raised & ~before & (IE | ZE)) !== 0) env.raised &= ~DE;
       finish(cpu, env, result, 0);
     });
   }
@@ -145,7 +145,7 @@ function comparison(cpu: CpuState, a: F80, b: F80, quietly: boolean, env: Env): 
   if (isUnsupported(a) || isUnsupported(b) || isSignaling(a) || isSignaling(b)) env.raised |= IE;
   else if (isNaN80(a) || isNaN80(b)) env.raised |= quietly ? 0 : IE;
   else denormals(a, b, env);
-  if ((env.raised & IE) !== 0 || isNaN80(a) || isNaN80(b)) env.raised &= ~2;
+  if ((env.raised & IE) !== 0 || isNaN80(a) || isNaN80(b)) env.raised &= ~DE;
   const code = CODES.get(order(a, b)) as number;
   return raise(cpu, env.raised) ? code : undefined;
 }
@@ -257,8 +257,12 @@ export const FCMOV = define('fcmov', (cpu) => {
   }
   if (cpu.i32[X87.flags / 4] !== 0) setSt(cpu, 0, st(cpu, index));
 });
-export const FFREE = define('ffree', (cpu) => free(cpu, cpu.i32[X87.index / 4]));
+export const FFREE = define('ffree', (cpu) => {
+  raise(cpu, 0);
+  free(cpu, cpu.i32[X87.index / 4]);
+});
 export const FFREEP = define('ffreep', (cpu) => {
+  raise(cpu, 0);
   free(cpu, cpu.i32[X87.index / 4]);
   pop(cpu);
 });

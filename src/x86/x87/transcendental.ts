@@ -172,6 +172,17 @@ function times(y: F80, log: bigint, env: Env): F80 {
 /** ln((1 + z) / (1 − z)) / ln 2. */
 const log2OfRatio = (z: bigint): bigint => (2n * oddSeries(z, BITS, 1n) << BITS) / ln2();
 
+/** log2(m * 2^e) for m > 0. */
+function log2(m: bigint, e: number): bigint {
+  let power = e + bitLength(m) - 1;
+  let f = shifted(m, F - bitLength(m) + 1);
+  if (f * 5n > UNIT * 7n) {
+    f >>= 1n;
+    power += 1;
+  }
+  return (BigInt(power) << BITS) + log2OfRatio(((f - UNIT) << BITS) / (f + UNIT));
+}
+
 function yLog2x(y: F80, x: F80, env: Env): F80 {
   if (special(x) || special(y)) return propagate(y, x, env);
   if (isZero(x)) {
@@ -188,14 +199,7 @@ function yLog2x(y: F80, x: F80, env: Env): F80 {
   const one = x.sig === ONE.sig && leading(x) === 0;
   if (one && isInfinity(y)) return invalid(env);
   denormals(x, y, env);
-  let power = leading(x);
-  let f = shifted(x.sig, F - bitLength(x.sig) + 1);
-  if (f * 5n > UNIT * 7n) {
-    f >>= 1n;
-    power += 1;
-  }
-  if (f === UNIT) return times(y, BigInt(power) << BITS, env);
-  return times(y, (BigInt(power) << BITS) + log2OfRatio(((f - UNIT) << BITS) / (f + UNIT)), env);
+  return times(y, log2(x.sig, scaleOf(x)), env);
 }
 
 function yLog2xPlus1(y: F80, x: F80, env: Env): F80 {
@@ -210,7 +214,9 @@ function yLog2xPlus1(y: F80, x: F80, env: Env): F80 {
     return pack(x.sign ^ y.sign, (x.sig * y.sig << 300n) / (ln2() >> 20n), scaleOf(x) + scaleOf(y), env, 64);
   }
   const t = x.sign ? -magnitude(x) : magnitude(x);
-  if (t <= -UNIT) return invalid(env);
+  // Outside the manual's range; processors give the operand.
+  if (t <= -UNIT) return x;
+  if (leading(x) >= -2) return times(y, log2(UNIT + t, -F), env);
   return times(y, log2OfRatio((t << BITS) / (2n * UNIT + t)), env);
 }
 

@@ -83,6 +83,7 @@ export function randomInstance(form: Form, random: Random, limits: InstanceLimit
   const high = size !== 8 && random(4) === 0;
   const useMemory = form.memoryForm && (!form.registerForm || random(2) === 0);
   const makeMemory = limits.memory ?? anyMemory;
+  const stringAddress = random(4) === 0 ? 4 : 8;
   let addressSize: 4 | 8 = 8;
   const ops = form.operands.map((spec): Operand => {
     const width = spec.widths[sizeIndex];
@@ -100,7 +101,8 @@ export function randomInstance(form: Form, random: Random, limits: InstanceLimit
       case Where.ST: return ST[random(8)];
       case Where.O: return { ...makeMemory(random, width), base: -1, index: -1, scale: 1, ripRelative: false, addressSize: 8, disp: random(0x7fff_ffff) };
       case Where.X: case Where.Y:
-        return { kind: 'mem', base: spec.where === Where.X ? 6 : 7, index: -1, scale: 1, disp: 0, segment: undefined, ripRelative: false, addressSize: 8, size: width };
+        addressSize = stringAddress;
+        return { kind: 'mem', base: spec.where === Where.X ? 6 : 7, index: -1, scale: 1, disp: 0, segment: undefined, ripRelative: false, addressSize, size: width };
       default: return register(spec, width, random, high);
     }
   });

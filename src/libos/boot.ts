@@ -12,7 +12,6 @@ import { LayerVolume } from '../encfs/5-disk/layer-volume.ts';
 import { Kernel } from '../kernel/kernel.ts';
 import type { Engine } from '../kernel/platform.ts';
 import { tracerTo } from '../kernel/strace/index.ts';
-import { KernelFiles } from '../kernel/vfs/kernel-files.ts';
 import type { WorkerHost } from '../pal/node/host.ts';
 import { openMemoryBackend } from '../pal/node/memory/index.ts';
 import { NodeDirectory } from '../pal/node/storage.ts';
@@ -20,6 +19,7 @@ import { cpuidLeaf } from '../x86/cpuid.ts';
 import { admit } from './admission.ts';
 import { answer } from './calls.ts';
 import { Failure } from './errors.ts';
+import { assembleFiles } from './files.ts';
 import { Instance } from './instance.ts';
 import { openImage, verifyBuild } from './verify.ts';
 
@@ -62,19 +62,20 @@ export async function boot(request: BootRequest, host: WorkerHost): Promise<Encl
   if (request.strace && !configuration.metadata.debuggable) {
     throw new Failure('verification', 'system calls cannot be traced: the instance was not built debuggable', 'Set metadata.debuggable in cloister.yaml, then build again.');
   }
+  const { id } = instance;
   const log = (message: string): void => host.log('error', message);
   const image = openImage(instance, manifest, request.imageKey, log);
   const tee = new SimTee(new NodeDirectory(toByteString(`${request.stateDirectory}/sim`)), manifest.identity);
   const layer = LayerVolume.open({
     directory: new NodeDirectory(toByteString(instance.layer)),
-    freshness: new NodeDirectory(toByteString(`${request.stateDirectory}/instances/${instance.id}`)),
-    sealingKey: tee.sealingKey('signer', `layer ${instance.id}`),
+    freshness: new NodeDirectory(toByteString(`${request.stateDirectory}/instances/${id}`)),
+    sealingKey: tee.sealingKey('signer', `layer ${id}`),
     log,
     nowNs: () => BigInt(host.realtimeNs()),
   });
   const engine = await openEngine(request.engine);
   const memory = openMemoryBackend(request.memory);
-  const files = new KernelFiles({ image, layer, mounts: mountsOf(configuration), memory });
+  const files = assembleFiles({ memory, image, layer, tmpfs: tmpfsMounts(configuration) });
   const kernel: Kernel = new Kernel({ memory, engine }, host, files, {
     memoryLimitBytes: configuration.resources.memory,
     hwcap: cpuidLeaf(1, 0)[3],
@@ -97,6 +98,6 @@ export async function boot(request: BootRequest, host: WorkerHost): Promise<Encl
   };
 }
 
-function mountsOf({ mounts }: Configuration): { target: string; type: 'tmpfs' }[] {
-  return mounts.flatMap(({ target, type }) => (type === 'tmpfs' ? [{ target: toByteString(target), type }] : []));
+function tmpfsMounts({ mounts }: Configuration): string[] {
+  return mounts.filter(({ type }) => type === 'tmpfs').map(({ target }) => toByteString(target));
 }

@@ -90,7 +90,7 @@ export function createInstance(directory: string, into: 'new' | 'existing'): Ins
     const full = join(instance.tree, path);
     if (!existsSync(full)) writeFileSync(full, content);
   }
-  mkdirSync(instance.state, { recursive: true, mode: 0o700 });
+  void instance.id;
   writeFileSync(join(instance.directory, '.gitignore'), '/build/\n/.cloister/\n');
   writeFileSync(instance.configuration, defaultFile());
   return instance;

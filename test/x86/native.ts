@@ -15,6 +15,8 @@ const CODE_BYTES = 0x1000;
 /** Offset of the instruction under test in the code page, and of the target of its jumps after it. */
 const INSN = 0x800;
 export const TARGET_DISTANCE = 0x40;
+/** The same for sequences of instructions, which are longer. */
+const FAR_DISTANCE = 0x300;
 
 /** Offsets in the state block. */
 const S = { gpr: 0, flags: 128, exit: 136, hostRsp: 144, gprOut: 256, flagsOut: 384, fx: 512, fxOut: 1024, fxHost: 1536, stackTop: 4096 } as const;
@@ -28,6 +30,8 @@ export interface NativeState {
 export interface Native {
   readonly pc: number;
   readonly target: number;
+  /** As `target`, behind a longer stretch of code. */
+  readonly farTarget: number;
   /** Guest address of the data area, and its bytes. */
   readonly data: number;
   readonly bytes: Uint8Array;
@@ -38,7 +42,7 @@ export interface Native {
   flags(): number;
   /** Puts the instruction in place. */
   place(insn: Uint8Array): void;
-  /** Runs it; true where it went to `target` rather than on. */
+  /** Runs it; true where it went to a target rather than on. */
   run(): boolean;
 }
 
@@ -114,13 +118,14 @@ export function openNative(): Native | undefined {
     const a = new Assembly().at([0xc7], 0, state + S.exit).int32(way);
     return a.jump(at, leaveAt).bytes;
   };
-  memory.set(exit(target, 1), INSN + TARGET_DISTANCE);
+  memory.set(exit(target + FAR_DISTANCE - TARGET_DISTANCE, 1), INSN + FAR_DISTANCE);
 
   const entry = BigInt(base);
   const one = BigInt(state);
   return {
     pc,
     target,
+    farTarget: pc + FAR_DISTANCE,
     data,
     bytes: memory.subarray(CODE_BYTES + 0x1000),
     before: { gpr: new BigUint64Array(block.buffer, block.byteOffset + S.gpr, 16), fx: block.subarray(S.fx, S.fx + 512) },
@@ -129,6 +134,7 @@ export function openNative(): Native | undefined {
     flags: () => view.getUint32(S.flagsOut, true),
     place: (insn) => {
       memory.set(insn, INSN);
+      if (insn.length < TARGET_DISTANCE - 16) memory.set(exit(target, 1), INSN + TARGET_DISTANCE);
       memory.set(exit(pc + insn.length, 0), INSN + insn.length);
     },
     run: () => {

@@ -1,8 +1,8 @@
 /**
  * CPUID (SDM vol. 2, CPUID; AMD APM vol. 3 appendix E for 8000_0000h and above): what the rows implement, x86-64-v2.
  *
- * One literal row per leaf and subleaf. The vendor is our own, so that no program takes us for a processor
- * with known errata; the caches are those of a common server, so that libc picks sane copy thresholds.
+ * One literal row per leaf and subleaf. The vendor is one that glibc and libgcc know: for others they do not look
+ * at the feature bits at all, and a libc built for any level refuses to start; the caches are those of a common server, so that libc picks sane copy thresholds.
  */
 
 import type { CpuState } from './state.ts';
@@ -15,7 +15,7 @@ function words(text: string): number[] {
   return Array.from({ length: text.length / 4 }, (_, n) =>
     [0, 1, 2, 3].reduce((word, k) => word | (text.charCodeAt(n * 4 + k) << (8 * k)), 0) >>> 0);
 }
-const VENDOR = words('CloisterOnV8');
+const VENDOR = words('GenuineIntel');
 const BRAND = words('Cloister virtual x86-64-v2 processor'.padEnd(48, '\0'));
 
 const at = (...bits: number[]): number => bits.reduce((mask, bit) => mask | (1 << bit), 0) >>> 0;

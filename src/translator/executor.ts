@@ -60,6 +60,9 @@ class TranslatorExecutor implements Executor, CodeReader {
   #hookStopped = false;
   /** Executable pages around the last address decoded. */
   #window: { start: number; end: number } = { start: 0, end: 0 };
+  #windowBytes: Uint8Array = new Uint8Array(0);
+  /** The guest bytes that `#windowBytes` is a part of. */
+  #windowOf: Uint8Array | undefined;
 
   constructor(engine: TranslatorEngine, memory: GuestMemory, backend: MemoryBackend, hooks: ExecutorHooks) {
     this.#engine = engine;
@@ -208,6 +211,7 @@ class TranslatorExecutor implements Executor, CodeReader {
     while (start > 0 && this.#isCode(start - PAGE_SIZE)) start -= PAGE_SIZE;
     while (this.#isCode(end)) end += PAGE_SIZE;
     this.#window = { start, end };
+    this.#windowOf = undefined;
     return true;
   }
 
@@ -219,7 +223,12 @@ class TranslatorExecutor implements Executor, CodeReader {
   decode(pc: number): Insn | undefined {
     if (!this.#executable(pc)) return undefined;
     const { start, end } = this.#window;
-    const insn = decode(this.#memory.bytes.subarray(start, end), pc - start, pc);
+    const { bytes } = this.#memory;
+    if (this.#windowOf !== bytes) {
+      this.#windowOf = bytes;
+      this.#windowBytes = bytes.subarray(start, end);
+    }
+    const insn = decode(this.#windowBytes, pc - start, pc);
     return insn === TRUNCATED ? undefined : insn;
   }
 

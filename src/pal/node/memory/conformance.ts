@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { type GuestMemory, type MemoryBackend, PAGE_SIZE, PROT_EXEC, PROT_NONE, PROT_READ, PROT_WRITE } from '../../../kernel/platform.ts';
+import { type Backing, type GuestMemory, type MemoryBackend, PAGE_SIZE, PROT_EXEC, PROT_NONE, PROT_READ, PROT_WRITE } from '../../../kernel/platform.ts';
 
 const RW = PROT_READ | PROT_WRITE;
 const AT = 0x40_0000;
@@ -114,6 +114,31 @@ export function describeMemoryBackend(name: string, make: () => MemoryBackend): 
         memory.dispose();
       }
       backing.release();
+    });
+
+    it('keeps what the engine made only while the code is the same', () => {
+      const one = backend.createBacking(PAGE_SIZE);
+      const two = backend.createBacking(PAGE_SIZE);
+      const life = (backing: Backing, run: (memory: GuestMemory) => void): unknown => {
+        const memory = backend.create('engine');
+        memory.mapBacking(AT, PAGE_SIZE, PROT_READ | PROT_EXEC, backing, 0, 'private');
+        const found = memory.engineSlot;
+        memory.engineSlot = backing;
+        memory.enter();
+        run(memory);
+        memory.dispose();
+        return found;
+      };
+      const nothing = (): void => {};
+      assert.equal(life(one, nothing), undefined);
+      if (backend.protects) assert.equal(life(one, nothing), one);
+      assert.equal(life(two, nothing), undefined, 'another file at the same address');
+      life(two, (memory) => memory.protect(AT, PAGE_SIZE, RW));
+      assert.equal(life(two, nothing), undefined, 'code that may have been written');
+      life(two, (memory) => memory.mapAnonymous(AT + PAGE_SIZE, PAGE_SIZE, RW | PROT_EXEC));
+      assert.equal(life(two, nothing), undefined, 'generated code');
+      one.release();
+      two.release();
     });
 
     it('shares pages between address spaces and with the kernel', () => {

@@ -206,6 +206,8 @@ export class CopyMemory implements GuestMemory, Pooled {
     if (this.#shared !== undefined) this.leave();
     for (const region of this.#regions.list) this.#setPages(region.start, region.end, USED);
     this.#regions.clear();
+    // Whether the next process has the same code is not known here.
+    this.engineSlot = undefined;
     this.#backend.pool.put(this);
   }
 }

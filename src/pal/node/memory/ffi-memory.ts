@@ -8,7 +8,8 @@
  *
  * **Pooling.** A disposed memory keeps its anonymous and file mappings with their original content (one
  * madvise). The next process of the same program takes over those that it maps alike, and what is left over
- * is made inaccessible before it runs.
+ * is made inaccessible before it runs. What the engine keeps in `engineSlot` stays as long as the executable
+ * pages are those of the same files, unwritten.
  */
 
 import { ADDRESS_LIMIT, type Backing, type GuestMemory, PAGE_SIZE, PROT_EXEC, PROT_READ, PROT_WRITE } from '../../../kernel/platform.ts';
@@ -58,6 +59,9 @@ export class FfiMemory implements GuestMemory, Pooled {
   /** There may be regions of an earlier process; and some of them may be accessible. */
   #hasStale = false;
   #staleAccessible = false;
+  #entered = false;
+  /** Executable pages were not, or not always, those of a file. */
+  #ownCode = false;
 
   constructor(backend: FfiBackend, pool: string) {
     this.#backend = backend;
@@ -119,6 +123,11 @@ export class FfiMemory implements GuestMemory, Pooled {
   #map(wanted: Mapping): void {
     this.#reach(wanted.end);
     if (this.#adopt(wanted)) return;
+    if (wanted.prot & PROT_EXEC) {
+      if (wanted.prot & PROT_WRITE || wanted.shared || !(wanted.source instanceof FfiBacking)) this.#ownCode = true;
+      // Later changes are told to the engine; an engine that is yet to be made must not find other code.
+      if (!this.#entered) this.engineSlot = undefined;
+    }
     const { start, end, source } = wanted;
     const address = this.#host(start);
     const prot = hostProt(wanted.prot);
@@ -158,6 +167,7 @@ export class FfiMemory implements GuestMemory, Pooled {
         }
         to = region.end;
       }
+      if ((prot & PROT_EXEC) !== (region.prot & PROT_EXEC) || (prot & PROT_EXEC && prot & PROT_WRITE)) this.#ownCode = true;
       region.prot = prot;
     }
     if (from >= 0) this.#libc.protect(this.#host(from), to - from, wanted);
@@ -226,6 +236,7 @@ export class FfiMemory implements GuestMemory, Pooled {
 
   /** Shared pages are the same pages; only what an earlier process left needs care. */
   enter(): void {
+    this.#entered = true;
     if (!this.#staleAccessible) return;
     this.#staleAccessible = false;
     let from = -1;
@@ -255,6 +266,8 @@ export class FfiMemory implements GuestMemory, Pooled {
   }
 
   dispose(): void {
+    if (this.#ownCode) this.engineSlot = undefined;
+    this.#ownCode = this.#entered = false;
     const { list } = this.#regions;
     if (list.length > 0) {
       for (const region of [...list]) {

@@ -9,6 +9,7 @@
 import { defineHelper } from '../helpers.ts';
 import type { CpuState } from '../state.ts';
 import { C0, C1, C2, C3, DE, DOUBLE, IE, INDEFINITE, SINGLE, ZE, add, denormals, div, extract, fromBits, fromInteger, isDenormal, isInfinity, isNaN80, isSignaling, isUnsupported, isZero, make, mul, negate, order, remainder, roundToIntegral, scale, sqrt, sub, zero } from './float80.ts';
+import { addOrSubtract, multiply } from './fast.ts';
 import type { Env, F80 } from './float80.ts';
 import { X87, environment, free, isEmpty, pop, push, raise, setSt, setStatus, setTop, st, status, underflow } from './state.ts';
 
@@ -53,7 +54,16 @@ function finish(cpu: CpuState, env: Env, result: F80, index: number): boolean {
   return true;
 }
 
+/** The common cases of `OPERATION`, on registers. */
+const QUICK: Readonly<Record<string, (cpu: CpuState, target: number, other: number) => boolean>> = {
+  fadd: (cpu, target, other) => addOrSubtract(cpu, target, target, other, 0),
+  fmul: multiply,
+  fsub: (cpu, target, other) => addOrSubtract(cpu, target, target, other, 0x8000),
+  fsubr: (cpu, target, other) => addOrSubtract(cpu, target, other, target, 0x8000),
+};
+
 for (const [name, operate] of Object.entries(OPERATION)) {
+  const quick = QUICK[name];
   for (const source of ['m32', 'm64', 'i16', 'i32'] as const) {
     define(`${name}.${source}`, (cpu) => {
       if (isEmpty(cpu, 0)) return void (underflow(cpu) && setSt(cpu, 0, INDEFINITE));
@@ -70,6 +80,10 @@ for (const [name, operate] of Object.entries(OPERATION)) {
       const index = cpu.i32[X87.index / 4];
       const target = source === 'st0_sti' ? 0 : index;
       const other = source === 'st0_sti' ? index : 0;
+      if (quick !== undefined && quick(cpu, target, other)) {
+        if (source === 'sti_st0_pop') pop(cpu);
+        return;
+      }
       if (isEmpty(cpu, 0) || isEmpty(cpu, index)) {
         if (!underflow(cpu)) return;
         setSt(cpu, target, INDEFINITE);

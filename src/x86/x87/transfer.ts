@@ -9,11 +9,13 @@
 import { CPU } from '../state.ts';
 import type { CpuState } from '../state.ts';
 import { define, memoryOperand } from './arithmetic.ts';
+import { loadDouble, storeDouble } from './fast.ts';
 import { DOUBLE, ES, IE, INDEFINITE, RC_ZERO, SINGLE, fromInteger, isUnsupported, make, toBits, toInteger } from './float80.ts';
 import { X87, control, environment, isEmpty, pop, push, raise, readRaw, setStatus, st, status, underflow, writeRaw } from './state.ts';
 
 for (const source of ['m32', 'm64', 'i16', 'i32', 'i64'] as const) {
   define(`fld.${source}`, (cpu) => {
+    if (source === 'm64' && loadDouble(cpu)) return;
     const env = environment(cpu);
     const value = memoryOperand(cpu, source, env);
     push(cpu, value, env.raised);
@@ -37,12 +39,15 @@ function deferred(cpu: CpuState, pops: number, body: () => void): void {
 const SIZES = { m32: SINGLE, m64: DOUBLE } as const;
 for (const pops of [0, 1]) {
   for (const [name, format] of Object.entries(SIZES)) {
-    define(`fst.${name}.${pops}`, (cpu) => deferred(cpu, pops, () => {
-      const env = environment(cpu);
-      if (isEmpty(cpu, 0)) underflow(cpu);
-      cpu.u64[X87.value / 8] = toBits(isEmpty(cpu, 0) ? INDEFINITE : st(cpu, 0), format, env);
-      if (!isEmpty(cpu, 0)) raise(cpu, env.raised);
-    }));
+    define(`fst.${name}.${pops}`, (cpu) => {
+      if (format === DOUBLE && storeDouble(cpu, pops)) return;
+      deferred(cpu, pops, () => {
+        const env = environment(cpu);
+        if (isEmpty(cpu, 0)) underflow(cpu);
+        cpu.u64[X87.value / 8] = toBits(isEmpty(cpu, 0) ? INDEFINITE : st(cpu, 0), format, env);
+        if (!isEmpty(cpu, 0)) raise(cpu, env.raised);
+      });
+    });
   }
 }
 define('fst.m80.1', (cpu) => deferred(cpu, 1, () => {

@@ -429,7 +429,7 @@ export class Builder implements Lifter {
   condition(code: Condition): Node {
     const fused = this.#record === undefined ? undefined : this.#fused(this.#record, code);
     if (fused !== undefined) return fused;
-    const not = (node: Node): Node => makeOp('i32.xor', node, constI32(1), undefined);
+    const not = (node: Node): Node => makeOp('i32.eqz', node, undefined, undefined);
     const xor = (): Node => makeOp('i32.xor', this.flag('sf'), this.flag('of'), undefined);
     switch (code) {
       case 'o': return this.flag('of');

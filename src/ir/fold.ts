@@ -92,6 +92,24 @@ export function makeOp(op: Op, first: Node, second: Node | undefined, third: Nod
   return new Node(op, OPS[op].result as Type, a, b, third, 0, undefined);
 }
 
+/** The comparison that holds exactly when the other does not; orderings of floats have none, for NaN. */
+const INVERSE: Partial<Record<Op, Op>> = {};
+for (const type of ['i32', 'i64'] as const) {
+  for (const [x, y] of [['eq', 'ne'], ['lt_s', 'ge_s'], ['lt_u', 'ge_u'], ['gt_s', 'le_s'], ['gt_u', 'le_u']] as const) {
+    INVERSE[`${type}.${x}`] = `${type}.${y}`;
+    INVERSE[`${type}.${y}`] = `${type}.${x}`;
+  }
+}
+
+/** One operation for `eqz` of a comparison. */
+function negated(test: Node): Node | undefined {
+  const inverse = INVERSE[test.op as Op];
+  if (inverse !== undefined) return new Node(inverse, 'i32', test.a, test.b, undefined, 0, undefined);
+  if (test.op === 'i32.eqz') return new Node('i32.ne', 'i32', test.a, constI32(0), undefined, 0, undefined);
+  if (test.op === 'i64.eqz') return new Node('i64.ne', 'i32', test.a, constI64(0n), undefined, 0, undefined);
+  return undefined;
+}
+
 function foldUnary(op: Op, a: Node): Node | undefined {
   switch (op) {
     case 'i32.wrap_i64':
@@ -103,7 +121,7 @@ function foldUnary(op: Op, a: Node): Node | undefined {
     case 'i64.extend_i32_s':
       return a.op === 'const' ? constI64(BigInt(a.imm)) : undefined;
     case 'i32.eqz':
-      return a.op === 'const' ? constI32(a.imm === 0 ? 1 : 0) : undefined;
+      return a.op === 'const' ? constI32(a.imm === 0 ? 1 : 0) : negated(a);
     case 'i64.eqz':
       return a.op === 'const' ? constI32(a.wide === 0n ? 1 : 0) : undefined;
     default:

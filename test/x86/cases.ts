@@ -167,7 +167,11 @@ export function fillState(x: Case, family: string, source: Source, place: Place,
   const { gpr, fx } = state;
   const dataView = new DataView(data.buffer, data.byteOffset, data.length);
   const near = (offset: number): bigint => BigInt(place.data + offset + source.below(64) * 8);
-  for (let register = 0; register < 16; register++) gpr[register] = source.u64();
+  for (let register = 0; register < 16; register++) {
+    gpr[register] = source.u64();
+    // Equal registers, or nearly: comparisons are worth little otherwise.
+    if (register > 0 && source.below(4) === 0) gpr[register] = BigInt.asUintN(64, gpr[source.below(register)] + BigInt(source.below(3) - 1));
+  }
   gpr[4] = near(0x4000);
   state.flags = (source.u32() & STATUS) | (source.below(4) === 0 ? 0x400 : 0);
   fillFx(fx, source, /^(cvt|round)/.test(x.mnemonic));

@@ -25,7 +25,7 @@ test('a feature is advertised exactly when it has rows', () => {
 test('the vendor reads as text, and leaf 4 gives sizes', () => {
   const [, b, c, d] = cpuidLeaf(0, 0);
   const text = [b, d, c].map((word) => String.fromCharCode(word & 255, (word >> 8) & 255, (word >> 16) & 255, word >>> 24)).join('');
-  assert.equal(text, 'CloisterOnV8');
+  assert.equal(text, 'GenuineIntel');
   const bytes = [0, 1, 2, 3].map((n) => {
     const [, ways, sets] = cpuidLeaf(4, n);
     return ((ways >>> 22) + 1) * ((ways & 0xfff) + 1) * (sets + 1);

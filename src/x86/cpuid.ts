@@ -2,7 +2,8 @@
  * CPUID (SDM vol. 2, CPUID; AMD APM vol. 3 appendix E for 8000_0000h and above): what the rows implement, x86-64-v2.
  *
  * One literal row per leaf and subleaf. The vendor is one that glibc and libgcc know: for others they do not look
- * at the feature bits at all, and a libc built for any level refuses to start; the caches are those of a common server, so that libc picks sane copy thresholds.
+ * at the feature bits at all, and a libc built for any level refuses to start; the caches are those of a common
+ * server, so that libc picks sane copy thresholds.
  */
 
 import type { CpuState } from './state.ts';

@@ -256,6 +256,7 @@ export class Kernel {
 
   /** Runs until `shutdown` (or until no process is left, if so asked). */
   run(): void {
+    this.ranSinceNs = this.host.monotonicNs();
     while (!this.#stopping) {
       if (this.host.poll()) this.#hostPolled();
       if (this.timers.nextNs !== Number.POSITIVE_INFINITY) this.timers.run(this.host.monotonicNs());
@@ -264,6 +265,7 @@ export class Kernel {
         if (this.options.untilIdle === true && this.processes.size === 0) break;
         this.host.wait(Math.max(this.timers.nextNs - this.host.monotonicNs(), 0));
         this.#hostPolled();
+        this.ranSinceNs = this.host.monotonicNs();
         continue;
       }
       this.#runTask(task);
@@ -365,8 +367,6 @@ export class Kernel {
     if (task.state === 'dead') return;
     let cpu = this.#load(task);
     if (task.sleep.active && !this.#resume(task, cpu) && !task.attention) return;
-    const startNs = this.host.monotonicNs();
-    this.ranSinceNs = startNs;
     let fault: FaultContext | undefined;
     while (true) {
       if (task.attention) {
@@ -402,7 +402,9 @@ export class Kernel {
       }
       fault = this.#trapped(task, cpu, trap);
     }
-    task.times.userNs += this.host.monotonicNs() - startNs;
+    const now = this.host.monotonicNs();
+    task.times.userNs += now - this.ranSinceNs;
+    this.ranSinceNs = now;
   }
 
   #preempt = false;

@@ -69,6 +69,25 @@ export function sleepAt(task: Task, address: number, bitset: number, deadlineNs:
   });
 }
 
+/** Sleeps at several words; the result is the index of the one that woke it. */
+export function sleepAtAny(task: Task, addresses: readonly number[], deadlineNs: number, timedOut: () => number): number {
+  const queue = new WaitQueue();
+  const sleepers = addresses.map((address): Sleeper => ({ task, bitset: -1, queue, woken: false, bucket: bucketAt(task.mm, address, 'make') }));
+  for (const sleeper of sleepers) sleeper.bucket.add(sleeper);
+  const attempt = (): number => {
+    const index = sleepers.findIndex(({ woken }) => woken);
+    return index < 0 ? WOULD_BLOCK : index;
+  };
+  return block(task, [queue], attempt, {
+    deadlineNs,
+    timedOut,
+    restart: deadlineNs === Number.POSITIVE_INFINITY ? 'always' : 'unlessHandler',
+    cleanup: () => {
+      for (const sleeper of sleepers) sleeper.bucket.delete(sleeper);
+    },
+  });
+}
+
 export function rouse(sleeper: Sleeper): void {
   sleeper.bucket.delete(sleeper);
   sleeper.woken = true;

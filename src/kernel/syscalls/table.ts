@@ -15,7 +15,10 @@ import { sys_clock_getres, sys_clock_gettime, sys_gettimeofday, sys_time } from 
 import { sys_clone, sys_clone3, sys_fork, sys_vfork } from './clone.ts';
 import { sys_execve, sys_execveat } from './execve.ts';
 import { sys_exit, sys_exit_group } from './exit.ts';
+import { sys_fadvise64, sys_readahead } from './fadvise.ts';
 import { sys_futex } from './futex.ts';
+import { sys_futex_requeue, sys_futex_wait, sys_futex_waitv, sys_futex_wake } from './futex2.ts';
+import { sys_pidfd_getfd, sys_pidfd_open, sys_pidfd_send_signal } from './pidfd_open.ts';
 import { sys_getpid, sys_getppid, sys_gettid } from './getpid.ts';
 import { sys_getrandom } from './getrandom.ts';
 import { sys_getrlimit, sys_prlimit64, sys_setrlimit } from './getrlimit.ts';
@@ -272,7 +275,7 @@ export const SYSCALLS: Readonly<Record<number, Row>> = {
   184: refused('tuxcall', [], ENOSYS, unwritten),
   185: refused('security', [], ENOSYS, unwritten),
   186: full('gettid', [], sys_gettid),
-  187: missing('readahead', [fd, off, size]),
+  187: full('readahead', [fd, off, size], sys_readahead),
   188: missing('setxattr', [path, str, inBuf, size, hex]),
   189: missing('lsetxattr', [path, str, inBuf, size, hex]),
   190: missing('fsetxattr', [fd, str, inBuf, size, hex]),
@@ -306,7 +309,7 @@ export const SYSCALLS: Readonly<Record<number, Row>> = {
   218: full('set_tid_address', [addr], sys_set_tid_address),
   219: refused('restart_syscall', [], ENOSYS, 'Interrupted sleeps go on without it.'),
   220: missing('semtimedop', [int, addr, size, timespec]),
-  221: missing('fadvise64', [fd, off, size, int]),
+  221: full('fadvise64', [fd, off, size, int], sys_fadvise64),
   222: partial('timer_create', [clock, addr, outAddr], sys_timer_create, 'Timers on CPU clocks count elapsed time.'),
   223: full('timer_settime', [int, hex, addr, outAddr], sys_timer_settime),
   224: full('timer_gettime', [int, outAddr], sys_timer_gettime),
@@ -420,7 +423,7 @@ export const SYSCALLS: Readonly<Record<number, Row>> = {
   332: full('statx', [dirfd, path, atFlags, hex, outAddr], statx.sys_statx),
   333: refused('io_pgetevents', [ulong, long, long, addr, timespec, addr], ENOSYS, 'No asynchronous I/O contexts.'),
   334: refused('rseq', [addr, uint, hex, hex], ENOSYS, 'The C library does without.'),
-  424: missing('pidfd_send_signal', [fd, signal, addr, hex]),
+  424: full('pidfd_send_signal', [fd, signal, addr, hex], sys_pidfd_send_signal),
   425: refused('io_uring_setup', [uint, addr], ENOSYS, 'No rings.'),
   426: refused('io_uring_enter', [fd, uint, uint, hex, sigset, size], ENOSYS, 'No rings.'),
   427: refused('io_uring_register', [fd, uint, addr, uint], ENOSYS, 'No rings.'),
@@ -430,11 +433,11 @@ export const SYSCALLS: Readonly<Record<number, Row>> = {
   431: refused('fsconfig', [fd, uint, str, addr, int], ENOSYS, 'mount is there.'),
   432: refused('fsmount', [fd, hex, hex], ENOSYS, 'mount is there.'),
   433: refused('fspick', [dirfd, path, hex], ENOSYS, 'mount is there.'),
-  434: missing('pidfd_open', [pid, hex]),
+  434: full('pidfd_open', [pid, hex], sys_pidfd_open),
   435: partial('clone3', [addr, size], sys_clone3, 'No name spaces, no set_tid, no cgroups.'),
   436: full('close_range', [uint, uint, hex], close.sys_close_range),
   437: full('openat2', [dirfd, path, addr, size], open.sys_openat2),
-  438: missing('pidfd_getfd', [fd, fd, hex]),
+  438: full('pidfd_getfd', [fd, fd, hex], sys_pidfd_getfd),
   439: full('faccessat2', [dirfd, path, accessMode, atFlags], access.sys_faccessat2),
   440: refused('process_madvise', [fd, addr, size, madvice, hex], EPERM, 'A process advises on its own memory only.'),
   441: missing('epoll_pwait2', [fd, outAddr, int, timespec, sigset, size]),
@@ -445,14 +448,14 @@ export const SYSCALLS: Readonly<Record<number, Row>> = {
   446: refused('landlock_restrict_self', [fd, hex], EOPNOTSUPP, 'No Landlock.'),
   447: refused('memfd_secret', [hex], ENOSYS, 'All memory is secret here; memfd_create is there.'),
   448: refused('process_mrelease', [fd, hex], ENOSYS, 'Memory of a dead process is free at once.'),
-  449: missing('futex_waitv', [addr, uint, hex, timespec, clock]),
+  449: full('futex_waitv', [addr, uint, hex, timespec, clock], sys_futex_waitv),
   450: refused('set_mempolicy_home_node', [addr, size, ulong, hex], ENOSYS, 'One memory node.'),
   451: refused('cachestat', [uint, addr, outAddr, hex], ENOSYS, 'No page cache to ask about.'),
   452: full('fchmodat2', [dirfd, path, mode, atFlags], chmod.sys_fchmodat2),
   453: refused('map_shadow_stack', [addr, size, hex], EOPNOTSUPP, 'No shadow stacks.'),
-  454: missing('futex_wake', [addr, ulong, int, hex]),
-  455: missing('futex_wait', [addr, ulong, ulong, hex, timespec, clock]),
-  456: missing('futex_requeue', [addr, hex, int, int]),
+  454: full('futex_wake', [addr, ulong, int, hex], sys_futex_wake),
+  455: full('futex_wait', [addr, ulong, ulong, hex, timespec, clock], sys_futex_wait),
+  456: full('futex_requeue', [addr, hex, int, int], sys_futex_requeue),
   457: refused('statmount', [addr, outAddr, size, hex], ENOSYS, '/proc/self/mountinfo is there.'),
   458: refused('listmount', [addr, outAddr, size, hex], ENOSYS, '/proc/self/mountinfo is there.'),
   459: refused('lsm_get_self_attr', [uint, addr, addr, hex], EOPNOTSUPP, 'No security modules.'),

@@ -109,6 +109,8 @@ export function makeCase(form: Form, source: Source, place: Place): Case | undef
 const SEQUENCE_WEIGHTS: Readonly<Record<string, number>> = { arith: 8, mov: 4, shift: 3, bit: 1, muldiv: 1, flags: 1, misc: 6, sse: 1, sse2: 2, sse3: 1, ssse3: 1, sse41: 1 };
 const WEIGHTED = Object.entries(SEQUENCE_WEIGHTS).flatMap(([family, weight]) => new Array<string>(weight).fill(family));
 /** They fault, move the stack pointer, need prepared registers, or round in a mode that tests choose. */
+/** Obeys MXCSR.RC: conversions to integers. What makes a float rounds to nearest only (docs/divergences.md). */
+const OBEYS_ROUNDING = /^(cvtt?[sp][sd]2(si|pi|dq)|round)/;
 const NOT_IN_SEQUENCES = /^(i?div|ldmxcsr|stmxcsr|xlatb?|maskmov.*|push.*|pop|popf|lea|cld|std)$/;
 const JCC = /^j[^mrc]/;
 
@@ -174,7 +176,7 @@ export function fillState(x: Case, family: string, source: Source, place: Place,
   }
   gpr[4] = near(0x4000);
   state.flags = (source.u32() & STATUS) | (source.below(4) === 0 ? 0x400 : 0);
-  fillFx(fx, source, /^(cvt|round)/.test(x.mnemonic));
+  fillFx(fx, source, OBEYS_ROUNDING.test(x.mnemonic));
 
   // Data around the operand.
   for (let at = -32; at < 64; at += 16) source.vector(data, x.at - place.data + at);

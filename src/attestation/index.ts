@@ -1,5 +1,5 @@
 export { type Canonical, canonicalBytes, canonicalJson } from './canonical.ts';
 export { type Manifest, ManifestError, type ManifestErrorCode, identityOf, signManifest, verifyManifest } from './manifest.ts';
-export { describeIdentity, type EnclaveClaims, type EnclaveIdentity, measure, signerOf } from './measurement.ts';
+export { type EnclaveClaims, type EnclaveIdentity, measure, signerOf } from './measurement.ts';
 export { openSimQuote, SIM_WARNING, type SimQuote, SimTee } from './sim.ts';
 export { REPORT_DATA_BYTES, type SealBinding, type Tee, type TeeType } from './tee.ts';

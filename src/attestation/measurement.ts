@@ -6,7 +6,7 @@
  *     signer      = SHA-384(SubjectPublicKeyInfo of the signing key, DER)
  */
 
-import { concat, toHex } from '../base/bytes.ts';
+import { concat } from '../base/bytes.ts';
 import { type PublicKey, sha384 } from '../crypto/index.ts';
 import { canonicalBytes } from './canonical.ts';
 
@@ -43,5 +43,3 @@ export interface EnclaveIdentity {
   readonly securityVersion: number;
   readonly debuggable: boolean;
 }
-
-export const describeIdentity = (identity: EnclaveIdentity): string => `measurement ${toHex(identity.measurement)}, signer ${toHex(identity.signer)}`;

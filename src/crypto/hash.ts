@@ -15,7 +15,6 @@ export interface Hasher {
 }
 
 export const sha256Hasher = (): Hasher => createHash('sha256');
-export const sha384Hasher = (): Hasher => createHash('sha384');
 
 export const hmacSha256 = (key: Uint8Array, bytes: Uint8Array): Uint8Array => createHmac('sha256', key).update(bytes).digest();
 

@@ -11,7 +11,6 @@ export type StorageErrorCode =
   | 'layer-rolled-back'
   | 'layer-key-wrong'
   | 'layer-in-use'
-  | 'layer-full'
   | 'key-format';
 
 export class StorageError extends Error {

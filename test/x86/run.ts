@@ -7,94 +7,34 @@
  *   --cases N                         cases per family (default 10000)
  *   --seed N                          the seed that a failing run printed
  *   --sequences                       only the sequences of instructions
+ *   --faults                          only the accesses that fault
  *   --trace                           names each instruction before it runs (when the host process dies)
  */
 
 import { writeSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { InterpreterEngine } from '../../src/interpreter/index.ts';
-import type { Engine, Executor } from '../../src/kernel/platform.ts';
+import type { Engine } from '../../src/kernel/platform.ts';
 import { TranslatorEngine } from '../../src/translator/index.ts';
-import { CPU, FAMILIES, FORMS } from '../../src/x86/index.ts';
-import { initialContext } from '../../src/x86/state.ts';
+import { FAMILIES, FORMS } from '../../src/x86/index.ts';
 import type { Form } from '../../src/x86/table.ts';
-import { plainBackend } from '../support/plain-memory.ts';
 import { type Case, divides, excluded, fillState, makeCase, makeSequence, type State, STATUS } from './cases.ts';
 import { differences } from './compare.ts';
-import { DATA_BYTES, type Native, openNative } from './native.ts';
+import { testFaults } from './faults.ts';
+import { type Native, openNative } from './native.ts';
 import { Source } from './random.ts';
+import { Subject } from './subject.ts';
 
 const { values: options } = parseArgs({
-  options: { engine: { type: 'string' }, family: { type: 'string' }, mnemonic: { type: 'string' }, cases: { type: 'string', default: '10000' }, seed: { type: 'string' }, sequences: { type: 'boolean', default: false }, trace: { type: 'boolean', default: false } },
+  options: { engine: { type: 'string' }, family: { type: 'string' }, mnemonic: { type: 'string' }, cases: { type: 'string', default: '10000' }, seed: { type: 'string' }, sequences: { type: 'boolean', default: false }, faults: { type: 'boolean', default: false }, trace: { type: 'boolean', default: false } },
 });
 const seed = options.seed === undefined ? (Math.random() * 2 ** 31) | 0 : Number(options.seed);
 const casesPerFamily = Number(options.cases);
 /** States per instance. */
 const STATES = 20;
-const HLT = 0xf4;
-/** What of the code page an instance may take, filled up with `hlt`. */
-const CODE_BYTES = 0x400;
 /** Offset in an FXSAVE image; which bits a CPU has there is its own affair (AMD adds MM). */
 const MXCSR_MASK = 28;
 const SHOWN = 2;
-
-class Subject {
-  readonly name: string;
-  readonly executor: Executor;
-  readonly #bytes: () => Uint8Array;
-  readonly #native: Native;
-
-  constructor(engine: Engine, native: Native) {
-    this.name = engine.name;
-    const backend = plainBackend(false);
-    const memory = backend.create('test');
-    memory.mapAnonymous(native.pc & ~0xfff, 0x1000, 7);
-    memory.mapAnonymous(native.data, DATA_BYTES, 3);
-    this.#bytes = () => memory.bytes;
-    this.#native = native;
-    this.executor = engine.create(memory, backend, { syscall: () => 1, tick: () => 0 });
-  }
-
-  get data(): Uint8Array {
-    return this.#bytes().subarray(this.#native.data, this.#native.data + DATA_BYTES);
-  }
-
-  place(insn: Uint8Array): void {
-    const { pc } = this.#native;
-    this.#bytes().fill(HLT, pc, pc + CODE_BYTES);
-    this.#bytes().set(insn, pc);
-    this.executor.codeChanged(pc, CODE_BYTES);
-  }
-
-  /** Where it stopped: the address, and why if not at a `hlt` that was put there. */
-  run(state: State, x: Case, end: number): { readonly rip: number; readonly trap: string | undefined } {
-    const { cpu } = this.executor;
-    cpu.load(CLEAN);
-    cpu.u64.set(state.gpr, 0);
-    cpu.rflags = state.flags;
-    loadFx(cpu, state.fx);
-    cpu.rip = this.#native.pc;
-    cpu.i32[CPU.fuel / 4] = 1000;
-    const trap = this.executor.run();
-    const rip = cpu.rip;
-    if (trap.kind === 'exception' && trap.name === 'gp' && (rip === end || rip === x.target)) return { rip, trap: undefined };
-    return { rip, trap: trap.kind === 'exception' ? `#${trap.name}` : trap.kind === 'fault' ? `fault at ${trap.address.toString(16)}` : trap.kind };
-  }
-}
-
-const CLEAN = initialContext();
-
-function loadFx(cpu: Executor['cpu'], fx: Uint8Array): void {
-  const view = new DataView(fx.buffer, fx.byteOffset, 512);
-  const status = view.getUint16(2, true);
-  cpu.i32[CPU.x87Control / 4] = view.getUint16(0, true);
-  cpu.i32[CPU.x87Status / 4] = status;
-  cpu.i32[CPU.x87Tag / 4] = view.getUint8(4);
-  cpu.i32[CPU.mxcsr / 4] = view.getInt32(24, true);
-  const top = (status >> 11) & 7;
-  for (let at = 0; at < 8; at++) cpu.u8.set(fx.subarray(32 + at * 16, 42 + at * 16), CPU.x87 + ((at + top) & 7) * 16);
-  cpu.u8.set(fx.subarray(160, 416), CPU.xmm);
-}
 
 interface Tally {
   cases: number;
@@ -146,7 +86,8 @@ function testState(x: Case, state: State, native: Native, subject: Subject): 'tr
   const mayDivide = !/^i?div$/.test(x.mnemonic) || divides(x, state, native.bytes, { pc: native.pc, target: native.target, data: native.data });
   let stopped: { readonly rip: number; readonly trap: string | undefined };
   try {
-    stopped = subject.run(state, x, end);
+    subject.enter(state);
+    stopped = subject.run(x, end);
   } catch (error) {
     return [`the engine throws: ${(error as Error).message.slice(0, 400)}`];
   }
@@ -216,9 +157,9 @@ function main(): number {
   const place = { pc: native.pc, target: native.target, data: native.data };
   let failed = false;
   for (const engine of engines) {
-    const subject = new Subject(engine, native);
-    if (options.family === undefined && options.mnemonic === undefined) failed = testSequences(subject, native) || failed;
-    if (options.sequences) continue;
+    const subject = new Subject(engine, place);
+    if (!options.faults && options.family === undefined && options.mnemonic === undefined) failed = testSequences(subject, native) || failed;
+    if (options.sequences || options.faults) continue;
     for (const [family, rows] of Object.entries(FAMILIES)) {
       if (options.family !== undefined && options.family !== family) continue;
       const inFamily = new Set(rows);
@@ -234,6 +175,12 @@ function main(): number {
       summarize(engine.name, family, tally, forms.length - tested.length, started);
       if (tally.failures > 0 || tally.untested.length > 0) failed = true;
     }
+  }
+  if (!options.sequences) {
+    const faults = testFaults(engines, place, seed, options.family, options.mnemonic);
+    console.log(`faults       ${faults.cases} cases, ${faults.faults} faulted, ${faults.failures.length} wrong`);
+    for (const line of faults.failures.slice(0, 12)) console.log(`    ${line}`);
+    failed ||= faults.failures.length > 0;
   }
   return failed ? 1 : 0;
 }

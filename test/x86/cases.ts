@@ -108,9 +108,9 @@ export function makeCase(form: Form, source: Source, place: Place): Case | undef
 /** How often a family is drawn for a sequence. */
 const SEQUENCE_WEIGHTS: Readonly<Record<string, number>> = { arith: 8, mov: 4, shift: 3, bit: 1, muldiv: 1, flags: 1, misc: 6, sse: 1, sse2: 2, sse3: 1, ssse3: 1, sse41: 1 };
 const WEIGHTED = Object.entries(SEQUENCE_WEIGHTS).flatMap(([family, weight]) => new Array<string>(weight).fill(family));
-/** They fault, move the stack pointer, need prepared registers, or round in a mode that tests choose. */
 /** Obeys MXCSR.RC: conversions to integers. What makes a float rounds to nearest only (docs/divergences.md). */
 const OBEYS_ROUNDING = /^(cvtt?[sp][sd]2(si|pi|dq)|round)/;
+/** They fault, move the stack pointer, need prepared registers, or round in a mode that tests choose. */
 const NOT_IN_SEQUENCES = /^(i?div|ldmxcsr|stmxcsr|xlatb?|maskmov.*|push.*|pop|popf|lea|cld|std)$/;
 const JCC = /^j[^mrc]/;
 

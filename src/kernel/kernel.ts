@@ -14,7 +14,7 @@ import type { Host, HostRequest, HostStream } from './host.ts';
 import { execTask } from './loader/exec.ts';
 import type { OpenExec } from './loader/file.ts';
 import { putU32 } from './mm/guest.ts';
-import { AddressSpace, type CommitAccount } from './mm/space.ts';
+import { AddressSpace, type CommitAccount, orNoMemory } from './mm/space.ts';
 import type { Executor, ExecutorHooks, GuestMemory, Platform, Trap } from './platform.ts';
 import { BLOCKED, WOULD_BLOCK, type SysResult } from './result.ts';
 import { deliver } from './signal/deliver.ts';
@@ -145,9 +145,16 @@ export class Kernel {
     const group: ProcessGroup = { pgid: pid, session, members: new Set() };
     const process = new Process(this, pid, undefined, group, new SignalHandlers(), new PendingSignals(), defaultLimits(), SIG.SIGCHLD, this.host.monotonicNs());
     session.leader = process;
-    const mm = new AddressSpace(this.platform.memory.create(request.argv[0]), this.account);
     const fds = this.files.initialFds(this, request.stdio, request.terminal === true);
-    const fs = this.files.initialContext(this, request.cwd);
+    let fs: FsContext;
+    try {
+      fs = this.files.initialContext(this, request.cwd);
+    } catch (error) {
+      fds.release();
+      throw error;
+    }
+    // Never runs: execve gives the process its first real one.
+    const mm = new AddressSpace(orNoMemory(() => this.platform.memory.create(request.argv[0])), this.account);
     const task = new Task(this, pid, process, mm, fds, fs, request.creds ?? ROOT_CREDS, new PendingSignals());
     this.processes.set(pid, process);
     this.groups.set(pid, group);

@@ -11,7 +11,7 @@ import { ET_DYN, PHDR_BYTES } from '../../elf/index.ts';
 import { CpuState, RSP } from '../../x86/state.ts';
 import { E2BIG, ELIBBAD, ELOOP, ENOEXEC } from '../errno.ts';
 import { EXECUTABLE_BASE, STACK_GUARD, STACK_LIMIT, STACK_TOP } from '../mm/layout.ts';
-import { AddressSpace } from '../mm/space.ts';
+import { AddressSpace, orNoMemory } from '../mm/space.ts';
 import { pageCeil } from '../mm/vma.ts';
 import { PAGE_SIZE, PROT_EXEC, PROT_READ, PROT_WRITE } from '../platform.ts';
 import { SignalHandlers } from '../signal/state.ts';
@@ -76,7 +76,7 @@ export function execTask(task: Task, file: ExecFile, path: string, argv: readonl
 
 function load(task: Task, program: Program, interpreter: Program | undefined, creds: Creds, argv: readonly string[], env: readonly string[], execfn: string): { mm: AddressSpace; context: Uint8Array } {
   const { kernel, process } = task;
-  const memory = kernel.platform.memory.create(program.file.path);
+  const memory = orNoMemory(() => kernel.platform.memory.create(program.file.path));
   const mm = new AddressSpace(memory, kernel.account);
   try {
     const { prelink } = kernel.options;

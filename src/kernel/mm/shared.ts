@@ -1,8 +1,8 @@
 /** Shared anonymous memory: an object without a name that fork's children keep sharing. */
 
 import type { Kernel } from '../kernel.ts';
-import { ENOMEM } from '../errno.ts';
 import type { Backing } from '../platform.ts';
+import { orNoMemory } from './space.ts';
 import type { Mappable } from './vma.ts';
 
 let nextIno = 1;
@@ -35,10 +35,5 @@ class AnonymousShared implements Mappable {
 
 /** Zero pages that several address spaces may map. They go with their last mapping. */
 export function anonymousShared(kernel: Kernel, size: number): Mappable {
-  try {
-    return new AnonymousShared(kernel.platform.memory.createBacking(size), size);
-  } catch (error) {
-    if (error instanceof RangeError) throw ENOMEM;
-    throw error;
-  }
+  return new AnonymousShared(orNoMemory(() => kernel.platform.memory.createBacking(size)), size);
 }

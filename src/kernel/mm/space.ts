@@ -111,12 +111,7 @@ export class AddressSpace {
     };
     this.#reserve(commitOf(vma));
     this.unmap(start, start + length);
-    try {
-      this.#populate(vma);
-    } catch (error) {
-      if (error instanceof RangeError) throw ENOMEM;
-      throw error;
-    }
+    orNoMemory(() => this.#populate(vma));
     vma.file?.retain?.();
     this.#insert(vma);
     if (vma.prot & PROT_EXEC) this.executor?.codeChanged(start, length);
@@ -145,7 +140,8 @@ export class AddressSpace {
     const from = vma.accessible;
     const to = Math.min(vma.end, vma.start + pageCeil(vma.file.size) - vma.offset);
     if (address >= to) return false;
-    this.memory.mapBacking(from, to - from, effectiveProt(vma.prot), vma.file.backing(), vma.offset + (from - vma.start), vma.sharing);
+    const { file } = vma;
+    orNoMemory(() => this.memory.mapBacking(from, to - from, effectiveProt(vma.prot), file.backing(), vma.offset + (from - vma.start), vma.sharing));
     vma.accessible = to;
     return true;
   }
@@ -185,7 +181,7 @@ export class AddressSpace {
         throw error;
       }
       this.#commit(commitOf(vma) - before);
-      if (effectiveProt(old) !== effectiveProt(prot) && vma.accessible > vma.start) this.memory.protect(vma.start, vma.accessible - vma.start, effectiveProt(prot));
+      if (effectiveProt(old) !== effectiveProt(prot) && vma.accessible > vma.start) orNoMemory(() => this.memory.protect(vma.start, vma.accessible - vma.start, effectiveProt(prot)));
       if ((old | prot) & PROT_EXEC) this.executor?.codeChanged(vma.start, vma.end - vma.start);
     }
     this.vmas.merge(start, end);
@@ -280,13 +276,7 @@ export class AddressSpace {
 
   /** A copy for a child process; its executor is the caller's to make. */
   fork(): AddressSpace {
-    let memory: GuestMemory;
-    try {
-      memory = this.memory.fork();
-    } catch (error) {
-      if (error instanceof RangeError) throw ENOMEM;
-      throw error;
-    }
+    const memory = orNoMemory(() => this.memory.fork());
     const child = new AddressSpace(memory, this.account, this.vmas.copy());
     child.brkStart = this.brkStart;
     child.brk = this.brk;
@@ -340,6 +330,16 @@ export class AddressSpace {
     const end = address + pageCeil(length);
     if (end > Number.MAX_SAFE_INTEGER) throw ENOMEM;
     return { start: address, end };
+  }
+}
+
+/** The host's refusal to give memory is the guest's ENOMEM. */
+export function orNoMemory<T>(work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    if (error instanceof RangeError) throw ENOMEM;
+    throw error;
   }
 }
 

@@ -8,6 +8,7 @@ import { RLIMIT } from '../../abi/resource.ts';
 import { RAX, RSP } from '../../x86/state.ts';
 import { EAGAIN, EINVAL, EPERM } from '../errno.ts';
 import { putU32, view } from '../mm/guest.ts';
+import { orNoMemory } from '../mm/space.ts';
 import { type SysResult, WOULD_BLOCK } from '../result.ts';
 import { PendingSignals, SignalHandlers } from '../signal/state.ts';
 import { block } from './block.ts';
@@ -52,7 +53,14 @@ export function cloneTask(parent: Task, request: CloneRequest): SysResult {
   const cpu = parent.mm.executor.cpu;
   const mm = shareMemory ? parent.mm : parent.mm.fork();
   if (shareMemory) mm.users++;
-  else mm.executor = kernel.forkExecutor(parent.mm, mm);
+  else {
+    try {
+      mm.executor = orNoMemory(() => kernel.forkExecutor(parent.mm, mm));
+    } catch (error) {
+      mm.dispose();
+      throw error;
+    }
+  }
 
   const tid = kernel.newPid();
   let process: Process;

@@ -1,6 +1,7 @@
 /** The end of tasks and processes (exit(2), exit_group(2), wait(2) on what becomes of zombies). */
 
 import { CLD_EXITED, CLD_KILLED, SA_NOCLDWAIT, SIGCHLD, SIGCONT, SIGHUP, SIG_IGN } from '../../abi/signal.ts';
+import { Errno } from '../errno.ts';
 import { robustExit, wakeAddress } from '../futex/futex.ts';
 import { putU32 } from '../mm/guest.ts';
 import { PROT_WRITE } from '../platform.ts';
@@ -18,8 +19,7 @@ export function exitTask(task: Task, status: number): void {
   task.sleep.end();
   task.state = 'dead';
   leaveSpace(task);
-  task.fds.release();
-  task.fs.release();
+  releaseFiles(task);
   process.tasks.delete(task);
   kernel.tasks.delete(task.tid);
   process.times.userNs += task.times.userNs;
@@ -27,6 +27,17 @@ export function exitTask(task: Task, status: number): void {
   process.times.involuntarySwitches += task.times.involuntarySwitches;
   if (task.tid === process.pid) process.exitStatus = status;
   if (process.tasks.size === 0) endProcess(process, process.groupExit ?? process.exitStatus, task.creds.uid);
+}
+
+/** Closing may fail (a full disk, say); there is nobody left to tell but the log. */
+function releaseFiles(task: Task): void {
+  try {
+    task.fds.release();
+    task.fs.release();
+  } catch (error) {
+    if (!(error instanceof Errno)) throw error;
+    task.kernel.host.log('warn', `${task.comm}[${task.tid}]: closing its files: ${error.message}`);
+  }
 }
 
 /** Ends every thread of the process with one status. */

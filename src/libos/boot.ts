@@ -23,6 +23,9 @@ import { assembleFiles } from './files.ts';
 import { Instance } from './instance.ts';
 import { openImage, verifyBuild } from './verify.ts';
 
+/** What no program synced is durable after this at the latest. */
+const WRITE_BACK_NS = 5e9;
+
 export interface BootRequest {
   /** The instance, and where keys of the user and of the simulated machine are. */
   readonly directory: string;
@@ -72,6 +75,7 @@ export async function boot(request: BootRequest, host: WorkerHost): Promise<Encl
     sealingKey: tee.sealingKey('signer', `layer ${id}`),
     log,
     nowNs: () => BigInt(host.realtimeNs()),
+    onChanged: () => void kernel.timers.add(host.monotonicNs() + WRITE_BACK_NS, () => layer.writeBack()),
   });
   const engine = await openEngine(request.engine);
   const memory = openMemoryBackend(request.memory);

@@ -20,6 +20,8 @@ export interface LayerVolumeOptions extends LayerOptions {
   readonly capacityBytes?: number;
   /** Nanoseconds since 1970; the host's clock if not given. */
   readonly nowNs?: () => bigint;
+  /** Called at the first change since a commit: call `writeBack` some seconds later. Without it only activity commits. */
+  readonly onChanged?: () => void;
 }
 
 const S_IFMT = 0xf000, S_IFDIR = 0x4000, S_IFREG = 0x8000, S_IFLNK = 0xa000;
@@ -38,6 +40,10 @@ export class LayerVolume implements Volume {
   readonly #log: StorageLog;
   readonly #capacityBlocks: number;
   readonly #nowNs: () => bigint;
+  readonly #onChanged: () => void;
+  #announced = false;
+  /** In the middle of an operation that a commit must not divide. */
+  #undivided = false;
   readonly #dirty = new Set<LayerInode>();
   #dirtyBlocks = 0;
   #blocksSinceCommit = 0;
@@ -50,6 +56,7 @@ export class LayerVolume implements Volume {
     this.#log = options.log;
     this.#capacityBlocks = Math.floor((options.capacityBytes ?? 2 ** 40) / BLOCK);
     this.#nowNs = options.nowNs ?? (() => BigInt(Date.now()) * 1_000_000n);
+    this.#onChanged = options.onChanged ?? (() => {});
     for (const inode of this.#tree.inodes.values()) this.#usedBlocks += inode.blocks.reduce((sum, block) => (block === 0 ? sum : sum + 1), 0);
   }
 
@@ -124,12 +131,22 @@ export class LayerVolume implements Volume {
 
   #changed(inode: LayerInode): void {
     this.#tree.changed.add(inode);
-    if (this.#tree.changed.size >= COMMIT_CHANGES || this.#blocksSinceCommit >= COMMIT_BLOCKS || Date.now() - this.#committedAt >= COMMIT_MS) this.#commitSoon();
+    this.#noteChange();
   }
 
-  /** A commit that nobody asked for: what it cannot do now, the next `sync` reports. */
-  #commitSoon(): void {
+  #noteChange(): void {
+    if (!this.#announced) {
+      this.#announced = true;
+      this.#onChanged();
+    }
+    if (this.#undivided) return;
+    if (this.#tree.changed.size >= COMMIT_CHANGES || this.#blocksSinceCommit >= COMMIT_BLOCKS || Date.now() - this.#committedAt >= COMMIT_MS) this.writeBack();
+  }
+
+  /** A commit that no program asked for: what it cannot do now is logged, and the next `sync` reports it. */
+  writeBack(): void {
     this.#committedAt = Date.now();
+    this.#announced = false;
     try {
       this.#writeOut();
       this.#store.commit('keep');
@@ -245,6 +262,7 @@ export class LayerVolume implements Volume {
     this.#cut(inode, 0);
     this.#dirty.delete(inode);
     this.#tree.drop(inode);
+    this.#noteChange();
   }
 
   rename(fromDirectory: number, fromName: string, toDirectory: number, toName: string): void {
@@ -258,8 +276,13 @@ export class LayerVolume implements Volume {
       const replaced = this.#inode(replacedIno);
       if (replaced.entries !== undefined && inode.entries === undefined) throw EISDIR;
       if (replaced.entries === undefined && inode.entries !== undefined) throw ENOTDIR;
-      if (replaced.entries !== undefined) this.rmdir(toDirectory, toName);
-      else this.unlink(toDirectory, toName);
+      this.#undivided = true;
+      try {
+        if (replaced.entries !== undefined) this.rmdir(toDirectory, toName);
+        else this.unlink(toDirectory, toName);
+      } finally {
+        this.#undivided = false;
+      }
     }
     this.#setEntry(from, fromName, 0);
     this.#setEntry(to, toName, inode.ino);
@@ -467,6 +490,7 @@ export class LayerVolume implements Volume {
     }
     this.#committedAt = Date.now();
     this.#blocksSinceCommit = 0;
+    this.#announced = false;
   }
 
   /** Commits and closes. Throws ENOSPC or EIO where the last changes could not be written; the layer is closed all the same. */

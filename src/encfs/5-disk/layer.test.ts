@@ -279,6 +279,19 @@ test('an unlinked file lives while it is held, and not after a crash', () => {
   volume.close();
 });
 
+test('changes are announced once for each commit, and written back when told', () => {
+  const directory = new MemoryDirectory();
+  let announced = 0;
+  const volume = LayerVolume.open({ directory, freshness: directory, sealingKey, log() {}, onChanged: () => announced++ });
+  put(volume, 'a', bytesOf('1'));
+  put(volume, 'b', bytesOf('2'));
+  assert.equal(announced, 1);
+  volume.writeBack();
+  assert.deepEqual(get(open(directory.copy()), 'b'), bytesOf('2'));
+  volume.unlink(volume.root, 'a');
+  assert.equal(announced, 2);
+});
+
 test('one at a time; wrong key; another key by rewrapping', () => {
   const directory = new MemoryDirectory();
   const volume = open(directory);

@@ -38,6 +38,41 @@ export function differences(native: Native, cpu: CpuState, flags: number): strin
   return found;
 }
 
+/** Bytes of an `Image`: sixteen registers, flags, whether it jumped, the FXSAVE area up to XMM15. */
+export const IMAGE_BYTES = 128 + 4 + 4 + 416;
+const FX = 136;
+
+/** All that is compared, in one array: from an FXSAVE image. What is not compared is zero. */
+export function imageOf(gpr: BigUint64Array, flags: number, jumped: boolean, fx: Uint8Array): Uint8Array {
+  const image = new Uint8Array(IMAGE_BYTES);
+  const view = new DataView(image.buffer);
+  gpr.forEach((value, at) => view.setBigUint64(at * 8, value, true));
+  view.setUint32(128, flags, true);
+  view.setUint32(132, jumped ? 1 : 0, true);
+  image.set(fx.subarray(0, 5), FX);
+  view.setUint32(FX + 24, new DataView(fx.buffer, fx.byteOffset).getUint32(24, true) & MXCSR_COMPARED, true);
+  for (let at = 0; at < 8; at++) image.set(fx.subarray(32 + at * 16, 42 + at * 16), FX + 32 + at * 16);
+  image.set(fx.subarray(160, 416), FX + 160);
+  return image;
+}
+
+/** The same from an engine's register file. */
+export function imageOfCpu(cpu: CpuState, flags: number, jumped: boolean): Uint8Array {
+  const fx = new Uint8Array(512);
+  const view = new DataView(fx.buffer);
+  const status = cpu.i32[CPU.x87Status / 4] & 0xffff;
+  view.setUint16(0, cpu.i32[CPU.x87Control / 4] & 0xffff, true);
+  view.setUint16(2, status, true);
+  view.setUint8(4, cpu.i32[CPU.x87Tag / 4] & 0xff);
+  view.setUint32(24, cpu.i32[CPU.mxcsr / 4], true);
+  for (let at = 0; at < 8; at++) {
+    const place = CPU.x87 + ((at + (status >> 11)) & 7) * 16;
+    fx.set(cpu.u8.subarray(place, place + 10), 32 + at * 16);
+  }
+  fx.set(cpu.u8.subarray(CPU.xmm, CPU.xmm + 256), 160);
+  return imageOf(cpu.u64.subarray(0, 16), flags, jumped, fx);
+}
+
 function compareBytes(found: string[], name: string, expected: Uint8Array, actual: Uint8Array): void {
   for (let at = 0; at < expected.length; at++) {
     if (expected[at] !== actual[at]) {

@@ -20,6 +20,7 @@ export interface FaultResult {
 
 /** How far before the end of mapped memory operands may begin. */
 const ACROSS = 128;
+const JUMP = /^(jmp|call)$/;
 /** They move registers with every element, or write in several parts. */
 const PARTIAL = /^(movs|cmps|stos|lods|scas|enter|fxsave|fxsave64|fnsave|fnstenv|fstenv|fsave|fxrstor|fxrstor64|frstor)$/;
 
@@ -53,7 +54,8 @@ export function testFaults(engines: readonly Engine[], place: Place, seed: numbe
         const moved = { ...place, data: place.data + shift };
         for (let n = 0; n < 6; n++) {
           const x = makeCase(form, source, moved);
-          if (x === undefined) continue;
+          // A jump through a pointer that happens to be mapped goes nowhere in particular.
+          if (x === undefined || (kind === 'across' && JUMP.test(x.mnemonic))) continue;
           for (let round = 0; round < 2; round++) {
             fillState(x, name, source, moved, state, data);
             oneCase(x, kind, subjects, state, place, data, result);

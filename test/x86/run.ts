@@ -24,6 +24,7 @@ import { testFaults } from './faults.ts';
 import { type Native, openNative } from './native.ts';
 import { Source } from './random.ts';
 import { Subject } from './subject.ts';
+import { replay } from './vectors.ts';
 
 const { values: options } = parseArgs({
   options: { engine: { type: 'string' }, family: { type: 'string' }, mnemonic: { type: 'string' }, cases: { type: 'string', default: '10000' }, seed: { type: 'string' }, sequences: { type: 'boolean', default: false }, faults: { type: 'boolean', default: false }, trace: { type: 'boolean', default: false } },
@@ -147,8 +148,8 @@ function testSequences(subject: Subject, native: Native): boolean {
 function main(): number {
   const native = openNative();
   if (native === undefined) {
-    console.log('test:x86: skipped, this host has no x86-64 CPU to ask (or node:ffi is off)');
-    return 0;
+    console.log('test:x86: no x86-64 CPU to ask here (or node:ffi is off): recorded vectors instead');
+    return replay(console.log) > 0 ? 1 : 0;
   }
   console.log(`test:x86: seed ${seed}, ${casesPerFamily} cases per family (--seed ${seed} repeats this run)`);
   const engines: Engine[] = [];

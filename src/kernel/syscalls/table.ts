@@ -18,6 +18,9 @@ import { sys_exit, sys_exit_group } from './exit.ts';
 import { sys_fadvise64, sys_readahead } from './fadvise.ts';
 import { sys_futex } from './futex.ts';
 import { sys_futex_requeue, sys_futex_wait, sys_futex_waitv, sys_futex_wake } from './futex2.ts';
+import { sys_pipe, sys_pipe2 } from './pipe.ts';
+import { sys_poll, sys_ppoll } from './poll.ts';
+import { sys_pselect6, sys_select } from './select.ts';
 import { sys_pidfd_getfd, sys_pidfd_open, sys_pidfd_send_signal } from './pidfd_open.ts';
 import { sys_getpid, sys_getppid, sys_gettid } from './getpid.ts';
 import { sys_getrandom } from './getrandom.ts';
@@ -95,7 +98,7 @@ export const SYSCALLS: Readonly<Record<number, Row>> = {
     4: full('stat', [path, outStat], stat.sys_stat),
     5: full('fstat', [fd, outStat], stat.sys_fstat),
     6: full('lstat', [path, outStat], stat.sys_lstat),
-    7: missing('poll', [pollfds, uint, int]),
+    7: full('poll', [pollfds, uint, int], sys_poll),
     8: full('lseek', [fd, off, whence], lseek.sys_lseek),
     9: partial('mmap', [addr, size, prot, mapFlags, fd, off], sys_mmap, 'MAP_HUGETLB and MAP_LOCKED are taken for hints; addresses end at 16 GiB.'),
    10: full('mprotect', [addr, size, prot], sys_mprotect),
@@ -110,8 +113,8 @@ export const SYSCALLS: Readonly<Record<number, Row>> = {
    19: full('readv', [fd, outIovec, int], readv.sys_readv),
    20: full('writev', [fd, inIovec, int], readv.sys_writev),
    21: full('access', [path, accessMode], access.sys_access),
-   22: missing('pipe', [outPipe]),
-   23: missing('select', [int, addr, addr, addr, timeval]),
+   22: full('pipe', [outPipe], sys_pipe),
+   23: full('select', [int, addr, addr, addr, timeval], sys_select),
    24: full('sched_yield', [], sys_sched_yield),
    25: partial('mremap', [addr, size, size, hex, addr], sys_mremap, 'MREMAP_DONTUNMAP is EINVAL; private pages are moved by copying.'),
    26: full('msync', [addr, size, hex], sys_msync),
@@ -358,8 +361,8 @@ export const SYSCALLS: Readonly<Record<number, Row>> = {
   267: full('readlinkat', [dirfd, path, outBuf, size], readlink.sys_readlinkat),
   268: full('fchmodat', [dirfd, path, mode], chmod.sys_fchmodat),
   269: full('faccessat', [dirfd, path, accessMode], access.sys_faccessat),
-  270: missing('pselect6', [int, addr, addr, addr, timespec, addr]),
-  271: missing('ppoll', [pollfds, uint, timespec, sigset, size]),
+  270: full('pselect6', [int, addr, addr, addr, timespec, addr], sys_pselect6),
+  271: full('ppoll', [pollfds, uint, timespec, sigset, size], sys_ppoll),
   272: refused('unshare', [hex], EPERM, 'No name spaces.'),
   273: full('set_robust_list', [addr, size], sys_set_robust_list),
   274: full('get_robust_list', [pid, outAddr, outAddr], sys_get_robust_list),
@@ -381,7 +384,7 @@ export const SYSCALLS: Readonly<Record<number, Row>> = {
   290: missing('eventfd2', [uint, hex]),
   291: missing('epoll_create1', [hex]),
   292: full('dup3', [fd, fd, openFlags], dup.sys_dup3),
-  293: missing('pipe2', [outPipe, openFlags]),
+  293: full('pipe2', [outPipe, openFlags], sys_pipe2),
   294: missing('inotify_init1', [hex]),
   295: full('preadv', [fd, outIovec, int, ulong, ulong], readv.sys_preadv),
   296: full('pwritev', [fd, inIovec, int, ulong, ulong], readv.sys_pwritev),

@@ -19,7 +19,7 @@ import type { Executor, ExecutorHooks, GuestMemory, Platform, Trap } from './pla
 import { BLOCKED, WOULD_BLOCK, type SysResult } from './result.ts';
 import { deliver } from './signal/deliver.ts';
 import type { FaultContext } from './signal/frame.ts';
-import { force, sendToGroup, sendToProcess } from './signal/send.ts';
+import { force, restoreMask, sendToGroup, sendToProcess } from './signal/send.ts';
 import { PendingSignals, SignalHandlers } from './signal/state.ts';
 import type { MappingSource } from './syscalls/mmap.ts';
 import { dispatch } from './syscalls/dispatch.ts';
@@ -445,7 +445,7 @@ export class Kernel {
     assert(result !== BLOCKED, 'a retry must not sleep anew');
     sleep.end();
     cpu.setReg(RAX, result);
-    if (task.savedMask !== undefined) task.attention = true;
+    restoreMask(task);
     this.options.strace?.resumed(task, cpu, result);
     return true;
   }
@@ -456,11 +456,8 @@ export class Kernel {
     const task = this.current;
     const cpu = this.#cpu;
     const result = dispatch(task, cpu);
+    if (task.savedMask !== undefined && result !== BLOCKED) restoreMask(task);
     if (result === BLOCKED || task.attention) return 1;
-    if (task.savedMask !== undefined) {
-      task.attention = true;
-      return 1;
-    }
     return task.mm.executor.cpu === cpu ? 0 : 1;
   }
 

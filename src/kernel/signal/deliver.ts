@@ -60,11 +60,6 @@ export function deliver(task: Task, cpu: CpuState, fault?: FaultContext): 'run' 
   }
   task.attention = false;
   if (task.sleep.active) return 'wait';
-  if (task.savedMask !== undefined) {
-    task.blocked = task.savedMask;
-    task.savedMask = undefined;
-    if (((task.pending.mask | process.pending.mask) & ~task.blocked) !== 0n) return deliver(task, cpu);
-  }
   return 'run';
 }
 

@@ -90,6 +90,15 @@ export function recheck(task: Task): void {
   if (((task.pending.mask | process.pending.mask) & ~task.blocked) !== 0n || process.groupExit !== undefined || process.state === 'stopped') task.attention = true;
 }
 
+/** A call that had a temporary mask has ended without a handler: the old one is back, also for what is pending. */
+export function restoreMask(task: Task): void {
+  if (task.savedMask === undefined) return;
+  task.blocked = task.savedMask;
+  task.savedMask = undefined;
+  task.attention = false;
+  recheck(task);
+}
+
 /** Stop signals and SIGCONT cancel each other, and SIGCONT continues a stopped process even when it is blocked or ignored. */
 function prepare(process: Process, signal: number): void {
   if ((bit(signal) & STOP_SIGNALS) !== 0n) {

@@ -61,7 +61,7 @@ export class TmpfsInode extends Inode {
   mode: number;
   uid: number;
   gid: number;
-  override readonly rdev: number;
+  readonly rdev: number;
   atimeNs: bigint;
   mtimeNs: bigint;
   ctimeNs: bigint;

@@ -42,14 +42,16 @@ export class AnonymousInode extends Inode {
   gid = 0;
   readonly nlink = 1;
   readonly size = 0;
+  readonly rdev: number;
   atimeNs = 0n;
   mtimeNs = 0n;
   ctimeNs = 0n;
 
-  constructor(fs: AnonymousFs, mode: number, label: string) {
+  constructor(fs: AnonymousFs, mode: number, label: string, rdev = 0) {
     super();
     this.fs = fs;
     this.mode = mode;
+    this.rdev = rdev;
     this.label = label.replace('*', String(this.ino));
   }
 

@@ -7,6 +7,9 @@ import { EBADF, EINVAL } from '../errno.ts';
 import type { SysResult } from '../result.ts';
 import type { Task } from '../task/task.ts';
 
+/** Descriptors are smaller (RLIMIT_NOFILE). */
+export const openLimit = (task: Task): number => task.process.limits[RLIMIT.NOFILE].soft;
+
 export function sys_dup(task: Task, fd: Fd): SysResult {
   return task.fds.install(task.fds.get(fd), task.process.limits[RLIMIT.NOFILE].soft, false);
 }

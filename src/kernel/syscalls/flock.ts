@@ -10,17 +10,15 @@ import { FileLocks } from '../vfs/locks.ts';
 
 export function sys_flock(task: Task, fd: Fd, operation: number): SysResult {
   const file = task.fds.getUsable(fd);
-  const kind = operation & ~LOCK_NB;
-  if (kind === LOCK_UN) {
+  const what = operation & ~LOCK_NB;
+  if (what === LOCK_UN) {
     file.inode.locks?.unflock(file);
     return 0;
   }
-  if (kind !== LOCK_SH && kind !== LOCK_EX) throw EINVAL;
-  file.inode.locks ??= new FileLocks();
-  const { locks } = file.inode;
-  const attempt = (): SysResult => (locks.flock(file, kind === LOCK_EX ? 'exclusive' : 'shared') ? 0 : WOULD_BLOCK);
-  const result = attempt();
-  if (result !== WOULD_BLOCK) return result;
-  if (operation & LOCK_NB) throw EAGAIN;
+  if (what !== LOCK_SH && what !== LOCK_EX) throw EINVAL;
+  const locks = (file.inode.locks ??= new FileLocks());
+  const attempt = (): SysResult => (locks.flock(file, what === LOCK_EX ? 'exclusive' : 'shared') ? 0 : WOULD_BLOCK);
+  if (attempt() === 0) return 0;
+  if ((operation & LOCK_NB) !== 0) throw EAGAIN;
   return block(task, [locks.queue], attempt);
 }

@@ -35,6 +35,8 @@ export abstract class OpenFile {
   readonly writeQueues: readonly WaitQueue[];
   /** Each transfer is one message: scattered ones are gathered first. */
   readonly messages: boolean = false;
+  /** mmap(2) of it gives anonymous memory (/dev/zero). */
+  readonly mapsZero: boolean = false;
   /** Has a position. */
   readonly seekable: boolean = false;
   #references = 0;

@@ -58,6 +58,7 @@ export abstract class Inode implements Mappable {
   abstract get gid(): number;
   abstract get nlink(): number;
   abstract get size(): number;
+  abstract get rdev(): number;
   abstract get atimeNs(): bigint;
   abstract get mtimeNs(): bigint;
   abstract get ctimeNs(): bigint;
@@ -70,10 +71,6 @@ export abstract class Inode implements Mappable {
   locks: FileLocks | undefined;
   /** inotify(7) watches, when there are some. */
   watchers: Watchers | undefined;
-
-  get rdev(): number {
-    return 0;
-  }
 
   get dev(): number {
     return this.fs.dev;
@@ -162,6 +159,9 @@ export abstract class Inode implements Mappable {
   write(_offset: number, _from: Uint8Array): number {
     throw isDir(this.mode) ? EISDIR : EINVAL;
   }
+
+  /** It is being opened for writing. */
+  prepareWrite(): void {}
 
   truncate(_size: number): void {
     throw isDir(this.mode) ? EISDIR : EINVAL;

@@ -74,6 +74,7 @@ export function openPlace(task: Task, path: Path, flags: number): OpenFile {
   if ((want & MAY_WRITE) !== 0 && type === S_IFREG) {
     needWritable(mount);
     if (inode.executions > 0) throw ETXTBSY;
+    if ((flags & O_TRUNC) === 0) inode.prepareWrite();
   }
   if ((flags & O_NOATIME) !== 0 && !isOwner(task.creds, inode)) throw EPERM;
   const file = describe(task, path, flags);

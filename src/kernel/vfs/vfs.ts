@@ -3,11 +3,16 @@
  * kernel's core asks of files when it starts a program.
  */
 
+import { F_SEAL_FUTURE_WRITE, F_SEAL_WRITE } from '../../abi/fcntl.ts';
+import { MS_NOEXEC } from '../../abi/mount.ts';
 import { isDir } from '../../abi/stat.ts';
-import { EACCES, ENOTDIR, ENXIO } from '../errno.ts';
+import { EBADF, ENOTDIR, ENXIO, EPERM } from '../errno.ts';
 import type { HostStream } from '../host.ts';
 import type { Kernel } from '../kernel.ts';
 import type { FileSide } from '../kernel.ts';
+import { TmpfsInode } from '../fs/tmpfs.ts';
+import { PidFile } from '../ipc/pidfd.ts';
+import type { MappingSource } from '../syscalls/mmap.ts';
 import type { MemoryBackend } from '../platform.ts';
 import type { Process, Task } from '../task/task.ts';
 import { RLIMIT } from '../../abi/resource.ts';
@@ -16,7 +21,7 @@ import { openExec } from './exec.ts';
 import { FdTable } from './fdtable.ts';
 import type { OpenFile } from './file.ts';
 import type { FileSystem } from './inode.ts';
-import { type Mount, Mounts, Path } from './mount.ts';
+import { type Mount, Mounts, type Path, pathName } from './mount.ts';
 
 export type OpenDevice = (task: Task, path: Path, flags: number) => OpenFile;
 
@@ -36,7 +41,6 @@ export class Vfs implements FileSide {
   /** Character devices by number. */
   readonly devices = new Map<number, OpenDevice>();
   stdio: Stdio | undefined;
-  pidfd: ((process: Process) => OpenFile) | undefined;
   readonly openExec = openExec;
   #nowNs = 0n;
   #nowAt = Number.NEGATIVE_INFINITY;
@@ -114,9 +118,30 @@ export class Vfs implements FileSide {
     this.stdio?.resized(id, rows, columns);
   }
 
+  mapping(task: Task, fd: number, willWrite: boolean): MappingSource {
+    const file = task.fds.getUsable(fd);
+    const { inode, path } = file;
+    const name = path === undefined ? '' : pathName(path, task.fs.root).name;
+    if (willWrite && inode instanceof TmpfsInode && (inode.seals & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE)) !== 0) throw EPERM;
+    return {
+      file: file.mapsZero ? 'zero' : inode.isRegular ? file.mappable() : undefined,
+      name: path?.dentry.gone === true ? `${name} (deleted)` : name,
+      readable: file.canRead, writable: file.canWrite, noexec: path !== undefined && (path.mount.flags & MS_NOEXEC) !== 0,
+    };
+  }
+
+  openFile(task: Task, fd: number): object {
+    return task.fds.get(fd);
+  }
+
+  pidfdProcess(task: Task, fd: number): Process {
+    const file = task.fds.get(fd);
+    if (!(file instanceof PidFile)) throw EBADF;
+    return file.process;
+  }
+
   installPidfd(task: Task, process: Process): number {
-    if (this.pidfd === undefined) throw EACCES;
-    return task.fds.install(this.pidfd(process), task.process.limits[RLIMIT.NOFILE].soft, true);
+    return task.fds.install(new PidFile(process), task.process.limits[RLIMIT.NOFILE].soft, true);
   }
 
   shutdown(): void {

@@ -1,0 +1,106 @@
+/** Standard streams of a root process: host streams as files, or one terminal for all three. */
+
+import { O_RDONLY, O_RDWR, O_WRONLY } from '../../abi/fcntl.ts';
+import { FIONREAD } from '../../abi/ioctl.ts';
+import { POLLERR, POLLHUP, POLLIN, POLLOUT, POLLRDNORM, POLLWRNORM } from '../../abi/poll.ts';
+import { S_IFIFO } from '../../abi/stat.ts';
+import { EINVAL, ENOTTY, EPIPE } from '../errno.ts';
+import type { HostStream } from '../host.ts';
+import type { Kernel } from '../kernel.ts';
+import { putU32 } from '../mm/guest.ts';
+import { type SysResult, WOULD_BLOCK } from '../result.ts';
+import type { Task } from '../task/task.ts';
+import { OpenFile } from '../vfs/file.ts';
+import type { Stdio } from '../vfs/vfs.ts';
+import { AnonymousInode, PIPEFS } from './anon.ts';
+import { HostTerminal } from './hosttty.ts';
+import { TtyFile } from './tty.ts';
+
+/** A byte stream to or from outside; to the guest it is a pipe. */
+export class HostFile extends OpenFile {
+  readonly stream: HostStream;
+  readonly #owner: HostStdio;
+
+  constructor(stream: HostStream, flags: number, owner: HostStdio) {
+    super(new AnonymousInode(PIPEFS, S_IFIFO | 0o600, 'pipe:[*]'), undefined, flags);
+    this.stream = stream;
+    this.#owner = owner;
+    owner.files.add(this);
+  }
+
+  protected override closed(): void {
+    this.#owner.files.delete(this);
+    this.stream.close();
+  }
+
+  override read(_task: Task, into: Uint8Array): SysResult {
+    if (into.length === 0) return 0;
+    const count = this.stream.read(into);
+    return count < 0 ? 0 : count === 0 ? WOULD_BLOCK : count;
+  }
+
+  override write(_task: Task, from: Uint8Array): SysResult {
+    if (from.length === 0) return 0;
+    const count = this.stream.write(from);
+    if (count < 0) throw EPIPE;
+    return count === 0 ? WOULD_BLOCK : count;
+  }
+
+  override poll(): number {
+    let events = 0;
+    if (this.canRead) {
+      const readable = this.stream.readable();
+      if (readable > 0) events |= POLLIN | POLLRDNORM;
+      if (readable < 0) events |= POLLHUP;
+    }
+    if (this.canWrite) {
+      const writable = this.stream.writable();
+      if (writable > 0) events |= POLLOUT | POLLWRNORM;
+      if (writable < 0) events |= POLLERR;
+    }
+    return events;
+  }
+
+  override ioctl(task: Task, command: number, argument: number): SysResult {
+    if (command !== FIONREAD) throw ENOTTY;
+    putU32(task.mm, argument, Math.max(this.stream.readable(), 0));
+    return 0;
+  }
+
+  override fsync(): void {
+    throw EINVAL;
+  }
+}
+
+export class HostStdio implements Stdio {
+  readonly files = new Set<HostFile>();
+  readonly terminals = new Set<HostTerminal>();
+
+  open(kernel: Kernel, streams: readonly [HostStream, HostStream, HostStream], terminal: boolean): [OpenFile, OpenFile, OpenFile] {
+    const [input, output, errors] = streams;
+    if (terminal && input.terminal !== undefined) {
+      const host = new HostTerminal(kernel, input, output, () => this.terminals.delete(host));
+      this.terminals.add(host);
+      const file = new TtyFile(host.tty, undefined, O_RDWR);
+      return [file, file, file];
+    }
+    return [new HostFile(input, O_RDONLY, this), new HostFile(output, O_WRONLY, this), new HostFile(errors, O_WRONLY, this)];
+  }
+
+  adoptTerminal(task: Task): void {
+    for (const [, file] of task.fds) {
+      if (!(file instanceof TtyFile)) continue;
+      file.tty.adopt(task.process.session, task.process.group.pgid);
+      return;
+    }
+  }
+
+  polled(): void {
+    for (const file of this.files) if (!file.readQueue.empty) file.readQueue.wake();
+    for (const terminal of this.terminals) terminal.polled();
+  }
+
+  resized(id: number, rows: number, columns: number): void {
+    for (const terminal of this.terminals) if (terminal.id === id) terminal.tty.resize(rows, columns);
+  }
+}

@@ -11,7 +11,7 @@ import { hmacSha256, sha256 } from '../crypto/index.ts';
 import type { ImageDirectory, ImageFile, ImageNode } from '../encfs/4-tree/image-tree.ts';
 import { writeImage } from '../encfs/5-disk/image-writer.ts';
 import { applyBom, type BomOptions } from './bom.ts';
-import { type DependencyAddition, resolveDependencies } from './dependencies.ts';
+import { type DependencyAddition, type DependencyReport, type ElfCache, resolveDependencies } from './dependencies.ts';
 import { ImageBuildError } from './errors.ts';
 import { DEFAULT_EPOCH, isSourceFile, Sources } from './source.ts';
 
@@ -106,7 +106,7 @@ export function buildImage(options: BuildImageOptions): BuiltImage {
   const root = sources.tree(options.tree);
   if (root?.kind !== 'directory') throw new ImageBuildError('unreadable', `${options.tree} is not a directory`);
   const withoutLibraries = options.bom === undefined ? new Set<ImageFile>() : applyBom(root, sources, options.bom);
-  const report = options.dependencies === 'resolve' ? resolveDependencies(root, sources, withoutLibraries) : { additions: [], warnings: [] };
+  const report = options.dependencies === 'resolve' ? resolveWithCache(root, sources, withoutLibraries, options.cache) : { additions: [], warnings: [] };
   if (options.extra !== undefined) addExtra(root, sources, options.extra);
 
   let files = 0, bytes = 0;
@@ -129,12 +129,26 @@ export function buildImage(options: BuildImageOptions): BuiltImage {
   return result(imageRoot, false);
 }
 
-function loadCache(cache: HostDirectory | undefined): { fingerprint: string; root: string; output: string } | undefined {
-  const bytes = cache?.load(CACHE_NAME);
+const ELF_CACHE_NAME = 'elf.json';
+
+function resolveWithCache(root: ImageDirectory, sources: Sources, exempt: ReadonlySet<ImageFile>, cache: HostDirectory | undefined): DependencyReport {
+  const remembered = readJson(cache, ELF_CACHE_NAME);
+  const known: ElfCache = new Map(Array.isArray(remembered) ? remembered : []);
+  const report = resolveDependencies(root, sources, exempt, known);
+  if ([...report.elves.keys()].some((stamp) => !known.has(stamp))) cache?.replace(ELF_CACHE_NAME, new TextEncoder().encode(JSON.stringify([...report.elves])));
+  return report;
+}
+
+function readJson(cache: HostDirectory | undefined, name: string): unknown {
   try {
-    const value = JSON.parse(new TextDecoder().decode(bytes));
-    return typeof value?.fingerprint === 'string' && /^[0-9a-f]{96}$/.test(value.root) && typeof value.output === 'string' ? value : undefined;
+    return JSON.parse(new TextDecoder().decode(cache?.load(name)));
   } catch {
     return undefined;
   }
+}
+
+function loadCache(cache: HostDirectory | undefined): { fingerprint: string; root: string; output: string } | undefined {
+  const value = readJson(cache, CACHE_NAME) as { fingerprint?: unknown; root?: unknown; output?: unknown } | undefined;
+  const { fingerprint: print, root, output } = value ?? {};
+  return typeof print === 'string' && typeof root === 'string' && /^[0-9a-f]{96}$/.test(root) && typeof output === 'string' ? { fingerprint: print, root, output } : undefined;
 }

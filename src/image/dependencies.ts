@@ -49,6 +49,9 @@ interface ElfOther {
   readonly what: string;
 }
 
+/** What was found out about host files, by stamp: `null` for files that are no ELF. Given to the next build. */
+export type ElfCache = Map<string, ElfNeeds | ElfOther | null>;
+
 /** An ELF object on its way through the resolver. */
 interface Linked {
   readonly path: string;
@@ -103,10 +106,14 @@ class Resolver {
   #muslDirectories: readonly string[] | undefined;
 
   readonly #exempt: ReadonlySet<ImageFile>;
+  readonly #known: ElfCache;
+  /** Of the files of this build. */
+  readonly elves: ElfCache = new Map();
 
-  constructor(root: ImageDirectory, sources: Sources, exempt: ReadonlySet<ImageFile>) {
+  constructor(root: ImageDirectory, sources: Sources, exempt: ReadonlySet<ImageFile>, known: ElfCache) {
     this.#sources = sources;
     this.#exempt = exempt;
+    this.#known = known;
     this.#tree = new UnionTree(root, sources);
   }
 
@@ -132,7 +139,13 @@ class Resolver {
   }
 
   #elf(file: ImageFile): ReturnType<typeof needsOf> {
-    if (!this.#elves.has(file)) this.#elves.set(file, needsOf(file));
+    if (!this.#elves.has(file)) {
+      const stamp = isSourceFile(file) ? file.stamp : undefined;
+      const known = stamp === undefined ? undefined : this.#known.get(stamp);
+      const needs = known === undefined ? needsOf(file) : (known ?? undefined);
+      this.#elves.set(file, needs);
+      if (stamp !== undefined) this.elves.set(stamp, needs ?? null);
+    }
     return this.#elves.get(file);
   }
 
@@ -253,8 +266,8 @@ function fail(code: ImageBuildError['code'], message: string): never {
 }
 
 /** Adds to the tree what its programs need (but not those of `exempt`). Throws ImageBuildError, with the tree half done. */
-export function resolveDependencies(root: ImageDirectory, sources: Sources, exempt: ReadonlySet<ImageFile> = new Set()): DependencyReport {
-  const resolver = new Resolver(root, sources, exempt);
+export function resolveDependencies(root: ImageDirectory, sources: Sources, exempt: ReadonlySet<ImageFile> = new Set(), known: ElfCache = new Map()): DependencyReport & { readonly elves: ElfCache } {
+  const resolver = new Resolver(root, sources, exempt, known);
   resolver.run();
   return resolver;
 }

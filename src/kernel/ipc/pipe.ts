@@ -5,8 +5,10 @@
 
 import { POLLERR, POLLHUP, POLLIN, POLLOUT, POLLRDNORM, POLLWRNORM } from '../../abi/poll.ts';
 import { EBUSY, EINVAL, ENOTTY, EPIPE } from '../errno.ts';
+import { SIGPIPE } from '../../abi/signal.ts';
 import { putU32 } from '../mm/guest.ts';
 import { type SysResult, WOULD_BLOCK } from '../result.ts';
+import { kernelSignal, sendToTask } from '../signal/send.ts';
 import type { Task } from '../task/task.ts';
 import type { Inode } from '../vfs/inode.ts';
 import { OpenFile } from '../vfs/file.ts';
@@ -80,7 +82,7 @@ export class Pipe {
     return count;
   }
 
-  /** What fits: all or nothing up to PIPE_BUF, else a part. EPIPE without readers (the caller sends SIGPIPE). */
+  /** What fits: all or nothing up to PIPE_BUF, else a part. EPIPE without readers (`PipeFile` sends SIGPIPE). */
   write(from: Uint8Array, packets = false): SysResult {
     if (this.readers === 0) throw EPIPE;
     let count = from.length;
@@ -186,7 +188,8 @@ export class PipeFile extends OpenFile {
     return this.pipe.read(into);
   }
 
-  override write(_task: Task, from: Uint8Array): SysResult {
+  override write(task: Task, from: Uint8Array): SysResult {
+    if (this.pipe.readers === 0) sendToTask(task, kernelSignal(SIGPIPE));
     return this.pipe.write(from, (this.flags & O_DIRECT) !== 0);
   }
 

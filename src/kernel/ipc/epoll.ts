@@ -79,6 +79,8 @@ export class EpollFile extends OpenFile {
   readonly #items = new Map<OpenFile, Map<Fd, Item>>();
   /** Items that may be ready, longest-ready first. */
   readonly #ready = new Set<Item>();
+  /** Epoll descriptors that watch this one. */
+  readonly #watchers = new Set<EpollFile>();
   readonly #forget = (file: OpenFile): void => {
     for (const item of this.#items.get(file)?.values() ?? []) this.#drop(item);
     this.#items.delete(file);
@@ -94,7 +96,7 @@ export class EpollFile extends OpenFile {
 
   add(file: OpenFile, fd: Fd, event: EpollEvent): void {
     if ((event.events & EPOLLEXCLUSIVE) !== 0 && (file instanceof EpollFile || (event.events & ~EXCLUSIVE_EVENTS) !== 0)) throw EINVAL;
-    if (file instanceof EpollFile && (file.#reaches(this) || file.#depth() >= MAX_NESTS)) throw ELOOP;
+    if (file instanceof EpollFile && (file.#reaches(this) || this.#height() + file.#depth() > MAX_NESTS + 1)) throw ELOOP;
     if (this.#find(file, fd) !== undefined) throw EEXIST;
     const item = new Item(this, file, fd);
     let items = this.#items.get(file);
@@ -103,6 +105,7 @@ export class EpollFile extends OpenFile {
       this.#items.set(file, items);
       file.onClosed ??= new Set();
       file.onClosed.add(this.#forget);
+      if (file instanceof EpollFile) file.#watchers.add(this);
     }
     items.set(fd, item);
     item.set(event);
@@ -122,9 +125,13 @@ export class EpollFile extends OpenFile {
     if (items === undefined || item === undefined) throw ENOENT;
     this.#drop(item);
     items.delete(fd);
-    if (items.size > 0) return;
+    if (items.size === 0) this.#leave(file);
+  }
+
+  #leave(file: OpenFile): void {
     this.#items.delete(file);
     file.onClosed?.delete(this.#forget);
+    if (file instanceof EpollFile) file.#watchers.delete(this);
   }
 
   #drop(item: Item): void {
@@ -169,6 +176,13 @@ export class EpollFile extends OpenFile {
     return false;
   }
 
+  /** Epoll descriptors above, in the longest chain, and this one. */
+  #height(): number {
+    let highest = 0;
+    for (const watcher of this.#watchers) highest = Math.max(highest, watcher.#height());
+    return highest + 1;
+  }
+
   /** Epoll descriptors below, in the longest chain, and this one. */
   #depth(): number {
     let deepest = 0;
@@ -179,9 +193,8 @@ export class EpollFile extends OpenFile {
   protected override closed(): void {
     for (const [file, items] of this.#items) {
       for (const item of items.values()) item.leave();
-      file.onClosed?.delete(this.#forget);
+      this.#leave(file);
     }
-    this.#items.clear();
     this.#ready.clear();
   }
 

@@ -13,6 +13,10 @@ import { sys_brk } from './brk.ts';
 import { sys_capget, sys_capset } from './capget.ts';
 import { sys_clock_getres, sys_clock_gettime, sys_gettimeofday, sys_time } from './clock_gettime.ts';
 import { sys_clone, sys_clone3, sys_fork, sys_vfork } from './clone.ts';
+import { sys_epoll_create, sys_epoll_create1 } from './epoll_create.ts';
+import { sys_epoll_ctl } from './epoll_ctl.ts';
+import { sys_epoll_pwait, sys_epoll_pwait2, sys_epoll_wait } from './epoll_wait.ts';
+import { sys_eventfd, sys_eventfd2 } from './eventfd.ts';
 import { sys_execve, sys_execveat } from './execve.ts';
 import { sys_exit, sys_exit_group } from './exit.ts';
 import { sys_fadvise64, sys_readahead } from './fadvise.ts';
@@ -44,6 +48,7 @@ import { sys_alarm, sys_getitimer, sys_setitimer } from './setitimer.ts';
 import { sys_getpgid, sys_getpgrp, sys_getsid, sys_setpgid, sys_setsid } from './setpgid.ts';
 import { sys_setfsgid, sys_setfsuid, sys_setgid, sys_setregid, sys_setresgid, sys_setresuid, sys_setreuid, sys_setuid } from './setuid.ts';
 import { sys_rt_sigaction } from './sigaction.ts';
+import { sys_signalfd, sys_signalfd4 } from './signalfd.ts';
 import { sys_sigaltstack } from './sigaltstack.ts';
 import { sys_pause, sys_rt_sigpending, sys_rt_sigprocmask, sys_rt_sigsuspend } from './sigprocmask.ts';
 import { sys_rt_sigqueueinfo, sys_rt_tgsigqueueinfo } from './sigqueue.ts';
@@ -51,6 +56,7 @@ import { sys_rt_sigreturn } from './sigreturn.ts';
 import { sys_rt_sigtimedwait } from './sigtimedwait.ts';
 import { sys_sysinfo } from './sysinfo.ts';
 import { sys_timer_create, sys_timer_delete, sys_timer_getoverrun, sys_timer_gettime, sys_timer_settime } from './timer_create.ts';
+import { sys_timerfd_create, sys_timerfd_gettime, sys_timerfd_settime } from './timerfd_create.ts';
 import { sys_setdomainname, sys_sethostname, sys_uname } from './uname.ts';
 import { sys_wait4, sys_waitid } from './wait.ts';
 import * as access from './access.ts';
@@ -304,7 +310,7 @@ export const SYSCALLS: Readonly<Record<number, Row>> = {
   210: refused('io_cancel', [ulong, addr, addr], ENOSYS, 'No asynchronous I/O contexts.'),
   211: refused('get_thread_area', [addr], ENOSYS, 'For 32-bit programs.'),
   212: refused('lookup_dcookie', [ulong, outBuf, size], ENOSYS, 'Gone since Linux 6.7.'),
-  213: missing('epoll_create', [int]),
+  213: full('epoll_create', [int], sys_epoll_create),
   214: refused('epoll_ctl_old', [], ENOSYS, unwritten),
   215: refused('epoll_wait_old', [], ENOSYS, unwritten),
   216: refused('remap_file_pages', [addr, size, prot, size, hex], ENOSYS, 'Superseded by mmap.'),
@@ -323,8 +329,8 @@ export const SYSCALLS: Readonly<Record<number, Row>> = {
   229: full('clock_getres', [clock, outTimespec], sys_clock_getres),
   230: full('clock_nanosleep', [clock, hex, timespec, outTimespec], sys_clock_nanosleep),
   231: full('exit_group', [int], sys_exit_group),
-  232: missing('epoll_wait', [fd, outAddr, int, int]),
-  233: missing('epoll_ctl', [fd, int, fd, addr]),
+  232: full('epoll_wait', [fd, outAddr, int, int], sys_epoll_wait),
+  233: full('epoll_ctl', [fd, int, fd, addr], sys_epoll_ctl),
   234: full('tgkill', [pid, pid, signal], sys_tgkill),
   235: full('utimes', [path, addr], utimensat.sys_utimes),
   236: refused('vserver', [], ENOSYS, unwritten),
@@ -372,17 +378,17 @@ export const SYSCALLS: Readonly<Record<number, Row>> = {
   278: missing('vmsplice', [fd, inIovec, size, hex]),
   279: refused('move_pages', [pid, ulong, addr, addr, addr, hex], ENOSYS, 'One memory node.'),
   280: full('utimensat', [dirfd, path, addr, atFlags], utimensat.sys_utimensat),
-  281: missing('epoll_pwait', [fd, outAddr, int, int, sigset, size]),
-  282: missing('signalfd', [fd, sigset, size]),
-  283: missing('timerfd_create', [clock, hex]),
-  284: missing('eventfd', [uint]),
+  281: full('epoll_pwait', [fd, outAddr, int, int, sigset, size], sys_epoll_pwait),
+  282: full('signalfd', [fd, sigset, size], sys_signalfd),
+  283: full('timerfd_create', [clock, hex], sys_timerfd_create),
+  284: full('eventfd', [uint], sys_eventfd),
   285: missing('fallocate', [fd, hex, off, off]),
-  286: missing('timerfd_settime', [fd, hex, addr, outAddr]),
-  287: missing('timerfd_gettime', [fd, outAddr]),
+  286: full('timerfd_settime', [fd, hex, addr, outAddr], sys_timerfd_settime),
+  287: full('timerfd_gettime', [fd, outAddr], sys_timerfd_gettime),
   288: missing('accept4', [fd, outSockaddr, addr, hex]),
-  289: missing('signalfd4', [fd, sigset, size, hex]),
-  290: missing('eventfd2', [uint, hex]),
-  291: missing('epoll_create1', [hex]),
+  289: full('signalfd4', [fd, sigset, size, hex], sys_signalfd4),
+  290: full('eventfd2', [uint, hex], sys_eventfd2),
+  291: full('epoll_create1', [hex], sys_epoll_create1),
   292: full('dup3', [fd, fd, openFlags], dup.sys_dup3),
   293: full('pipe2', [outPipe, openFlags], sys_pipe2),
   294: missing('inotify_init1', [hex]),
@@ -443,7 +449,7 @@ export const SYSCALLS: Readonly<Record<number, Row>> = {
   438: full('pidfd_getfd', [fd, fd, hex], sys_pidfd_getfd),
   439: full('faccessat2', [dirfd, path, accessMode, atFlags], access.sys_faccessat2),
   440: refused('process_madvise', [fd, addr, size, madvice, hex], EPERM, 'A process advises on its own memory only.'),
-  441: missing('epoll_pwait2', [fd, outAddr, int, timespec, sigset, size]),
+  441: full('epoll_pwait2', [fd, outAddr, int, timespec, sigset, size], sys_epoll_pwait2),
   442: refused('mount_setattr', [dirfd, path, hex, addr, size], ENOSYS, 'mount is there.'),
   443: refused('quotactl_fd', [fd, int, int, addr], ENOSYS, 'No quotas.'),
   444: refused('landlock_create_ruleset', [addr, size, hex], EOPNOTSUPP, 'No Landlock.'),

@@ -72,6 +72,8 @@ export class Builder implements Lifter {
   terminator: Terminator = { kind: 'fallthrough' };
   /** Registers read before they are written, as bits: ids 0–31, and 32–47. */
   readsLow = 0;
+  /** Further registers (flags) that are read only if flags are needed at the end of the block. */
+  flagReads = 0;
   readsHigh = 0;
   writesLow = 0;
   writesHigh = 0;
@@ -86,7 +88,12 @@ export class Builder implements Lifter {
   /** To be called once, after the last instruction: settles what the end of the block reads and writes. */
   finish(): void {
     if (this.#flagsWritten === 0) return;
-    if (this.#record === undefined) for (const flag of FLAGS) this.flag(flag);
+    if (this.#record === undefined) {
+      const before = this.readsLow;
+      for (const flag of FLAGS) this.flag(flag);
+      this.flagReads = this.readsLow & ~before;
+      this.readsLow = before;
+    }
     for (let at = 0; at < 6; at++) if ((this.#flagsWritten >> at) & 1) this.writesLow |= 1 << FLAG_IDS[at];
     this.writesLow |= (1 << REG_FLAGS_CODE) | (1 << REG_FLAGS_A) | (1 << REG_FLAGS_B);
   }

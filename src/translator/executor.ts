@@ -14,11 +14,14 @@ import { faultAddress } from './fault.ts';
 import { SLICE, STOP_FETCH, STOP_HOOK, STOP_REASON, STOP_TRAP, TRAP_KINDS } from './layout.ts';
 import { runtimeModule } from './runtime.ts';
 import { CodeSpace, type LiveModule } from './space.ts';
+import type { CodeStore } from './store.ts';
 import { translateModule } from './translate.ts';
 import { type CompiledModule, faultPc, ModuleCache, UNIT_FRAME } from './unit.ts';
 
 export interface TranslatorStatistics {
   translated: number;
+  /** Taken from the store of the image. */
+  stored: number;
   instantiated: number;
   resolved: number;
   wasmBytes: number;
@@ -28,8 +31,14 @@ export interface TranslatorStatistics {
 export class TranslatorEngine implements Engine {
   readonly name = 'translator';
   readonly cache = new ModuleCache();
-  readonly statistics: TranslatorStatistics = { translated: 0, instantiated: 0, resolved: 0, wasmBytes: 0, translateMs: 0 };
+  readonly statistics: TranslatorStatistics = { translated: 0, stored: 0, instantiated: 0, resolved: 0, wasmBytes: 0, translateMs: 0 };
+  readonly store: CodeStore | undefined;
   readonly #runtimes = new Map<boolean, WebAssembly.Module>();
+
+  /** `store`: translations made when the image was built. */
+  constructor(store?: CodeStore) {
+    this.store = store;
+  }
 
   runtime(checked: boolean): WebAssembly.Module {
     let module = this.#runtimes.get(checked);
@@ -142,6 +151,8 @@ class TranslatorExecutor implements Executor, CodeReader {
       if (same?.compiled === cached && this.#revalidate(same)) return same;
       return this.#instantiate(cached);
     }
+    const stored = this.#stored(pc);
+    if (stored !== undefined) return stored;
     if (!this.#executable(pc)) {
       this.cpu.i32[STOP_REASON >> 2] = STOP_FETCH;
       return undefined;
@@ -153,6 +164,19 @@ class TranslatorExecutor implements Executor, CodeReader {
     }
     cache.add(this.#variant, compiled);
     return this.#instantiate(compiled);
+  }
+
+  /** A translation made at build time, for the ordinary variant. */
+  #stored(pc: number): LiveModule | undefined {
+    const { store, cache, statistics } = this.#engine;
+    if (store === undefined || this.#precise || this.#flagsAcrossReturns || this.#checked) return undefined;
+    for (const compiled of store.find(pc)) {
+      if (!this.#usable(compiled)) continue;
+      cache.add(this.#variant, compiled);
+      statistics.stored++;
+      return this.#instantiate(compiled);
+    }
+    return undefined;
   }
 
   #revalidate(module: LiveModule): boolean {

@@ -102,6 +102,7 @@ export function liftBlock(block: BasicBlock, code: CodeReader, options: LiftOpti
     flowEffects: {
       readsLow: builder.readsLow,
       readsHigh: builder.readsHigh,
+      flagReads: builder.flagReads,
       writesLow: builder.writesLow,
       writesHigh: builder.writesHigh,
       storesAtEnd,
@@ -128,7 +129,7 @@ function linkage(target: number, code: CodeReader, touched: (start: number, end:
 }
 
 
-const NO_EFFECTS: BlockEffects = { readsLow: 0, readsHigh: 0, writesLow: 0, writesHigh: 0, storesAtEnd: false, storedLow: -1, mayStoreAtEnd: false, storesInside: false };
+const NO_EFFECTS: BlockEffects = { readsLow: 0, readsHigh: 0, flagReads: 0, writesLow: 0, writesHigh: 0, storesAtEnd: false, storedLow: -1, mayStoreAtEnd: false, storesInside: false };
 
 /** A block without instructions, for a terminator that only the unit has. */
 export function syntheticBlock(terminator: UnitTerminator, successors: readonly number[], pc: number): UnitBlock {

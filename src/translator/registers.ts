@@ -7,12 +7,18 @@
  *   is dirty on one path only is loaded on the others.
  */
 
+import { FLAG_IDS, REG_FLAGS_A, REG_FLAGS_B, REG_FLAGS_CODE } from '../ir/index.ts';
 import type { Flow } from './flow.ts';
+
+/** All ids of flags, and of their descriptor. */
+const FLAGS = [...FLAG_IDS, REG_FLAGS_CODE, REG_FLAGS_A, REG_FLAGS_B].reduce((mask, id) => mask | (1 << id), 0);
 
 export interface BlockEffects {
   /** Registers read before they are written. */
   readonly readsLow: number;
   readonly readsHigh: number;
+  /** Read too if flags that the block writes are needed at its end (ids 0–31). */
+  readonly flagReads: number;
   readonly writesLow: number;
   readonly writesHigh: number;
   /** The terminator stores all dirty registers, and successors reload what they need (call, system call). */
@@ -75,7 +81,8 @@ export function analyzeRegisters(flow: Flow, effects: readonly BlockEffects[]): 
       }
       r.neededLow[block] = low;
       r.neededHigh[block] = high;
-      low = (low & ~e.writesLow) | e.readsLow;
+      const flagsNeeded = (low & e.writesLow & FLAGS) !== 0;
+      low = (low & ~e.writesLow) | e.readsLow | (flagsNeeded ? e.flagReads : 0);
       high = (high & ~e.writesHigh) | e.readsHigh;
       if (e.storesInside) {
         low |= r.dirtyInLow[block];

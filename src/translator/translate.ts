@@ -125,8 +125,30 @@ function analyzeUnit(pc: number, code: CodeReader, options: TranslateOptions, to
   });
   const registers = analyzeRegisters(flow, effects);
   blocks.forEach((block, index) => block.builder.define(registers.neededLow[index]));
-  const readsReturnedFlags = blocks.some(({ terminator, next }) => terminator.kind === 'call' && next >= 0 && (registers.liveInLow[next] & ALL_FLAGS) !== 0);
+  const readsReturnedFlags = blocks.some(({ terminator, next }) => terminator.kind === 'call' && next >= 0) && flagsReadAtReturns(flow, blocks);
   return { pc, blocks, flow, registers, readsReturnedFlags };
+}
+
+/**
+ * Whether some instruction reads a flag that a callee left. What only flows into the stored descriptor (a shift by a
+ * variable count keeps the flags when the count is 0) does not count: nobody looks at it.
+ */
+function flagsReadAtReturns(flow: Flow, blocks: readonly UnitBlock[]): boolean {
+  const live = new Int32Array(blocks.length);
+  for (let changed = true; changed; ) {
+    changed = false;
+    for (let at = flow.order.length - 1; at >= 0; at--) {
+      const block = flow.order[at];
+      const { flowEffects, successors } = blocks[block];
+      let flags = 0;
+      if (!flowEffects.storesAtEnd) for (const next of successors) flags |= live[next];
+      flags = ((flags & ~flowEffects.writesLow) | flowEffects.readsLow) & ALL_FLAGS;
+      if (flags === live[block]) continue;
+      live[block] = flags;
+      changed = true;
+    }
+  }
+  return blocks.some(({ terminator, next }) => terminator.kind === 'call' && next >= 0 && live[next] !== 0);
 }
 
 function analyze(blocks: readonly UnitBlock[]): Flow {

@@ -31,9 +31,11 @@ import { sys_getrandom } from './getrandom.ts';
 import { sys_getrlimit, sys_prlimit64, sys_setrlimit } from './getrlimit.ts';
 import { sys_getrusage, sys_times } from './getrusage.ts';
 import { sys_getegid, sys_geteuid, sys_getgid, sys_getgroups, sys_getresgid, sys_getresuid, sys_getuid, sys_setgroups } from './getuid.ts';
+import { sys_inotify_add_watch, sys_inotify_init, sys_inotify_init1, sys_inotify_rm_watch } from './inotify_add_watch.ts';
 import { sys_kill, sys_tgkill, sys_tkill } from './kill.ts';
 import { sys_madvise } from './madvise.ts';
 import { sys_kcmp, sys_membarrier, sys_personality } from './membarrier.ts';
+import { sys_memfd_create } from './memfd_create.ts';
 import { sys_mlock, sys_mlock2, sys_mlockall, sys_munlock, sys_munlockall } from './mlock.ts';
 import { sys_mmap, sys_munmap } from './mmap.ts';
 import { sys_mprotect } from './mprotect.ts';
@@ -70,6 +72,7 @@ import * as flock from './flock.ts';
 import * as fsync from './fsync.ts';
 import * as getcwd from './getcwd.ts';
 import * as getdents from './getdents.ts';
+import * as xattr from './getxattr.ts';
 import * as ioctl from './ioctl.ts';
 import * as link from './link.ts';
 import * as lseek from './lseek.ts';
@@ -285,18 +288,18 @@ export const SYSCALLS: Readonly<Record<number, Row>> = {
   185: refused('security', [], ENOSYS, unwritten),
   186: full('gettid', [], sys_gettid),
   187: full('readahead', [fd, off, size], sys_readahead),
-  188: missing('setxattr', [path, str, inBuf, size, hex]),
-  189: missing('lsetxattr', [path, str, inBuf, size, hex]),
-  190: missing('fsetxattr', [fd, str, inBuf, size, hex]),
-  191: missing('getxattr', [path, str, outBuf, size]),
-  192: missing('lgetxattr', [path, str, outBuf, size]),
-  193: missing('fgetxattr', [fd, str, outBuf, size]),
-  194: missing('listxattr', [path, outBuf, size]),
-  195: missing('llistxattr', [path, outBuf, size]),
-  196: missing('flistxattr', [fd, outBuf, size]),
-  197: missing('removexattr', [path, str]),
-  198: missing('lremovexattr', [path, str]),
-  199: missing('fremovexattr', [fd, str]),
+  188: full('setxattr', [path, str, inBuf, size, hex], xattr.sys_setxattr),
+  189: full('lsetxattr', [path, str, inBuf, size, hex], xattr.sys_lsetxattr),
+  190: full('fsetxattr', [fd, str, inBuf, size, hex], xattr.sys_fsetxattr),
+  191: full('getxattr', [path, str, outBuf, size], xattr.sys_getxattr),
+  192: full('lgetxattr', [path, str, outBuf, size], xattr.sys_lgetxattr),
+  193: full('fgetxattr', [fd, str, outBuf, size], xattr.sys_fgetxattr),
+  194: full('listxattr', [path, outBuf, size], xattr.sys_listxattr),
+  195: full('llistxattr', [path, outBuf, size], xattr.sys_llistxattr),
+  196: full('flistxattr', [fd, outBuf, size], xattr.sys_flistxattr),
+  197: full('removexattr', [path, str], xattr.sys_removexattr),
+  198: full('lremovexattr', [path, str], xattr.sys_lremovexattr),
+  199: full('fremovexattr', [fd, str], xattr.sys_fremovexattr),
   200: full('tkill', [pid, signal], sys_tkill),
   201: full('time', [outAddr], sys_time),
   202: partial('futex', [addr, futexOp, uint, addr, addr, uint], sys_futex, 'No priorities are inherited; the waiter-side PI requeue operations are ENOSYS.'),
@@ -350,9 +353,9 @@ export const SYSCALLS: Readonly<Record<number, Row>> = {
   250: refused('keyctl', [int, ulong, ulong, ulong, ulong], ENOSYS, 'No key rings.'),
   251: partial('ioprio_set', [int, int, int], sys_ioprio_set, 'Accepted, without effect.'),
   252: full('ioprio_get', [int, int], sys_ioprio_get),
-  253: missing('inotify_init', []),
-  254: missing('inotify_add_watch', [fd, path, hex]),
-  255: missing('inotify_rm_watch', [fd, int]),
+  253: full('inotify_init', [], sys_inotify_init),
+  254: full('inotify_add_watch', [fd, path, hex], sys_inotify_add_watch),
+  255: full('inotify_rm_watch', [fd, int], sys_inotify_rm_watch),
   256: refused('migrate_pages', [pid, ulong, addr, addr], ENOSYS, 'One memory node.'),
   257: full('openat', [dirfd, path, openFlags, mode], open.sys_openat),
   258: full('mkdirat', [dirfd, path, mode], mkdir.sys_mkdirat),
@@ -391,7 +394,7 @@ export const SYSCALLS: Readonly<Record<number, Row>> = {
   291: full('epoll_create1', [hex], sys_epoll_create1),
   292: full('dup3', [fd, fd, openFlags], dup.sys_dup3),
   293: full('pipe2', [outPipe, openFlags], sys_pipe2),
-  294: missing('inotify_init1', [hex]),
+  294: full('inotify_init1', [hex], sys_inotify_init1),
   295: full('preadv', [fd, outIovec, int, ulong, ulong], readv.sys_preadv),
   296: full('pwritev', [fd, inIovec, int, ulong, ulong], readv.sys_pwritev),
   297: full('rt_tgsigqueueinfo', [pid, pid, signal, addr], sys_rt_tgsigqueueinfo),
@@ -416,7 +419,7 @@ export const SYSCALLS: Readonly<Record<number, Row>> = {
   316: full('renameat2', [dirfd, path, dirfd, path, hex], rename.sys_renameat2),
   317: refused('seccomp', [uint, hex, addr], EINVAL, 'The enclave’s own wall is the sandbox.'),
   318: full('getrandom', [outBuf, size, randomFlags], sys_getrandom),
-  319: missing('memfd_create', [str, hex]),
+  319: partial('memfd_create', [str, hex], sys_memfd_create, 'No huge pages.'),
   320: refused('kexec_file_load', [fd, fd, size, str, hex], EPERM, 'No other kernel.'),
   321: refused('bpf', [int, addr, uint], EPERM, 'No programs in the kernel.'),
   322: full('execveat', [dirfd, path, strings, strings, atFlags], sys_execveat),

@@ -22,7 +22,7 @@ export class LayerInode {
   atimeNs = 0n;
   mtimeNs = 0n;
   ctimeNs = 0n;
-  /** Slot + 1 of each 16 KiB of content; 0 or beyond the end: zeros. */
+  /** Slot + 1 of each 16 KiB of content; 0, missing or beyond the end: zeros. */
   blocks: number[] = [];
   entries: Map<string, number> | undefined;
   target: string | undefined;
@@ -42,6 +42,18 @@ export class LayerInode {
 
   constructor(ino: number) {
     this.ino = ino;
+  }
+}
+
+/** Beyond this length an array of blocks may be sparse, and is walked by its keys. */
+const WALKED_BY_INDEX = 1 << 20;
+
+/** Every block of a file from `first` on that has a slot. */
+export function eachBlock({ blocks }: LayerInode, first: number, visit: (block: number, index: number) => void): void {
+  if (blocks.length - first <= WALKED_BY_INDEX) {
+    for (let index = first; index < blocks.length; index++) if (blocks[index]) visit(blocks[index], index);
+  } else {
+    for (const key of Object.keys(blocks)) if (Number(key) >= first && blocks[Number(key)] !== 0) visit(blocks[Number(key)], Number(key));
   }
 }
 
@@ -112,9 +124,7 @@ export class LayerTree {
     for (const inode of this.inodes.values()) {
       putInode(out, inode);
       const indices: number[] = [];
-      inode.blocks.forEach((block, index) => {
-        if (block !== 0) indices.push(index);
-      });
+      eachBlock(inode, 0, (_, index) => indices.push(index));
       putBlocks(out, inode, indices);
       for (const [name, ino] of inode.entries ?? []) {
         out.u8(RECORD.entry).u32(inode.ino).u32(ino).text(name);
@@ -171,7 +181,6 @@ export class LayerTree {
           const first = input.u32();
           const count = input.u32();
           if (first + count > MAX_BLOCKS) nonsense();
-          while (row.blocks.length < first) row.blocks.push(0);
           for (let index = first; index < first + count; index++) row.blocks[index] = input.u32();
           break;
         }
@@ -211,7 +220,9 @@ export class LayerTree {
     for (const inode of [...this.inodes.values()]) if (inode.nlink === 0) this.drop(inode);
     for (const inode of this.inodes.values()) {
       if (isDirectory(inode.mode)) inode.entries ??= new Map();
-      for (const block of inode.blocks) if (block !== 0 && !slots.claim(block - 1)) nonsense();
+      eachBlock(inode, 0, (block) => {
+        if (!slots.claim(block - 1)) nonsense();
+      });
       for (const ino of inode.entries?.values() ?? []) {
         const child = this.inodes.get(ino) ?? nonsense();
         if (isDirectory(child.mode)) child.parent = inode.ino;

@@ -7,11 +7,12 @@
  */
 
 import { HostFileError } from '../../base/host-files.ts';
-import { EEXIST, EFBIG, EINVAL, EIO, EISDIR, ENOENT, ENOSPC, ENOTDIR, ENOTEMPTY, EPERM } from '../../kernel/errno.ts';
+import { EEXIST, EINVAL, EISDIR, ENOENT, ENOTDIR, ENOTEMPTY, EPERM } from '../../kernel/errno.ts';
 import type { Volume, VolumeAttr, VolumeAttrChange, VolumeEntry, VolumeStat } from '../../kernel/vfs/volume.ts';
 import { BLOCK } from '../3-log/slots.ts';
 import { type LayerInode, type LayerTree, ROOT } from '../4-tree/layer-tree.ts';
-import { StorageError, type StorageLog } from '../errors.ts';
+import type { StorageLog } from '../errors.ts';
+import { LayerContents } from './layer-contents.ts';
 import { type LayerOptions, LayerStore } from './layer-store.ts';
 
 export interface LayerVolumeOptions extends LayerOptions {
@@ -25,12 +26,9 @@ export interface LayerVolumeOptions extends LayerOptions {
 }
 
 const S_IFMT = 0xf000, S_IFDIR = 0x4000, S_IFREG = 0x8000, S_IFLNK = 0xa000;
-const DIRTY_LIMIT = 512;
 const COMMIT_BLOCKS = 16384;
 const COMMIT_CHANGES = 50_000;
 const COMMIT_MS = 5000;
-const COMPACT_SLOTS = 1024;
-const MAX_FILE = BLOCK * 2 ** 26;
 
 export class LayerVolume implements Volume {
   readonly readOnly = false;
@@ -38,26 +36,21 @@ export class LayerVolume implements Volume {
   readonly #store: LayerStore;
   readonly #tree: LayerTree;
   readonly #log: StorageLog;
-  readonly #capacityBlocks: number;
+  readonly #contents: LayerContents;
   readonly #nowNs: () => bigint;
   readonly #onChanged: () => void;
   #announced = false;
   /** In the middle of an operation that a commit must not divide. */
   #undivided = false;
-  readonly #dirty = new Set<LayerInode>();
-  #dirtyBlocks = 0;
-  #blocksSinceCommit = 0;
   #committedAt = Date.now();
-  #usedBlocks = 0;
 
   private constructor(store: LayerStore, options: LayerVolumeOptions) {
     this.#store = store;
     this.#tree = store.tree;
     this.#log = options.log;
-    this.#capacityBlocks = Math.floor((options.capacityBytes ?? 2 ** 40) / BLOCK);
+    this.#contents = new LayerContents(store, options.capacityBytes ?? 2 ** 40, options.log);
     this.#nowNs = options.nowNs ?? (() => BigInt(Date.now()) * 1_000_000n);
     this.#onChanged = options.onChanged ?? (() => {});
-    for (const inode of this.#tree.inodes.values()) this.#usedBlocks += inode.blocks.reduce((sum, block) => (block === 0 ? sum : sum + 1), 0);
   }
 
   /** Opens the layer, or makes an empty one where there is none. Throws StorageError, HostFileError. */
@@ -117,7 +110,7 @@ export class LayerVolume implements Volume {
 
   setattr(ino: number, change: VolumeAttrChange): void {
     const inode = this.#inode(ino);
-    if (change.size !== undefined) this.#resize(this.#file(ino), change.size);
+    if (change.size !== undefined) this.#contents.resize(this.#file(ino), change.size);
     const now = this.#nowNs();
     if (change.mode !== undefined) inode.mode = (inode.mode & S_IFMT) | (change.mode & 0o7777);
     if (change.uid !== undefined) inode.uid = change.uid;
@@ -140,7 +133,7 @@ export class LayerVolume implements Volume {
       this.#onChanged();
     }
     if (this.#undivided) return;
-    if (this.#tree.changed.size >= COMMIT_CHANGES || this.#blocksSinceCommit >= COMMIT_BLOCKS || Date.now() - this.#committedAt >= COMMIT_MS) this.writeBack();
+    if (this.#tree.changed.size >= COMMIT_CHANGES || this.#contents.writtenBlocks >= COMMIT_BLOCKS || Date.now() - this.#committedAt >= COMMIT_MS) this.writeBack();
   }
 
   /** A commit that no program asked for: what it cannot do now is logged, and the next `sync` reports it. */
@@ -148,9 +141,9 @@ export class LayerVolume implements Volume {
     this.#committedAt = Date.now();
     this.#announced = false;
     try {
-      this.#writeOut();
+      this.#contents.writeOut();
       this.#store.commit('keep');
-      this.#blocksSinceCommit = 0;
+      this.#contents.writtenBlocks = 0;
     } catch (error) {
       if (!(error instanceof HostFileError)) throw error;
       this.#log(`the writable layer was not written: ${error.message}`);
@@ -259,8 +252,7 @@ export class LayerVolume implements Volume {
   }
 
   #free(inode: LayerInode): void {
-    this.#cut(inode, 0);
-    this.#dirty.delete(inode);
+    this.#contents.cut(inode, 0);
     this.#tree.drop(inode);
     this.#noteChange();
   }
@@ -298,146 +290,17 @@ export class LayerVolume implements Volume {
   // Contents
 
   read(ino: number, offset: number, into: Uint8Array): number {
-    const inode = this.#file(ino);
-    const count = Math.max(0, Math.min(into.length, inode.size - offset));
-    for (let done = 0; done < count; ) {
-      const at = offset + done;
-      const index = Math.floor(at / BLOCK);
-      const within = at - index * BLOCK;
-      const piece = Math.min(count - done, BLOCK - within);
-      const block = this.#block(inode, index);
-      if (block === undefined) into.fill(0, done, done + piece);
-      else into.set(piece === BLOCK ? block : block.subarray(within, within + piece), done);
-      done += piece;
-    }
-    return count;
-  }
-
-  /** `undefined` for a hole. Never written to. */
-  #block(inode: LayerInode, index: number): Uint8Array | undefined {
-    const dirty = inode.dirty.get(index);
-    if (dirty !== undefined) return dirty;
-    const stored = inode.blocks[index] ?? 0;
-    if (stored === 0) return undefined;
-    let ahead = 0;
-    while (ahead < 16 && inode.blocks[index + ahead + 1] === stored + ahead + 1) ahead++;
-    try {
-      return this.#store.slots.read(stored - 1, ahead);
-    } catch (error) {
-      throw this.#errno(error);
-    }
-  }
-
-  #errno(error: unknown): unknown {
-    if (error instanceof HostFileError) {
-      this.#log(`the writable layer: ${error.message}`);
-      return error.code === 'ENOSPC' || error.code === 'EDQUOT' ? ENOSPC : EIO;
-    }
-    if (error instanceof StorageError) {
-      this.#log(error.message);
-      return EIO;
-    }
-    return error;
+    return this.#contents.read(this.#file(ino), offset, into);
   }
 
   write(ino: number, offset: number, from: Uint8Array): number {
     const inode = this.#file(ino);
-    if (offset + from.length > MAX_FILE) throw EFBIG;
-    let done = 0;
-    try {
-      while (done < from.length) {
-        const at = offset + done;
-        const index = Math.floor(at / BLOCK);
-        const within = at - index * BLOCK;
-        const piece = Math.min(from.length - done, BLOCK - within);
-        this.#writable(inode, index, piece === BLOCK).set(done === 0 && piece === from.length ? from : from.subarray(done, done + piece), within);
-        done += piece;
-        if (at + piece > inode.size) inode.size = at + piece;
-      }
-    } catch (error) {
-      // What fitted counts; the next call tells why there is no more.
-      if (done === 0 || error !== ENOSPC) throw error;
-    }
-    if (done > 0) {
+    const count = this.#contents.write(inode, offset, from);
+    if (count > 0) {
       inode.mtimeNs = inode.ctimeNs = this.#nowNs();
       this.#changed(inode);
     }
-    return done;
-  }
-
-  /** The dirty copy of a block; `whole`: the caller overwrites all of it. Throws ENOSPC, EIO. */
-  #writable(inode: LayerInode, index: number, whole: boolean): Uint8Array {
-    const known = inode.dirty.get(index);
-    if (known !== undefined) return known;
-    if (this.#dirtyBlocks >= DIRTY_LIMIT) {
-      try {
-        this.#writeOut();
-      } catch (error) {
-        throw this.#errno(error);
-      }
-    }
-    const isNew = (inode.blocks[index] ?? 0) === 0;
-    if (isNew && this.#usedBlocks >= this.#capacityBlocks) throw ENOSPC;
-    const old = whole ? undefined : this.#block(inode, index);
-    const block = new Uint8Array(BLOCK);
-    if (old !== undefined) block.set(old);
-    if (isNew) this.#usedBlocks++;
-    inode.dirty.set(index, block);
-    this.#dirty.add(inode);
-    this.#dirtyBlocks++;
-    return block;
-  }
-
-  /** Gives every dirty block a slot. Throws HostFileError; blocks without a slot stay dirty. */
-  #writeOut(): void {
-    if (this.#dirtyBlocks === 0) return;
-    this.#store.touch();
-    for (const inode of [...this.#dirty].sort((a, b) => a.ino - b.ino)) {
-      const indices = [...inode.dirty.keys()].sort((a, b) => a - b);
-      const slots = this.#store.slots.write(indices.map((index) => ({ bytes: inode.dirty.get(index)!, used: Math.min(BLOCK, inode.size - index * BLOCK) })));
-      while (inode.blocks.length < indices[indices.length - 1] + 1) inode.blocks.push(0);
-      indices.forEach((index, at) => {
-        const old = inode.blocks[index];
-        if (old !== 0) this.#store.slots.release(old - 1);
-        inode.blocks[index] = slots[at] + 1;
-        inode.changedBlocks.add(index);
-      });
-      inode.dirty.clear();
-      this.#tree.changed.add(inode);
-      this.#dirty.delete(inode);
-      this.#dirtyBlocks -= indices.length;
-      this.#blocksSinceCommit += indices.length;
-    }
-  }
-
-  #resize(inode: LayerInode, size: number): void {
-    if (size > MAX_FILE) throw EFBIG;
-    if (size < inode.size) {
-      const within = size % BLOCK;
-      const index = Math.floor(size / BLOCK);
-      // Bytes beyond the end are zero, always: a later extension shows them.
-      if (within > 0 && this.#block(inode, index) !== undefined) this.#writable(inode, index, false).fill(0, within);
-      this.#cut(inode, Math.ceil(size / BLOCK));
-    }
-    inode.size = size;
-  }
-
-  #cut(inode: LayerInode, count: number): void {
-    for (const index of [...inode.dirty.keys()]) {
-      if (index < count) continue;
-      if ((inode.blocks[index] ?? 0) === 0) this.#usedBlocks--;
-      inode.dirty.delete(index);
-      this.#dirtyBlocks--;
-    }
-    if (inode.dirty.size === 0) this.#dirty.delete(inode);
-    if (inode.blocks.length <= count) return;
-    for (let index = count; index < inode.blocks.length; index++) {
-      if (inode.blocks[index] === 0) continue;
-      this.#store.slots.release(inode.blocks[index] - 1);
-      this.#usedBlocks--;
-    }
-    inode.blocks.length = count;
-    inode.cutTo = Math.min(inode.cutTo, count);
+    return count;
   }
 
   // Extended attributes
@@ -474,7 +337,8 @@ export class LayerVolume implements Volume {
   }
 
   statfs(): VolumeStat {
-    return { blockSize: BLOCK, blocks: this.#capacityBlocks, blocksFree: Math.max(0, this.#capacityBlocks - this.#usedBlocks), files: this.#tree.inodes.size };
+    const { capacityBlocks, usedBlocks } = this.#contents;
+    return { blockSize: BLOCK, blocks: capacityBlocks, blocksFree: Math.max(0, capacityBlocks - usedBlocks), files: this.#tree.inodes.size };
   }
 
   sync(): void {
@@ -483,23 +347,24 @@ export class LayerVolume implements Volume {
 
   #commit(shrink: 'shrink' | 'keep'): void {
     try {
-      this.#writeOut();
+      this.#contents.writeOut();
       this.#store.commit(shrink);
     } catch (error) {
-      throw this.#errno(error);
+      throw this.#contents.errno(error);
     }
     this.#committedAt = Date.now();
-    this.#blocksSinceCommit = 0;
+    this.#contents.writtenBlocks = 0;
     this.#announced = false;
   }
 
   /** Commits and closes. Throws ENOSPC or EIO where the last changes could not be written; the layer is closed all the same. */
   close(): void {
     for (const inode of [...this.#tree.inodes.values()]) if (inode.nlink === 0) this.#free(inode);
-    const idle = this.#dirtyBlocks === 0 && !this.#tree.isChanged && this.#store.isClean;
+    const idle = this.#contents.dirtyBlocks === 0 && !this.#tree.isChanged && this.#store.isClean;
     try {
       if (!idle) {
-        this.#compact();
+        this.#commit('keep');
+        this.#contents.compact();
         this.#commit('shrink');
       }
     } catch (error) {
@@ -509,27 +374,7 @@ export class LayerVolume implements Volume {
     try {
       this.#store.close();
     } catch (error) {
-      throw this.#errno(error);
-    }
-  }
-
-  /** Where most of the file is free, moves what is at its end to the front, so that the end can be given back. */
-  #compact(): void {
-    this.#commit('keep');
-    const { slots } = this.#store;
-    const live = slots.count - slots.freeCount;
-    if (slots.count < COMPACT_SLOTS || slots.freeCount < slots.count / 2) return;
-    try {
-      for (const inode of this.#tree.inodes.values()) {
-        for (let index = 0; index < inode.blocks.length; index++) if (inode.blocks[index] > live) this.#writable(inode, index, false);
-      }
-      this.#writeOut();
-    } catch (error) {
-      // Everything is committed: what could not be moved stays where it is.
-      this.#log(`the writable layer was not compacted: ${(error as { message?: string }).message}`);
-      for (const inode of this.#dirty) inode.dirty.clear();
-      this.#dirty.clear();
-      this.#dirtyBlocks = 0;
+      throw this.#contents.errno(error);
     }
   }
 

@@ -306,6 +306,29 @@ test('one at a time; wrong key; another key by rewrapping', () => {
   assert.throws(() => open(directory.copy()), { code: 'layer-key-wrong' });
 });
 
+test('a file that is a terabyte of nothing takes no room', () => {
+  const directory = new MemoryDirectory();
+  let volume = open(directory);
+  const ino = volume.create(volume.root, 'f', S_IFREG, 0, 0, 0);
+  const end = 2 ** 40 - 10;
+  volume.write(ino, end, bytesOf('0123456789'));
+  volume.write(ino, 2 ** 39, bytesOf('middle'));
+  volume.close();
+  volume = open(directory);
+  const into = new Uint8Array(10);
+  assert.equal(volume.read(ino, end, into), 10);
+  assert.deepEqual(into, bytesOf('0123456789'));
+  assert.equal(volume.read(ino, 2 ** 38, into), 10);
+  assert.deepEqual(into, new Uint8Array(10));
+  volume.setattr(ino, { size: 2 ** 39 + 3 });
+  volume.close();
+  assert.ok(directory.used() < 100_000);
+  volume = open(directory);
+  volume.setattr(ino, { size: 2 ** 39 + 6 });
+  volume.read(ino, 2 ** 39, into);
+  assert.deepEqual(into.subarray(0, 6), bytesOf('mid\0\0\0'));
+});
+
 test('holes read as zeros, a shrunk file shows nothing of what it was', () => {
   const volume = open(new MemoryDirectory());
   const ino = volume.create(volume.root, 'f', S_IFREG, 0, 0, 0);

@@ -3,7 +3,7 @@
 import { FS_MAGIC } from '../../abi/mount.ts';
 import { S_IFMT } from '../../abi/stat.ts';
 import { equalBytes } from '../../base/bytes.ts';
-import { EISDIR, EROFS } from '../errno.ts';
+import { EINVAL, EISDIR, EROFS } from '../errno.ts';
 import type { Backing, MemoryBackend } from '../platform.ts';
 import { anonymousDevice, type AttrChange, type DirEntry, type FileSystem, type FsStat, Inode, type Owner } from '../vfs/inode.ts';
 import type { Volume, VolumeAttr } from '../vfs/volume.ts';
@@ -219,6 +219,7 @@ export class VolumeInode extends Inode {
   }
 
   override readlink(): string {
+    if (!this.isSymlink) throw EINVAL;
     return this.fs.volume.readlink(this.ino);
   }
 

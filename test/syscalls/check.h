@@ -59,7 +59,8 @@ static void check_equal_report(long long got, long long want, const char *what, 
 
 /* A page that may only be read / not be touched at all, followed by an unmapped one. */
 static inline char *page_with(int prot) {
-  char *pages = mmap(0, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  /* A third page keeps other mappings of this kind out of the hole. */
+  char *pages = mmap(0, 12288, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   munmap(pages + 4096, 4096);
   mprotect(pages, 4096, prot);
   return pages;

@@ -32,7 +32,14 @@ export interface BuildImageOptions {
   /** Every modification time in the image, seconds since 1970 (SOURCE_DATE_EPOCH). */
   readonly epoch?: number;
   /** Further files, by absolute path; parents are made. For what other parts of the build make (translated code). */
-  readonly extra?: ReadonlyMap<string, { readonly mode: number; readonly content: Uint8Array }>;
+  readonly extra?: ReadonlyMap<string, ExtraFile>;
+  /** Files made from the complete tree (translated code); `tag` names all else that they depend on. Not made again while the tree stays as it is. */
+  readonly derived?: { readonly tag: string; make(root: ImageDirectory): ReadonlyMap<string, ExtraFile> };
+}
+
+export interface ExtraFile {
+  readonly mode: number;
+  readonly content: Uint8Array;
 }
 
 export interface BuiltImage {
@@ -75,7 +82,7 @@ function contentHash(file: ImageFile): string {
   return toHex(sha256(content));
 }
 
-function addExtra(root: ImageDirectory, sources: Sources, extra: NonNullable<BuildImageOptions['extra']>): void {
+function addExtra(root: ImageDirectory, sources: Sources, extra: ReadonlyMap<string, ExtraFile>): void {
   for (const [path, { mode, content }] of extra) {
     const parts = path.split('/').filter((part) => part !== '');
     const name = parts.pop()!;
@@ -121,9 +128,10 @@ export function buildImage(options: BuildImageOptions): BuiltImage {
     root: imageRoot, kind: options.key === undefined ? 'integrity' : 'encrypted', additions: report.additions, warnings: [...sources.warnings, ...report.warnings], files, bytes, unchanged,
   });
 
-  const print = fingerprint(root, options);
+  const print = `${fingerprint(root, options)}${options.derived === undefined ? '' : ` ${options.derived.tag}`}`;
   const known = loadCache(options.cache);
   if (known !== undefined && known.fingerprint === print && known.output === outputStamp(options.host, options.output)) return result(fromHex(known.root), true);
+  if (options.derived !== undefined) addExtra(root, sources, options.derived.make(root));
   const imageRoot = options.writeAtomically(options.output, (file) => writeImage(root, options.key, file));
   options.cache?.replace(CACHE_NAME, new TextEncoder().encode(JSON.stringify({ fingerprint: print, root: toHex(imageRoot), output: outputStamp(options.host, options.output) })));
   return result(imageRoot, false);

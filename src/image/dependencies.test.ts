@@ -57,6 +57,15 @@ test('$ORIGIN in RUNPATH; RPATH is inherited, RUNPATH is not', () => {
   refused(host({ [`${app}/x`]: program({ needed: ['liba.so'], runpath: '$ORIGIN/lib' }), [`${app}/lib/liba.so`]: fakeElf({ needed: ['libz.so'] }), [`${app}/lib/libz.so`]: fakeElf({}) }), 'missing-library', /\/app\/lib\/liba\.so \(needed by \/app\/x\) needs libz\.so/);
 });
 
+test('what is loaded already is not looked for again, however it was found', () => {
+  const { added } = resolve(host({
+    '/instance/image/x': program({ needed: ['libcore.so', 'libshared.so', 'liblast.so'], runpath: '/usr/lib/private' }),
+    '/usr/lib/private/libcore.so': fakeElf({ needed: ['libshared.so'] }), '/usr/lib/private/libshared.so': fakeElf({ needed: ['libnamed.so'] }),
+    '/usr/lib/private/liblast.so': fakeElf({ needed: ['libnamed.so.1'] }), '/usr/lib/libnamed.so': fakeElf({ soname: 'libnamed.so.1' }),
+  }));
+  assert.ok(added.includes('/usr/lib/private/libshared.so'));
+});
+
 test('the cache finds what no default directory has, and comes along then', () => {
   const { added } = resolve(host({
     '/instance/image/x': program({ needed: ['libodd.so.1'] }), '/usr/local/lib/libodd.so.1': { link: 'libodd.so.1.2' }, '/usr/local/lib/libodd.so.1.2': fakeElf({ needed: ['libc.so.6'] }),

@@ -101,10 +101,13 @@ class Resolver {
   readonly #sources: Sources;
   readonly #tree: UnionTree;
   readonly #elves = new Map<ImageFile, ReturnType<typeof needsOf>>();
-  readonly #done = new Set<string>();
+  /** Paths of objects that some program loads. */
+  readonly #reached = new Set<string>();
+  readonly #interpreters = new Map<string, ElfNeeds>();
+  /** Paths that lead nowhere, and files that are in the image: neither changes by what is added. */
+  readonly #found = new Map<string, Found | undefined>();
   #cache: Map<string, string> | undefined;
   #muslDirectories: readonly string[] | undefined;
-
   readonly #exempt: ReadonlySet<ImageFile>;
   readonly #known: ElfCache;
   /** Of the files of this build. */
@@ -126,11 +129,12 @@ class Resolver {
       if (elf.type === 'other') this.warnings.push(`${path} is ${elf.what}: it cannot run in an enclave`);
       else (elf.interpreter === undefined ? libraries : programs).push({ path, elf, loader: undefined });
     }
-    for (const program of programs) this.#resolve(program, libcOf(program.elf), fail);
+    for (const program of programs) this.#link(program, libcOf(program.elf) ?? 'glibc');
     // A library that no program of the image needs may be a plug-in that nobody loads.
     for (const library of libraries) {
+      if (this.#reached.has(library.path)) continue;
       try {
-        this.#resolve(library, libcOf(library.elf) ?? 'glibc', fail);
+        this.#link(library, libcOf(library.elf) ?? 'glibc');
       } catch (error) {
         if (!(error instanceof ImageBuildError)) throw error;
         this.warnings.push(error.message);
@@ -149,34 +153,57 @@ class Resolver {
     return this.#elves.get(file);
   }
 
-  #resolve(object: Linked, libc: Libc | undefined, refuse: (code: ImageBuildError['code'], message: string) => never): void {
-    if (this.#done.has(object.path)) return;
-    this.#done.add(object.path);
-    const { interpreter } = object.elf;
-    if (interpreter !== undefined && !this.#done.has(interpreter)) {
-      const found = this.#tree.find(interpreter);
-      if (found === undefined) refuse('missing-interpreter', `${object.path} needs the dynamic linker ${interpreter}, which is neither in the image nor on this machine`);
-      const elf = this.#elf(found!.file);
-      if (elf === undefined || elf.type === 'other') refuse('wrong-machine', `${object.path} needs the dynamic linker ${interpreter}, which is ${elf === undefined ? 'not an ELF file' : elf.what}`);
-      this.#add(found!, object.path);
-      this.#done.add(interpreter);
+  #find(path: string): Found | undefined {
+    if (this.#found.has(path)) return this.#found.get(path);
+    const found = this.#tree.find(path);
+    if (found === undefined || found.additions.length === 0) this.#found.set(path, found);
+    return found;
+  }
+
+  /** Loads an object and, breadth first, what it needs: a name that is loaded already is not looked for again. */
+  #link(root: Linked, libc: Libc): void {
+    const loaded = new Set<string>([root.elf.soname ?? '']);
+    const paths = new Set<string>([root.path]);
+    const { interpreter } = root.elf;
+    if (interpreter !== undefined) {
+      const { soname } = this.#interpreter(interpreter, root.path);
+      loaded.add(soname ?? interpreter.replace(/^.*\//, ''));
     }
-    for (const name of object.elf.needed) {
-      if (libc === 'musl' && MUSL_OWN.test(name)) continue;
-      const found = this.#search(name, object, libc ?? 'glibc', refuse);
-      if (found === undefined) continue;
-      const elf = this.#elf(found.file) as ElfNeeds;
-      this.#add(found, object.path);
-      this.#resolve({ path: found.path, elf, loader: object }, libc, refuse);
+    const queue = [root];
+    for (let object = queue.shift(); object !== undefined; object = queue.shift()) {
+      this.#reached.add(object.path);
+      for (const name of object.elf.needed) {
+        if (loaded.has(name) || (libc === 'musl' && MUSL_OWN.test(name))) continue;
+        const found = this.#search(name, object, libc);
+        const elf = this.#elf(found.file) as ElfNeeds;
+        loaded.add(name);
+        if (elf.soname !== undefined) loaded.add(elf.soname);
+        this.#add(found, object.path);
+        if (paths.has(found.path)) continue;
+        paths.add(found.path);
+        queue.push({ path: found.path, elf, loader: object });
+      }
     }
   }
 
-  #search(name: string, object: Linked, libc: Libc, refuse: (code: ImageBuildError['code'], message: string) => never): Found | undefined {
-    const candidates = name.includes('/') ? [this.#expand(name, object)].flat() : this.#candidates(name, object, libc);
+  #interpreter(path: string, neededBy: string): ElfNeeds {
+    const known = this.#interpreters.get(path);
+    if (known !== undefined) return known;
+    const found = this.#find(path);
+    if (found === undefined) throw new ImageBuildError('missing-interpreter', `${neededBy} needs the dynamic linker ${path}, which is neither in the image nor on this machine`);
+    const elf = this.#elf(found.file);
+    if (elf === undefined || elf.type === 'other') throw new ImageBuildError('wrong-machine', `${neededBy} needs the dynamic linker ${path}, which is ${elf === undefined ? 'not an ELF file' : elf.what}`);
+    this.#add(found, neededBy);
+    this.#interpreters.set(path, elf);
+    return elf;
+  }
+
+  #search(name: string, object: Linked, libc: Libc): Found {
+    const candidates = name.includes('/') ? this.#expand(name, object) : this.#candidates(name, object, libc);
     const tried: string[] = [];
     for (const path of candidates) {
       if (tried.includes(path)) continue;
-      const found = this.#tree.find(path);
+      const found = this.#find(path);
       const elf = found === undefined ? undefined : this.#elf(found.file);
       if (found === undefined || elf === undefined || elf.type === 'other') {
         tried.push(elf?.type === 'other' ? `${path} (${elf.what})` : path);
@@ -184,14 +211,14 @@ class Resolver {
       }
       const other = libcOf(elf);
       if (other !== undefined && other !== libc) {
-        refuse('wrong-libc', `${object.path} is a ${libc} program, but ${name} was found at ${path}, which is a library for ${other}; install or copy the ${libc} build of it`);
+        throw new ImageBuildError('wrong-libc', `${object.path} is a ${libc} program, but ${name} was found at ${path}, which is a library for ${other}; install or copy the ${libc} build of it`);
       }
       return found;
     }
     const chain = [];
     for (let loader = object.loader; loader !== undefined; loader = loader.loader) chain.push(loader.path);
     const by = chain.length === 0 ? '' : ` (needed by ${chain.join(', needed by ')})`;
-    return refuse('missing-library', `${object.path}${by} needs ${name}, which was found neither in the image nor on this machine; looked for:\n${tried.map((path) => `  ${path}`).join('\n')}`);
+    throw new ImageBuildError('missing-library', `${object.path}${by} needs ${name}, which was found neither in the image nor on this machine; looked for:\n${tried.map((path) => `  ${path}`).join('\n')}`);
   }
 
   #candidates(name: string, object: Linked, libc: Libc): string[] {
@@ -211,7 +238,7 @@ class Resolver {
     const cached = this.#ldCache().get(name);
     // What the image has in a default directory is what its own ld.so, which has no cache, will take.
     const standard = GLIBC_DIRECTORIES.map((directory) => `${directory}/${name}`);
-    const inImage = standard.filter((path) => this.#tree.find(path)?.additions.length === 0);
+    const inImage = standard.filter((path) => this.#find(path)?.additions.length === 0);
     return [...paths, ...inImage, ...(cached === undefined ? [] : [cached]), ...standard];
   }
 
@@ -259,10 +286,6 @@ class Resolver {
     const cacheFile = fromCache ? this.#tree.find('/etc/ld.so.cache') : undefined;
     if (cacheFile !== undefined && cacheFile.additions.length > 0) this.#add(cacheFile, found.path);
   }
-}
-
-function fail(code: ImageBuildError['code'], message: string): never {
-  throw new ImageBuildError(code, message);
 }
 
 /** Adds to the tree what its programs need (but not those of `exempt`). Throws ImageBuildError, with the tree half done. */

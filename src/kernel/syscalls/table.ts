@@ -13,6 +13,7 @@ import { sys_brk } from './brk.ts';
 import { sys_capget, sys_capset } from './capget.ts';
 import { sys_clock_getres, sys_clock_gettime, sys_gettimeofday, sys_time } from './clock_gettime.ts';
 import { sys_clone, sys_clone3, sys_fork, sys_vfork } from './clone.ts';
+import { sys_copy_file_range } from './copy_file_range.ts';
 import { sys_epoll_create, sys_epoll_create1 } from './epoll_create.ts';
 import { sys_epoll_ctl } from './epoll_ctl.ts';
 import { sys_epoll_pwait, sys_epoll_pwait2, sys_epoll_wait } from './epoll_wait.ts';
@@ -20,6 +21,7 @@ import { sys_eventfd, sys_eventfd2 } from './eventfd.ts';
 import { sys_execve, sys_execveat } from './execve.ts';
 import { sys_exit, sys_exit_group } from './exit.ts';
 import { sys_fadvise64, sys_readahead } from './fadvise.ts';
+import { sys_fallocate } from './fallocate.ts';
 import { sys_futex } from './futex.ts';
 import { sys_futex_requeue, sys_futex_wait, sys_futex_waitv, sys_futex_wake } from './futex2.ts';
 import { sys_pipe, sys_pipe2 } from './pipe.ts';
@@ -54,8 +56,10 @@ import { sys_signalfd, sys_signalfd4 } from './signalfd.ts';
 import { sys_sigaltstack } from './sigaltstack.ts';
 import { sys_pause, sys_rt_sigpending, sys_rt_sigprocmask, sys_rt_sigsuspend } from './sigprocmask.ts';
 import { sys_rt_sigqueueinfo, sys_rt_tgsigqueueinfo } from './sigqueue.ts';
+import { sys_sendfile } from './sendfile.ts';
 import { sys_rt_sigreturn } from './sigreturn.ts';
 import { sys_rt_sigtimedwait } from './sigtimedwait.ts';
+import { sys_splice, sys_tee, sys_vmsplice } from './splice.ts';
 import { sys_sysinfo } from './sysinfo.ts';
 import { sys_timer_create, sys_timer_delete, sys_timer_getoverrun, sys_timer_gettime, sys_timer_settime } from './timer_create.ts';
 import { sys_timerfd_create, sys_timerfd_gettime, sys_timerfd_settime } from './timerfd_create.ts';
@@ -140,7 +144,7 @@ export const SYSCALLS: Readonly<Record<number, Row>> = {
    37: full('alarm', [uint], sys_alarm),
    38: partial('setitimer', [int, addr, outAddr], sys_setitimer, 'ITIMER_VIRTUAL and ITIMER_PROF count elapsed time.'),
    39: full('getpid', [], sys_getpid),
-   40: missing('sendfile', [fd, fd, addr, size]),
+   40: full('sendfile', [fd, fd, addr, size], sys_sendfile),
    41: missing('socket', [family, socketType, int]),
    42: missing('connect', [fd, sockaddr, int]),
    43: missing('accept', [fd, outSockaddr, addr]),
@@ -375,17 +379,17 @@ export const SYSCALLS: Readonly<Record<number, Row>> = {
   272: refused('unshare', [hex], EPERM, 'No name spaces.'),
   273: full('set_robust_list', [addr, size], sys_set_robust_list),
   274: full('get_robust_list', [pid, outAddr, outAddr], sys_get_robust_list),
-  275: missing('splice', [fd, addr, fd, addr, size, hex]),
-  276: missing('tee', [fd, fd, size, hex]),
+  275: full('splice', [fd, addr, fd, addr, size, hex], sys_splice),
+  276: full('tee', [fd, fd, size, hex], sys_tee),
   277: full('sync_file_range', [fd, off, off, hex], fsync.sys_sync_file_range),
-  278: missing('vmsplice', [fd, inIovec, size, hex]),
+  278: full('vmsplice', [fd, inIovec, size, hex], sys_vmsplice),
   279: refused('move_pages', [pid, ulong, addr, addr, addr, hex], ENOSYS, 'One memory node.'),
   280: full('utimensat', [dirfd, path, addr, atFlags], utimensat.sys_utimensat),
   281: full('epoll_pwait', [fd, outAddr, int, int, sigset, size], sys_epoll_pwait),
   282: full('signalfd', [fd, sigset, size], sys_signalfd),
   283: full('timerfd_create', [clock, hex], sys_timerfd_create),
   284: full('eventfd', [uint], sys_eventfd),
-  285: missing('fallocate', [fd, hex, off, off]),
+  285: partial('fallocate', [fd, hex, off, off], sys_fallocate, 'Room is not set aside; ranges are not collapsed or inserted.'),
   286: full('timerfd_settime', [fd, hex, addr, outAddr], sys_timerfd_settime),
   287: full('timerfd_gettime', [fd, outAddr], sys_timerfd_gettime),
   288: missing('accept4', [fd, outSockaddr, addr, hex]),
@@ -426,7 +430,7 @@ export const SYSCALLS: Readonly<Record<number, Row>> = {
   323: refused('userfaultfd', [hex], EPERM, 'Page faults are not handed to guests.'),
   324: full('membarrier', [int, hex, int], sys_membarrier),
   325: full('mlock2', [addr, size, hex], sys_mlock2),
-  326: missing('copy_file_range', [fd, addr, fd, addr, size, hex]),
+  326: full('copy_file_range', [fd, addr, fd, addr, size, hex], sys_copy_file_range),
   327: full('preadv2', [fd, outIovec, int, ulong, ulong, hex], readv.sys_preadv2),
   328: full('pwritev2', [fd, inIovec, int, ulong, ulong, hex], readv.sys_pwritev2),
   329: refused('pkey_mprotect', [addr, size, prot, int], ENOSYS, 'No protection keys.'),

@@ -28,8 +28,9 @@ test('an image has what ldd lists', { skip: hasLdd ? false : 'no ldd for x86-64 
     let programs = 0;
     const names = readdirSync('/usr/bin');
     for (let index = 0; index < names.length && programs < AT_MOST; index += Math.max(1, Math.floor(names.length / AT_MOST / 2))) {
-      const program = realpathSync(join('/usr/bin', names[index]));
-      const libraries = ldd(program);
+      const program = join('/usr/bin', names[index]);
+      // $ORIGIN of a program elsewhere would not be that of the copy.
+      const libraries = realpathSync(program) === program ? ldd(program) : undefined;
       if (libraries === undefined || libraries.length === 0) continue;
       copyFileSync(program, join(root, 'image/usr/bin', names[index]));
       for (const library of libraries) wanted.set(library, names[index]);

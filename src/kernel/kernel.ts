@@ -269,7 +269,7 @@ export class Kernel {
       if (this.timers.nextNs !== Number.POSITIVE_INFINITY) this.timers.run(this.host.monotonicNs());
       const task = this.#dequeue();
       if (task === undefined) {
-        if (this.options.untilIdle === true && this.processes.size === 0) break;
+        if (this.#stopping || (this.options.untilIdle === true && this.processes.size === 0)) break;
         this.host.wait(Math.max(this.timers.nextNs - this.host.monotonicNs(), 0));
         this.#hostPolled();
         this.ranSinceNs = this.host.monotonicNs();

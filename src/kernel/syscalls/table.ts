@@ -40,6 +40,7 @@ import { sys_kcmp, sys_membarrier, sys_personality } from './membarrier.ts';
 import { sys_memfd_create } from './memfd_create.ts';
 import { sys_mlock, sys_mlock2, sys_mlockall, sys_munlock, sys_munlockall } from './mlock.ts';
 import { sys_mmap, sys_munmap } from './mmap.ts';
+import { sys_mount, sys_umount2 } from './mount.ts';
 import { sys_mprotect } from './mprotect.ts';
 import { sys_mremap } from './mremap.ts';
 import { sys_mincore, sys_msync } from './msync.ts';
@@ -269,8 +270,8 @@ export const SYSCALLS: Readonly<Record<number, Row>> = {
   162: full('sync', [], fsync.sys_sync),
   163: refused('acct', [path], EPERM, 'No process accounting.'),
   164: refused('settimeofday', [timeval, addr], EPERM, 'The clock is the host’s.'),
-  165: missing('mount', [path, path, str, hex, addr]),
-  166: missing('umount2', [path, hex]),
+  165: partial('mount', [path, path, str, hex, addr], sys_mount, 'tmpfs, proc, sysfs, devpts, devtmpfs and bind mounts; mounts are not moved, propagation has no effect.'),
+  166: partial('umount2', [path, hex], sys_umount2, 'No MNT_EXPIRE.'),
   167: refused('swapon', [path, hex], EPERM, 'No swap.'),
   168: refused('swapoff', [path], EPERM, 'No swap.'),
   169: refused('reboot', [hex, hex, hex, addr], EPERM, 'An enclave is stopped from outside.'),

@@ -12,14 +12,16 @@ import { LayerVolume } from '../encfs/5-disk/layer-volume.ts';
 import { Kernel } from '../kernel/kernel.ts';
 import type { Engine } from '../kernel/platform.ts';
 import { tracerTo } from '../kernel/strace/index.ts';
+import { KernelFiles } from '../kernel/vfs/kernel-files.ts';
 import type { WorkerHost } from '../pal/node/host.ts';
 import { openMemoryBackend } from '../pal/node/memory/index.ts';
 import { NodeDirectory } from '../pal/node/storage.ts';
 import { cpuidLeaf } from '../x86/cpuid.ts';
+import type { CodeStore } from '../translator/index.ts';
 import { admit } from './admission.ts';
+import { openCodeStore } from './ahead.ts';
 import { answer } from './calls.ts';
 import { Failure } from './errors.ts';
-import { assembleFiles } from './files.ts';
 import { Instance } from './instance.ts';
 import { openImage, verifyBuild } from './verify.ts';
 
@@ -55,8 +57,8 @@ export interface Enclave {
   close(): void;
 }
 
-async function openEngine(name: BootRequest['engine']): Promise<Engine> {
-  if (name === 'translator') return new (await import('../translator/index.ts')).TranslatorEngine();
+async function openEngine(name: BootRequest['engine'], store: CodeStore | undefined): Promise<Engine> {
+  if (name === 'translator') return new (await import('../translator/index.ts')).TranslatorEngine(store);
   return (await import('../interpreter/index.ts')).interpreterEngine;
 }
 
@@ -81,12 +83,14 @@ export async function boot(request: BootRequest, host: WorkerHost): Promise<Encl
   });
   // Beyond this, damage is met when it is read: EIO to the guest, a line in the log.
   if (layer.storedBytes <= VERIFY_LAYER_AT_ONCE) layer.verifyAll();
-  const engine = await openEngine(request.engine);
+  const store = openCodeStore(image);
+  const engine = await openEngine(request.engine, store);
   const memory = openMemoryBackend(request.memory);
-  const files = assembleFiles({ memory, image, layer, tmpfs: tmpfsMounts(configuration) });
+  const files = new KernelFiles({ memory, image, layer, mounts: tmpfsMounts(configuration) });
   const kernel: Kernel = new Kernel({ memory, engine }, host, files, {
     memoryLimitBytes: configuration.resources.memory,
     hwcap: cpuidLeaf(1, 0)[3],
+    ...(store && { prelink: store.prelink }),
     hostname: configuration.process.hostname,
     onCall: (method, params) => answer(kernel, method, params),
     ...(request.strace && { strace: tracerTo((line) => host.post({ kind: 'trace', text: `${line}\n` })) }),
@@ -106,6 +110,6 @@ export async function boot(request: BootRequest, host: WorkerHost): Promise<Encl
   };
 }
 
-function tmpfsMounts({ mounts }: Configuration): string[] {
-  return mounts.filter(({ type }) => type === 'tmpfs').map(({ target }) => toByteString(target));
+function tmpfsMounts({ mounts }: Configuration): { target: string; type: 'tmpfs' }[] {
+  return mounts.flatMap(({ target, type }) => (type === 'tmpfs' ? [{ target: toByteString(target), type }] : []));
 }

@@ -10,6 +10,7 @@ import { PrivateKey, sha384 } from '../crypto/index.ts';
 import { parseImageKey } from '../encfs/1-crypto/keys.ts';
 import { buildImage, type BuiltImage } from '../image/index.ts';
 import { NodeDirectory, nodeTree, writeAtomically } from '../pal/node/storage.ts';
+import { type AheadProgress, translateImage } from './ahead.ts';
 import { Failure } from './errors.ts';
 import { type Instance, stateDirectory } from './instance.ts';
 import { RUNTIME } from './version.ts';
@@ -19,6 +20,9 @@ export interface BuildRequest {
   /** Paths of files. */
   readonly bom?: string;
   readonly includeDirectories?: readonly string[];
+  /** Translate programs now, or when they are first run. */
+  readonly translation: 'ahead' | 'none';
+  readonly progress?: AheadProgress;
   readonly signKey?: string;
   readonly imageKey?: string;
 }
@@ -45,13 +49,15 @@ export function build(instance: Instance, request: BuildRequest): BuildResult {
   const { key, path: signKey, kind: signKeyKind } = signingKey(request.signKey);
   const imageKey = request.imageKey === undefined ? undefined : readImageKey(request.imageKey);
   mkdirSync(instance.build, { recursive: true });
+  const cache = new NodeDirectory(toByteString(instance.cache));
   const image = buildImage({
     host: nodeTree,
     writeAtomically,
     tree: toByteString(instance.tree),
     output: toByteString(instance.sealedImage),
-    cache: new NodeDirectory(toByteString(instance.cache)),
+    cache,
     dependencies: request.dependencies,
+    ...(request.translation === 'ahead' && { derived: { tag: RUNTIME, make: (root) => translateImage(root, cache, request.progress ?? (() => {})) } }),
     ...(imageKey && { key: imageKey }),
     ...(request.bom !== undefined && {
       bom: { file: toByteString(request.bom), base: toByteString(instance.directory), includeDirectories: (request.includeDirectories ?? []).map(toByteString), variable: (name: string) => process.env[name] },

@@ -23,6 +23,10 @@ export const COMMANDS: readonly RegistryRow[] = [
   row('kill',          'send a signal to a process in the enclave',           () => import('./commands/kill.ts')),
   row('status',        'show whether the enclave runs, and how',              () => import('./commands/status.ts')),
   row('logs',          'show the log of the enclave',                         () => import('./commands/logs.ts')),
+  row('cp',            'copy files into the enclave or out of it',            () => import('./commands/cp.ts')),
+  row('ls',            'list files in the enclave',                           () => import('./commands/ls.ts')),
+  row('cat',           'show a file of the enclave',                          () => import('./commands/cat.ts')),
+  row('package',       'write the minimal deployable archive',                () => import('./commands/package.ts')),
   row('print',         'show what was measured, or the signer',              () => import('./commands/print.ts')),
   row('gen-image-key', 'make a key for encrypted images',                    () => import('./commands/gen-image-key.ts')),
 ];

@@ -2,6 +2,8 @@
 
 import type { Kernel } from '../kernel/kernel.ts';
 import { toText } from '../base/bytes.ts';
+import type { Vfs } from '../kernel/vfs/vfs.ts';
+import { errnoText, FILE_METHODS } from './files.ts';
 
 export interface ProcessRow {
   readonly pid: number;
@@ -27,8 +29,15 @@ const METHODS: Readonly<Record<string, Method>> = {
 };
 
 export function answer(kernel: Kernel, method: string, params: unknown): CallResult {
-  if (!Object.hasOwn(METHODS, method)) return { error: `there is no method ${method}` };
-  return { result: METHODS[method](kernel, params) };
+  if (Object.hasOwn(METHODS, method)) return { result: METHODS[method](kernel, params) };
+  if (!Object.hasOwn(FILE_METHODS, method) || typeof params !== 'object' || params === null) return { error: `there is no method ${method}` };
+  try {
+    return { result: FILE_METHODS[method](kernel.files as Vfs, params as Record<string, unknown>) };
+  } catch (error) {
+    const told = errnoText(error);
+    if (told === undefined) throw error;
+    return { error: told };
+  }
 }
 
 function processes(kernel: Kernel): ProcessRow[] {

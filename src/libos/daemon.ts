@@ -43,7 +43,7 @@ const OWN: Readonly<Record<string, (params: unknown) => Promise<unknown>>> = {
 
 async function ask(method: string, params: unknown): Promise<unknown> {
   const answer = (await enclave.call(method, params)) as CallResult;
-  if ('error' in answer) throw new Failure('usage', answer.error);
+  if ('error' in answer) throw new Failure('host', answer.error);
   return answer.result;
 }
 

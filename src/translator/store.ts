@@ -122,6 +122,10 @@ export class CodeStore {
     return out;
   }
 
+  *all(): Generator<StoredUnit> {
+    for (let index = 0; index < this.#pcs.length; index++) yield decodeUnit(this.#pcs[index], this.#bytes(this.#offsets[index], this.#lengths[index]));
+  }
+
   /** The units stored for a pc: one for each program that has code there. */
   *find(pc: number): Generator<CompiledModule> {
     const pcs = this.#pcs;
@@ -136,30 +140,42 @@ export class CodeStore {
   }
 }
 
+/** Every unit of a store, to merge it into another. */
+export function* storedUnits(store: Uint8Array): Generator<StoredUnit> {
+  const read: ReadStore = (offset, into) => {
+    const part = store.subarray(offset, offset + into.length);
+    into.set(part);
+    return part.length;
+  };
+  yield* new CodeStore(read, store.length).all();
+}
+
 /** The module is compiled when it is first used: candidates that do not match cost nothing. */
-class StoredModule implements CompiledModule {
+class StoredModule implements CompiledModule, StoredUnit {
+  readonly pc: number;
   readonly root: number;
   readonly units: readonly number[];
   readonly source: readonly SourceRange[];
   readonly faults: FaultMap;
-  readonly #wasm: Uint8Array;
+  readonly wasm: Uint8Array;
   #module: WebAssembly.Module | undefined;
 
   constructor(pc: number, source: readonly SourceRange[], faults: FaultMap, wasm: Uint8Array) {
+    this.pc = pc;
     this.root = pc;
     this.units = [pc];
     this.source = source;
     this.faults = faults;
-    this.#wasm = wasm;
+    this.wasm = wasm;
   }
 
   get module(): WebAssembly.Module {
-    this.#module ??= new WebAssembly.Module(this.#wasm as BufferSource);
+    this.#module ??= new WebAssembly.Module(this.wasm as BufferSource);
     return this.#module;
   }
 }
 
-function decodeUnit(pc: number, blob: Uint8Array): CompiledModule {
+function decodeUnit(pc: number, blob: Uint8Array): StoredModule {
   const data = new DataView(blob.buffer, blob.byteOffset, blob.length);
   const ranges = data.getUint32(0, true);
   const count = data.getUint32(4, true);

@@ -8,6 +8,7 @@ export const command: Command = {
   doc: 'Finds the libraries that the programs in image/ need, seals the tree, measures it and signs the measurement.\nThe same inputs give the same bytes and the same measurement. The writable layer is not touched.',
   options: [
     { flag: '--no-deps', doc: 'Add no libraries.' },
+    { flag: '--no-translate', doc: 'Translate programs when they are first run, not now: a smaller image that starts slower.' },
     { flag: '--bom FILE', short: '-f', doc: 'Copy what a bill of materials lists (the YAML of copy_bom).' },
     { flag: '--include-dir DIR', doc: 'Where to look for included bills of materials.', repeated: true },
     { flag: '--sign-key FILE', doc: 'Sign with this P-256 or Ed25519 key (PEM) instead of a development key.' },
@@ -24,6 +25,10 @@ export const command: Command = {
     const imageKey = value(invocation, 'image-key');
     const result = build(instance, {
       dependencies: flag(invocation, 'no-deps') ? 'none' : 'resolve',
+      translation: flag(invocation, 'no-translate') ? 'none' : 'ahead',
+      progress: (path, done, of) => {
+        if (process.stderr.isTTY) process.stderr.write(`\r\x1b[Ktranslating ${done + 1} of ${of}: ${toText(path)}${done + 1 === of ? '\n' : ''}`);
+      },
       includeDirectories: values(invocation, 'include-dir'),
       ...(bom !== undefined && { bom }),
       ...(signKey !== undefined && { signKey }),

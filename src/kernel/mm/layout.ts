@@ -14,7 +14,11 @@ export const STACK_TOP = 16 * MiB;
 export const MMAP_BASE = 16 * MiB;
 /** … and leaves this much for brk(2), which starts here or above a large executable. */
 export const HEAP_BASE = 96 * MiB;
-export const HEAP_ROOM = 1024 * MiB;
+export const HEAP_ROOM = 416 * MiB;
+/** Position-independent files of an image have fixed places from here … */
+export const PRELINK_BASE = HEAP_BASE + HEAP_ROOM;
+/** … to here, and mmap without an address keeps out of them. */
+export const PRELINK_END = 1536 * MiB;
 
 /** Between the stack and what lies below it. */
 export const STACK_GUARD = 64 * 1024;

@@ -8,7 +8,7 @@ import { MAP_GROWSDOWN, MAP_LOCKED, MAP_NORESERVE, MAP_STACK } from '../../abi/m
 import { EINVAL, ENOMEM } from '../errno.ts';
 import { ADDRESS_LIMIT, type Executor, type GuestMemory, MIN_ADDRESS, PAGE_SIZE, PROT_EXEC, PROT_WRITE } from '../platform.ts';
 import type { Task } from '../task/task.ts';
-import { HEAP_BASE, HEAP_ROOM, MMAP_BASE } from './layout.ts';
+import { HEAP_BASE, HEAP_ROOM, MMAP_BASE, PRELINK_BASE, PRELINK_END } from './layout.ts';
 import { effectiveProt, type Mappable, pageCeil, pageFloor, type Vma, VmaList } from './vma.ts';
 
 const KEPT_FLAGS = MAP_GROWSDOWN | MAP_LOCKED | MAP_NORESERVE | MAP_STACK;
@@ -67,23 +67,24 @@ export class AddressSpace {
 
   /** Keeps the heap above `end` of the program that was loaded. */
   placeHeap(end: number): void {
-    this.brkStart = Math.max(HEAP_BASE, pageCeil(end) + 16 * PAGE_SIZE);
+    this.brkStart = end > PRELINK_BASE ? HEAP_BASE : Math.max(HEAP_BASE, pageCeil(end) + 16 * PAGE_SIZE);
     this.brk = this.brkStart;
     this.brkLimit = this.brkStart + HEAP_ROOM;
   }
 
-  /** Lowest free range of `length` bytes, outside the room for brk(2). */
+  /** Lowest free range of `length` bytes, outside the room for brk(2) and for prelinked files. */
   findFree(length: number, from = this.#mapBase): number {
+    const reservedEnd = Math.max(this.brkLimit, PRELINK_END);
     let at = from;
     for (let index = this.vmas.indexAt(at); ; index++) {
       const next = this.vmas.at(index);
       const limit = next === undefined ? ADDRESS_LIMIT : next.start;
-      if (at < this.brkLimit && at + length > this.brkStart) {
-        if (limit >= this.brkLimit && this.brkLimit + length <= limit) return this.brkLimit;
+      if (at < reservedEnd && at + length > this.brkStart) {
+        if (limit >= reservedEnd && reservedEnd + length <= limit) return reservedEnd;
       } else if (at + length <= limit) return at;
       if (next === undefined) throw ENOMEM;
       at = Math.max(at, next.end);
-      if (at > this.brkStart && at < this.brkLimit) at = this.brkLimit;
+      if (at > this.brkStart && at < reservedEnd) at = reservedEnd;
     }
   }
 

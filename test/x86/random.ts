@@ -76,7 +76,8 @@ export class Source {
     if (kind === 0) [exponent, significand] = [0, 0n];
     else if (kind === 1) [exponent, significand] = [0x7fff, 1n << 63n];
     else if (kind === 2) [exponent, significand] = [0x7fff, significand | (BigInt(this.below(2)) << 62n)];
-    else if (kind === 3) [exponent, significand] = [0, significand & ((1n << 63n) - 1n)];
+    // Denormal, or pseudo-denormal: the integer bit set although the exponent is 0.
+    else if (kind === 3) [exponent, significand] = [0, this.below(2) === 0 ? significand : significand & ((1n << 63n) - 1n)];
     else if (kind === 4) exponent = this.below(0x7fff);
     else if (kind === 5) [exponent, significand] = [this.below(0x8000), this.u64()];
     else if (kind < 12) {

@@ -162,6 +162,10 @@ export class ImageTree {
     if ((this.mode(1) & S_IFMT) !== S_IFDIR) bad('root');
   }
 
+  #u64(at: number): number {
+    return this.#view.getUint32(at, true) + this.#view.getUint32(at + 4, true) * 2 ** 32;
+  }
+
   mode(ino: number): number {
     return this.#view.getUint32(HEADER + (ino - 1) * INODE, true);
   }
@@ -171,11 +175,11 @@ export class ImageTree {
   }
 
   size(ino: number): number {
-    return Number(this.#view.getBigUint64(HEADER + (ino - 1) * INODE + 8, true));
+    return this.#u64(HEADER + (ino - 1) * INODE + 8);
   }
 
   place(ino: number): number {
-    return Number(this.#view.getBigUint64(HEADER + (ino - 1) * INODE + 16, true));
+    return this.#u64(HEADER + (ino - 1) * INODE + 16);
   }
 
   entryCount(ino: number): number {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, utimesSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -34,6 +34,16 @@ test('an atomic write that fails leaves the old file and nothing else', () => {
   assert.throws(() => writeAtomically(`${root}/b/f`, () => { throw new HostFileError('ENOSPC', 'full'); }), HostFileError);
   assert.deepEqual(directory.list(), ['f']);
   assert.deepEqual(new Uint8Array(readWhole(nodeTree.open(`${root}/b/f`))), bytesOf('old'));
+});
+
+test('what a killed process left half-written is removed, what a living one writes is not', () => {
+  const directory = new NodeDirectory(`${root}/d`);
+  const old = new Date(Date.now() - 120_000);
+  for (const name of ['f.4194305.tmp', `f.${process.pid}.tmp`, 'f.tmp']) {
+    directory.replace(name, bytesOf('part'));
+    utimesSync(`${root}/d/${name}`, old, old);
+  }
+  assert.deepEqual(new NodeDirectory(`${root}/d`).list(), [`f.${process.pid}.tmp`, 'f.tmp'].sort());
 });
 
 test('a lock excludes this and other processes, and ends with its process', () => {

@@ -5,7 +5,7 @@
 
 import {
   closeSync, fdatasyncSync, fstatSync, fsyncSync, ftruncateSync, lstatSync, mkdirSync, openSync, readdirSync, readFileSync, readlinkSync, readSync,
-  renameSync, rmSync, writeSync,
+  renameSync, rmSync, statSync, writeSync,
 } from 'node:fs';
 import type { DatabaseSync } from 'node:sqlite';
 import { type HostDirectory, type HostFile, HostFileError, type HostFileType, type HostLock, type HostStat, type HostTree, writeFully } from '../../base/host-files.ts';
@@ -59,8 +59,33 @@ export class NodeFile implements HostFile {
   }
 }
 
+const STALE_MS = 60_000;
+
+/** Removes what processes that were killed left of `writeAtomically` in a directory. */
+function sweep(directory: string): void {
+  for (const name of readdirSync(pathOf(directory), { encoding: 'latin1' })) {
+    const pid = /\.(\d+)\.tmp$/.exec(name)?.[1];
+    if (pid === undefined || isAlive(Number(pid))) continue;
+    const path = pathOf(`${directory}/${name}`);
+    if (Date.now() - (statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? Date.now()) > STALE_MS) rmSync(path, { force: true });
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code !== 'ESRCH';
+  }
+}
+
 /** Writes a file beside `path`, then puts it in its place. Returns what `write` returned. */
 export function writeAtomically<Result>(path: string, write: (file: HostFile) => Result): Result {
+  host(() => sweep(path.replace(/\/?[^/]*$/, '') || (path.startsWith('/') ? '/' : '.')));
+  return replaceFile(path, write);
+}
+
+function replaceFile<Result>(path: string, write: (file: HostFile) => Result): Result {
   const temporary = `${path}.${process.pid}.tmp`;
   host(() => rmSync(pathOf(temporary), { force: true }));
   const file = new NodeFile(temporary, 'wx+');
@@ -86,6 +111,7 @@ export class NodeDirectory implements HostDirectory {
   constructor(path: string) {
     this.#path = path;
     host(() => mkdirSync(pathOf(path), { recursive: true, mode: 0o700 }));
+    host(() => sweep(path));
   }
 
   open(name: string, access: 'read' | 'write' | 'create'): HostFile | undefined {
@@ -112,7 +138,7 @@ export class NodeDirectory implements HostDirectory {
   }
 
   replace(name: string, content: Uint8Array): void {
-    writeAtomically(`${this.#path}/${name}`, (file) => writeFully(file, 0, content));
+    replaceFile(`${this.#path}/${name}`, (file) => writeFully(file, 0, content));
   }
 
   remove(name: string): void {

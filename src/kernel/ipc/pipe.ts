@@ -38,10 +38,16 @@ export class Pipe {
   /** How many ends have ever been opened: named pipes wait for a change. */
   readerOpens = 0;
   writerOpens = 0;
-  readonly readQueue = new WaitQueue();
-  readonly writeQueue = new WaitQueue();
+  readonly readQueue: WaitQueue;
+  readonly writeQueue: WaitQueue;
   /** Lengths of the packets in the ring, for ends opened with O_DIRECT. */
   #packets: number[] | undefined;
+
+  /** Sockets bring the queues of their own ends. */
+  constructor(readQueue: WaitQueue = new WaitQueue(), writeQueue: WaitQueue = new WaitQueue()) {
+    this.readQueue = readQueue;
+    this.writeQueue = writeQueue;
+  }
 
   get free(): number {
     return this.capacity - this.used;

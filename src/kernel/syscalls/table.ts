@@ -43,6 +43,7 @@ import { sys_mmap, sys_munmap } from './mmap.ts';
 import { sys_mount, sys_umount2 } from './mount.ts';
 import { sys_mprotect } from './mprotect.ts';
 import { sys_mremap } from './mremap.ts';
+import { sys_msgctl, sys_msgget, sys_msgrcv, sys_msgsnd } from './msgop.ts';
 import { sys_mincore, sys_msync } from './msync.ts';
 import { sys_clock_nanosleep, sys_nanosleep } from './nanosleep.ts';
 import { sys_arch_prctl, sys_prctl } from './prctl.ts';
@@ -57,7 +58,9 @@ import { sys_signalfd, sys_signalfd4 } from './signalfd.ts';
 import { sys_sigaltstack } from './sigaltstack.ts';
 import { sys_pause, sys_rt_sigpending, sys_rt_sigprocmask, sys_rt_sigsuspend } from './sigprocmask.ts';
 import { sys_rt_sigqueueinfo, sys_rt_tgsigqueueinfo } from './sigqueue.ts';
+import { sys_semctl, sys_semget, sys_semop, sys_semtimedop } from './semop.ts';
 import { sys_sendfile } from './sendfile.ts';
+import { sys_shmat, sys_shmctl, sys_shmdt, sys_shmget } from './shmget.ts';
 import { sys_rt_sigreturn } from './sigreturn.ts';
 import { sys_rt_sigtimedwait } from './sigtimedwait.ts';
 import { sys_splice, sys_tee, sys_vmsplice } from './splice.ts';
@@ -66,17 +69,27 @@ import { sys_timer_create, sys_timer_delete, sys_timer_getoverrun, sys_timer_get
 import { sys_timerfd_create, sys_timerfd_gettime, sys_timerfd_settime } from './timerfd_create.ts';
 import { sys_setdomainname, sys_sethostname, sys_uname } from './uname.ts';
 import { sys_wait4, sys_waitid } from './wait.ts';
+import * as accept from './accept.ts';
 import * as access from './access.ts';
+import * as bind from './bind.ts';
 import * as chdir from './chdir.ts';
 import * as chmod from './chmod.ts';
 import * as chown from './chown.ts';
 import * as close from './close.ts';
+import * as connect from './connect.ts';
 import * as dup from './dup.ts';
 import * as fcntl from './fcntl.ts';
 import * as flock from './flock.ts';
 import * as fsync from './fsync.ts';
 import * as getcwd from './getcwd.ts';
 import * as getdents from './getdents.ts';
+import * as getsockname from './getsockname.ts';
+import * as getsockopt from './getsockopt.ts';
+import * as listen from './listen.ts';
+import * as recv from './recv.ts';
+import * as send from './send.ts';
+import * as shutdown from './shutdown.ts';
+import * as socket from './socket.ts';
 import * as xattr from './getxattr.ts';
 import * as ioctl from './ioctl.ts';
 import * as link from './link.ts';
@@ -134,9 +147,9 @@ export const SYSCALLS: Readonly<Record<number, Row>> = {
    26: full('msync', [addr, size, hex], sys_msync),
    27: partial('mincore', [addr, size, outAddr], sys_mincore, 'Every mapped page counts as resident.'),
    28: full('madvise', [addr, size, madvice], sys_madvise),
-   29: missing('shmget', [int, size, hex]),
-   30: missing('shmat', [int, addr, hex]),
-   31: missing('shmctl', [int, int, addr]),
+   29: full('shmget', [int, size, hex], sys_shmget),
+   30: full('shmat', [int, addr, hex], sys_shmat),
+   31: partial('shmctl', [int, int, addr], sys_shmctl, 'No SHM_INFO, no IPC_INFO.'),
    32: full('dup', [fd], dup.sys_dup),
    33: full('dup2', [fd, fd], dup.sys_dup2),
    34: full('pause', [], sys_pause),
@@ -146,21 +159,21 @@ export const SYSCALLS: Readonly<Record<number, Row>> = {
    38: partial('setitimer', [int, addr, outAddr], sys_setitimer, 'ITIMER_VIRTUAL and ITIMER_PROF count elapsed time.'),
    39: full('getpid', [], sys_getpid),
    40: full('sendfile', [fd, fd, addr, size], sys_sendfile),
-   41: missing('socket', [family, socketType, int]),
-   42: missing('connect', [fd, sockaddr, int]),
-   43: missing('accept', [fd, outSockaddr, addr]),
-   44: missing('sendto', [fd, inBuf, size, hex, sockaddr, int]),
-   45: missing('recvfrom', [fd, outBuf, size, hex, outSockaddr, addr]),
-   46: missing('sendmsg', [fd, addr, hex]),
-   47: missing('recvmsg', [fd, addr, hex]),
-   48: missing('shutdown', [fd, int]),
-   49: missing('bind', [fd, sockaddr, int]),
-   50: missing('listen', [fd, int]),
-   51: missing('getsockname', [fd, outSockaddr, addr]),
-   52: missing('getpeername', [fd, outSockaddr, addr]),
-   53: missing('socketpair', [family, socketType, int, outPipe]),
-   54: missing('setsockopt', [fd, int, int, addr, int]),
-   55: missing('getsockopt', [fd, int, int, outAddr, addr]),
+   41: partial('socket', [family, socketType, int], socket.sys_socket, 'AF_UNIX, and TCP and UDP on the loopback; the outside is ENETUNREACH.'),
+   42: full('connect', [fd, sockaddr, int], connect.sys_connect),
+   43: full('accept', [fd, outSockaddr, addr], accept.sys_accept),
+   44: partial('sendto', [fd, inBuf, size, hex, sockaddr, int], send.sys_sendto, 'No MSG_OOB.'),
+   45: partial('recvfrom', [fd, outBuf, size, hex, outSockaddr, addr], recv.sys_recvfrom, 'No MSG_OOB, no error queue.'),
+   46: partial('sendmsg', [fd, addr, hex], send.sys_sendmsg, 'No MSG_OOB.'),
+   47: partial('recvmsg', [fd, addr, hex], recv.sys_recvmsg, 'No MSG_OOB, no error queue; of IP only the data, no control messages.'),
+   48: full('shutdown', [fd, int], shutdown.sys_shutdown),
+   49: full('bind', [fd, sockaddr, int], bind.sys_bind),
+   50: full('listen', [fd, int], listen.sys_listen),
+   51: full('getsockname', [fd, outSockaddr, addr], getsockname.sys_getsockname),
+   52: full('getpeername', [fd, outSockaddr, addr], getsockname.sys_getpeername),
+   53: full('socketpair', [family, socketType, int, outPipe], socket.sys_socketpair),
+   54: partial('setsockopt', [fd, int, int, addr, int], getsockopt.sys_setsockopt, 'Options about wires are kept and do nothing.'),
+   55: full('getsockopt', [fd, int, int, outAddr, addr], getsockopt.sys_getsockopt),
    56: partial('clone', [cloneFlags, addr, addr, addr, addr], sys_clone, 'No name spaces.'),
    57: full('fork', [], sys_fork),
    58: full('vfork', [], sys_vfork),
@@ -169,14 +182,14 @@ export const SYSCALLS: Readonly<Record<number, Row>> = {
    61: full('wait4', [pid, outStatus, waitOptions, outAddr], sys_wait4),
    62: full('kill', [pid, signal], sys_kill),
    63: full('uname', [outAddr], sys_uname),
-   64: missing('semget', [int, int, hex]),
-   65: missing('semop', [int, addr, size]),
-   66: missing('semctl', [int, int, int, ulong]),
-   67: missing('shmdt', [addr]),
-   68: missing('msgget', [int, hex]),
-   69: missing('msgsnd', [int, addr, size, hex]),
-   70: missing('msgrcv', [int, outAddr, size, long, hex]),
-   71: missing('msgctl', [int, int, addr]),
+   64: full('semget', [int, int, hex], sys_semget),
+   65: full('semop', [int, addr, size], sys_semop),
+   66: partial('semctl', [int, int, int, ulong], sys_semctl, 'No SEM_INFO, no IPC_INFO.'),
+   67: full('shmdt', [addr], sys_shmdt),
+   68: full('msgget', [int, hex], sys_msgget),
+   69: full('msgsnd', [int, addr, size, hex], sys_msgsnd),
+   70: partial('msgrcv', [int, outAddr, size, long, hex], sys_msgrcv, 'No MSG_COPY.'),
+   71: partial('msgctl', [int, int, addr], sys_msgctl, 'No MSG_INFO, no IPC_INFO.'),
    72: full('fcntl', [fd, fcntlCmd, ulong], fcntl.sys_fcntl),
    73: full('flock', [fd, hex], flock.sys_flock),
    74: full('fsync', [fd], fsync.sys_fsync),
@@ -325,7 +338,7 @@ export const SYSCALLS: Readonly<Record<number, Row>> = {
   217: full('getdents64', [fd, outAddr, uint], getdents.sys_getdents64),
   218: full('set_tid_address', [addr], sys_set_tid_address),
   219: refused('restart_syscall', [], ENOSYS, 'Interrupted sleeps go on without it.'),
-  220: missing('semtimedop', [int, addr, size, timespec]),
+  220: full('semtimedop', [int, addr, size, timespec], sys_semtimedop),
   221: full('fadvise64', [fd, off, size, int], sys_fadvise64),
   222: partial('timer_create', [clock, addr, outAddr], sys_timer_create, 'Timers on CPU clocks count elapsed time.'),
   223: full('timer_settime', [int, hex, addr, outAddr], sys_timer_settime),
@@ -393,7 +406,7 @@ export const SYSCALLS: Readonly<Record<number, Row>> = {
   285: partial('fallocate', [fd, hex, off, off], sys_fallocate, 'Room is not set aside; ranges are not collapsed or inserted.'),
   286: full('timerfd_settime', [fd, hex, addr, outAddr], sys_timerfd_settime),
   287: full('timerfd_gettime', [fd, outAddr], sys_timerfd_gettime),
-  288: missing('accept4', [fd, outSockaddr, addr, hex]),
+  288: full('accept4', [fd, outSockaddr, addr, hex], accept.sys_accept4),
   289: full('signalfd4', [fd, sigset, size, hex], sys_signalfd4),
   290: full('eventfd2', [uint, hex], sys_eventfd2),
   291: full('epoll_create1', [hex], sys_epoll_create1),
@@ -404,7 +417,7 @@ export const SYSCALLS: Readonly<Record<number, Row>> = {
   296: full('pwritev', [fd, inIovec, int, ulong, ulong], readv.sys_pwritev),
   297: full('rt_tgsigqueueinfo', [pid, pid, signal, addr], sys_rt_tgsigqueueinfo),
   298: refused('perf_event_open', [addr, pid, int, fd, hex], EACCES, 'No performance counters.'),
-  299: missing('recvmmsg', [fd, addr, uint, hex, timespec]),
+  299: partial('recvmmsg', [fd, addr, uint, hex, timespec], recv.sys_recvmmsg, 'The remaining time is not written back.'),
   300: refused('fanotify_init', [hex, hex], EPERM, 'inotify is there.'),
   301: refused('fanotify_mark', [fd, hex, ulong, dirfd, path], EPERM, 'inotify is there.'),
   302: full('prlimit64', [pid, resource, rlimit, outRlimit], sys_prlimit64),
@@ -412,7 +425,7 @@ export const SYSCALLS: Readonly<Record<number, Row>> = {
   304: refused('open_by_handle_at', [fd, addr, openFlags], EPERM, 'No file handles.'),
   305: refused('clock_adjtime', [clock, addr], EPERM, 'The clock is the host’s.'),
   306: full('syncfs', [fd], fsync.sys_syncfs),
-  307: missing('sendmmsg', [fd, addr, uint, hex]),
+  307: full('sendmmsg', [fd, addr, uint, hex], send.sys_sendmmsg),
   308: refused('setns', [fd, hex], EPERM, 'No name spaces.'),
   309: full('getcpu', [outAddr, outAddr, addr], sys_getcpu),
   310: full('process_vm_readv', [pid, outIovec, ulong, inIovec, ulong, ulong], sys_process_vm_readv),

@@ -81,6 +81,7 @@ int main(void) {
   map[0] = 'J';
   equal(pread(memory, buffer, 5, 0), 5);
   check(!memcmp(buffer, "Jello", 5));
+  fails(fcntl(memory, F_ADD_SEALS, F_SEAL_WRITE), EBUSY);
   munmap(map, 4096);
   char link[64];
   sprintf(buffer, "/proc/self/fd/%d", memory);

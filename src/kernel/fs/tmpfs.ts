@@ -74,8 +74,6 @@ export class TmpfsInode extends Inode {
   readonly #entries: Map<string, TmpfsInode> | undefined;
   #xattrs: Map<string, Uint8Array> | undefined;
   #uses = 0;
-  /** Writable shared mappings: F_SEAL_WRITE must wait for their end. */
-  sharedWriters = 0;
 
   constructor(fs: Tmpfs, mode: number, owner: Owner, rdev: number) {
     super();

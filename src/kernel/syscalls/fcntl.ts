@@ -120,11 +120,17 @@ function seals(file: OpenFile): TmpfsInode {
   return file.inode;
 }
 
-function addSeals(file: OpenFile, bits: number): SysResult {
+/** Shared mappings through which the file can be written: F_SEAL_WRITE must wait for their end. */
+function mappedWritable({ kernel }: Task, inode: TmpfsInode): boolean {
+  for (const { mm } of kernel.tasks.values()) for (const { file, sharing, mayWrite } of mm.vmas) if (file === inode && sharing === 'shared' && mayWrite) return true;
+  return false;
+}
+
+function addSeals(task: Task, file: OpenFile, bits: number): SysResult {
   const inode = seals(file);
   if (!file.canWrite || (inode.seals & F_SEAL_SEAL) !== 0) throw EPERM;
   if ((bits & ~0x3f) !== 0) throw EINVAL;
-  if ((bits & F_SEAL_WRITE) !== 0 && inode.sharedWriters > 0) throw EBUSY;
+  if ((bits & F_SEAL_WRITE) !== 0 && mappedWritable(task, inode)) throw EBUSY;
   inode.seals |= bits;
   return 0;
 }

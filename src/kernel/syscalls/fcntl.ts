@@ -179,7 +179,7 @@ const COMMANDS = new Map<number, Command>([
   [F_DUPFD_CLOEXEC, (task, file, from) => duplicate(task, file, from, true)],
   [F_SETPIPE_SZ,    setPipeSize],
   [F_GETPIPE_SZ,    (_task, file) => pipeOf(file).pipe.capacity],
-  [F_ADD_SEALS,     (_task, file, bits) => addSeals(file, bits)],
+  [F_ADD_SEALS,     addSeals],
   [F_GET_SEALS,     (_task, file) => seals(file).seals],
 ]);
 

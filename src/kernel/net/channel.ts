@@ -59,8 +59,8 @@ export interface Channel {
   readonly readers: number;
   readonly writers: number;
   readonly writable: boolean;
-  /** Bytes that FIONREAD tells. */
-  readonly next: number;
+  /** Bytes that wait. */
+  readonly used: number;
   /** All or a part, WOULD_BLOCK; EPIPE when nobody reads. */
   send(from: Uint8Array, control: Control | undefined): SysResult;
   /** WOULD_BLOCK, or 0 when nobody writes any more. */
@@ -94,10 +94,6 @@ export class StreamChannel extends Pipe implements Channel {
 
   get ready(): boolean {
     return this.used > 0;
-  }
-
-  get next(): number {
-    return this.used;
   }
 
   send(from: Uint8Array, control: Control | undefined): SysResult {
@@ -175,6 +171,11 @@ export class PacketChannel implements Channel {
     return this.#used < BUFFER_BYTES && this.#packets.length < MAX_PACKETS;
   }
 
+  get used(): number {
+    return this.#used;
+  }
+
+  /** The length of the next packet. */
   get next(): number {
     return this.#packets.length === 0 ? 0 : this.#packets[0].bytes.length;
   }

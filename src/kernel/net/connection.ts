@@ -41,7 +41,7 @@ export class ConnectionSocket extends Socket {
   }
 
   override get unread(): number {
-    return this.#incoming?.next ?? 0;
+    return this.#incoming?.used ?? 0;
   }
 
   /** Joins two fresh sockets. */

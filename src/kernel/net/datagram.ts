@@ -83,7 +83,7 @@ export class DatagramSocket extends Socket {
     if (from.length > BUFFER_BYTES) throw EMSGSIZE;
     if (this.passCred) this.names.autobind(this);
     if (control === undefined && (this.passCred || target.passCred)) control = { rights: [], creds: ucredOf(task) };
-    const result = target.#inbox.send(from, control, this.local ?? UNNAMED);
+    const result = target.#inbox.send(from, control, this.local);
     if (result === WOULD_BLOCK) target.#inbox.wanted(this.writeQueue);
     return result;
   }

@@ -53,8 +53,6 @@ export abstract class Socket extends OpenFile {
   reuseAddress = false;
   reusePort = false;
   v6Only = false;
-  receiveTimeoutNs = Number.POSITIVE_INFINITY;
-  sendTimeoutNs = Number.POSITIVE_INFINITY;
   /** Options that are only kept: level × 65536 + name. */
   options: Map<number, number> | undefined;
 

@@ -5,10 +5,9 @@ import type { Fd, GuestAddr } from '../../base/flavor.ts';
 import { EAGAIN } from '../errno.ts';
 import { UNNAMED, writeAddress } from '../net/address.ts';
 import { type SysResult, WOULD_BLOCK } from '../result.ts';
-import { block } from '../task/block.ts';
+import { block, within } from '../task/block.ts';
 import type { Task } from '../task/task.ts';
 import { openLimit } from './dup.ts';
-import { receiveOptions } from './recv.ts';
 import { socketFlags, socketOf } from './socket.ts';
 
 export function sys_accept4(task: Task, fd: Fd, address: GuestAddr, lengthAt: GuestAddr, flags: number): SysResult {
@@ -32,7 +31,7 @@ export function sys_accept4(task: Task, fd: Fd, address: GuestAddr, lengthAt: Gu
   const result = attempt();
   if (result !== WOULD_BLOCK) return result;
   if (listener.nonBlocking) throw EAGAIN;
-  return block(task, listener.readQueues, attempt, receiveOptions(task, listener));
+  return block(task, listener.readQueues, attempt, within(task, listener.receiveTimeoutNs));
 }
 
 export const sys_accept = (task: Task, fd: Fd, address: GuestAddr, lengthAt: GuestAddr): SysResult => sys_accept4(task, fd, address, lengthAt, 0);

@@ -4,7 +4,7 @@ import type { Fd, GuestAddr } from '../../base/flavor.ts';
 import { EAGAIN, EBADF, EINVAL } from '../errno.ts';
 import { MAX_RW_COUNT, viewPrefix } from '../mm/guest.ts';
 import { type SysResult, WOULD_BLOCK } from '../result.ts';
-import { block } from '../task/block.ts';
+import { block, within } from '../task/block.ts';
 import type { Task } from '../task/task.ts';
 import type { OpenFile } from '../vfs/file.ts';
 
@@ -20,7 +20,7 @@ export function sys_read(task: Task, fd: Fd, address: GuestAddr, size: number): 
   const result = file.read(task, viewPrefix(task.mm, address, count, 'write'));
   if (result !== WOULD_BLOCK) return result;
   if (file.nonBlocking) throw EAGAIN;
-  return block(task, file.readQueues, () => file.read(task, viewPrefix(task.mm, address, count, 'write')));
+  return block(task, file.readQueues, () => file.read(task, viewPrefix(task.mm, address, count, 'write')), within(task, file.receiveTimeoutNs));
 }
 
 export function sys_pread64(task: Task, fd: Fd, address: GuestAddr, size: number, offset: number): SysResult {

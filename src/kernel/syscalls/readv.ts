@@ -4,7 +4,7 @@ import type { Fd, GuestAddr } from '../../base/flavor.ts';
 import { EAGAIN, EINVAL, EOPNOTSUPP } from '../errno.ts';
 import { readIovecs, type Segment, view, viewPrefix } from '../mm/guest.ts';
 import { type SysResult, WOULD_BLOCK } from '../result.ts';
-import { block } from '../task/block.ts';
+import { block, within } from '../task/block.ts';
 import type { Task } from '../task/task.ts';
 import type { OpenFile } from '../vfs/file.ts';
 import { readable } from './read.ts';
@@ -65,7 +65,7 @@ export function sys_readv(task: Task, fd: Fd, address: GuestAddr, count: number)
   const result = attempt();
   if (result !== WOULD_BLOCK) return result;
   if (file.nonBlocking) throw EAGAIN;
-  return block(task, file.readQueues, attempt);
+  return block(task, file.readQueues, attempt, within(task, file.receiveTimeoutNs));
 }
 
 export function sys_writev(task: Task, fd: Fd, address: GuestAddr, count: number): SysResult {
@@ -78,7 +78,7 @@ export function sys_writev(task: Task, fd: Fd, address: GuestAddr, count: number
     const first = file.write(task, message);
     if (first !== WOULD_BLOCK) return first;
     if (file.nonBlocking) throw EAGAIN;
-    return block(task, file.writeQueues, () => file.write(task, message));
+    return block(task, file.writeQueues, () => file.write(task, message), within(task, file.sendTimeoutNs));
   }
   let done = 0;
   const attempt = (): SysResult => {
@@ -91,7 +91,7 @@ export function sys_writev(task: Task, fd: Fd, address: GuestAddr, count: number
   const result = attempt();
   if (result !== WOULD_BLOCK) return result;
   if (file.nonBlocking) throw EAGAIN;
-  return block(task, file.writeQueues, attempt, { interrupted: () => (done > 0 ? done : WOULD_BLOCK) });
+  return block(task, file.writeQueues, attempt, within(task, file.sendTimeoutNs, () => (done > 0 ? done : WOULD_BLOCK)));
 }
 
 function remaining(segments: readonly Segment[], done: number): Segment[] {

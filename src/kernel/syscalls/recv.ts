@@ -1,37 +1,23 @@
 /** recv(2): recvfrom, recvmsg, recvmmsg. */
 
 import {
-  CMSGHDR_BYTES, MMSGHDR_BYTES, MSG_CMSG_CLOEXEC, MSG_CTRUNC, MSG_DONTWAIT, MSG_ERRQUEUE, MSG_PEEK, MSG_WAITALL, MSG_WAITFORONE, MSGHDR_BYTES, SCM_CREDENTIALS, SCM_RIGHTS, SOCK_SEQPACKET,
+  CMSGHDR_BYTES, MMSGHDR_BYTES, MSG_CMSG_CLOEXEC, MSG_CTRUNC, MSG_DONTWAIT, MSG_ERRQUEUE, MSG_PEEK, MSG_WAITALL, MSG_WAITFORONE, MSGHDR_BYTES, SCM_CREDENTIALS, SCM_RIGHTS,
   SOL_SOCKET, UCRED_BYTES,
 } from '../../abi/socket.ts';
 import type { Fd, GuestAddr } from '../../base/flavor.ts';
 import { EAGAIN, EINVAL, EMFILE, EMSGSIZE } from '../errno.ts';
 import { getI32, getU64, MAX_RW_COUNT, putU32, putU64, readIovecs, readTimespec, type Segment, UIO_MAXIOV, view, viewPrefix, writeBytes } from '../mm/guest.ts';
-import { putAddress, UNNAMED, writeAddress } from '../net/address.ts';
+import { putAddress, writeAddress } from '../net/address.ts';
 import { Received } from '../net/channel.ts';
 import { NOBODY, type Socket } from '../net/socket.ts';
 import { type SysResult, WOULD_BLOCK } from '../result.ts';
-import { block, type BlockOptions } from '../task/block.ts';
+import { block, within } from '../task/block.ts';
 import type { Task } from '../task/task.ts';
 import { openLimit } from './dup.ts';
 import { socketOf } from './socket.ts';
 
 /** Messages of more pieces than one are put together here first; a stream gives no more than this at a time. */
 const GATHERED_MAX = 1 << 20;
-
-/** How a receiver waits: SO_RCVTIMEO makes the call one that is not started again. */
-export function receiveOptions(task: Task, socket: Socket, soFar?: () => SysResult): BlockOptions {
-  if (socket.receiveTimeoutNs === Number.POSITIVE_INFINITY) return soFar === undefined ? {} : { interrupted: soFar };
-  return {
-    deadlineNs: task.kernel.host.monotonicNs() + socket.receiveTimeoutNs,
-    timedOut: () => {
-      const done = soFar === undefined ? WOULD_BLOCK : soFar();
-      return done === WOULD_BLOCK ? -EAGAIN.errno : done;
-    },
-    restart: 'never',
-    ...(soFar !== undefined && { interrupted: soFar }),
-  };
-}
 
 /** Fills `into(done)` once, or as long as MSG_WAITALL wants. */
 function receiveAll(task: Task, socket: Socket, into: (done: number) => Uint8Array, total: number, flags: number, got: Received | undefined, finish: (count: number) => SysResult): SysResult {
@@ -61,7 +47,7 @@ function receiveAll(task: Task, socket: Socket, into: (done: number) => Uint8Arr
     if (done > 0) return finish(done);
     throw EAGAIN;
   }
-  return block(task, socket.readQueues, attempt, receiveOptions(task, socket, waitAll ? () => (done > 0 ? finish(done) : WOULD_BLOCK) : undefined));
+  return block(task, socket.readQueues, attempt, within(task, socket.receiveTimeoutNs, waitAll ? () => (done > 0 ? finish(done) : WOULD_BLOCK) : undefined));
 }
 
 export function sys_recvfrom(task: Task, fd: Fd, at: GuestAddr, size: number, flags: number, addressAt: GuestAddr, lengthAt: GuestAddr): SysResult {
@@ -73,12 +59,12 @@ export function sys_recvfrom(task: Task, fd: Fd, at: GuestAddr, size: number, fl
     const result = socket.receive(viewPrefix(task.mm, at, count, 'write'), flags, undefined);
     if (result !== WOULD_BLOCK) return result;
     if (socket.nonBlocking || (flags & MSG_DONTWAIT) !== 0) throw EAGAIN;
-    return block(task, socket.readQueues, () => socket.receive(viewPrefix(task.mm, at, count, 'write'), flags, undefined), receiveOptions(task, socket));
+    return block(task, socket.readQueues, () => socket.receive(viewPrefix(task.mm, at, count, 'write'), flags, undefined), within(task, socket.receiveTimeoutNs));
   }
   const got = new Received();
   return receiveAll(task, socket, (done) => viewPrefix(task.mm, at + done, count - done, 'write'), count, flags, got, (received) => {
     for (const file of got.rights) file.release();
-    if (addressAt !== 0) writeAddress(task.mm, addressAt, lengthAt, got.from ?? (socket.messages && socket.type !== SOCK_SEQPACKET ? UNNAMED : undefined));
+    if (addressAt !== 0) writeAddress(task.mm, addressAt, lengthAt, got.from);
     return received;
   });
 }
@@ -190,6 +176,6 @@ export function sys_recvmmsg(task: Task, fd: Fd, headers: GuestAddr, count: numb
     return done;
   };
   const result = attempt();
-  return result === WOULD_BLOCK ? block(task, socket.readQueues, attempt, receiveOptions(task, socket, () => (done > 0 ? done : WOULD_BLOCK))) : result;
+  return result === WOULD_BLOCK ? block(task, socket.readQueues, attempt, within(task, socket.receiveTimeoutNs, () => (done > 0 ? done : WOULD_BLOCK))) : result;
 }
 

@@ -11,7 +11,7 @@ import { type Address, readAddress } from '../net/address.ts';
 import { type Control, dropRights, type Ucred } from '../net/channel.ts';
 import type { Socket } from '../net/socket.ts';
 import { type SysResult, WOULD_BLOCK } from '../result.ts';
-import { block, type BlockOptions } from '../task/block.ts';
+import { block, within } from '../task/block.ts';
 import { CAP, hasCap } from '../task/creds.ts';
 import type { Task } from '../task/task.ts';
 import type { OpenFile } from '../vfs/file.ts';
@@ -20,12 +20,6 @@ import { socketOf } from './socket.ts';
 const KNOWN = MSG_OOB | MSG_DONTROUTE | MSG_DONTWAIT | MSG_EOR | MSG_CONFIRM | MSG_NOSIGNAL | MSG_MORE;
 /** The most that comes with one message (net.core.optmem_max). */
 const CONTROL_MAX = 131_072;
-
-/** How a sender waits: SO_SNDTIMEO makes the call one that is not started again. */
-export function sendOptions(task: Task, socket: Socket, timedOut: () => SysResult, interrupted?: () => SysResult): BlockOptions {
-  if (socket.sendTimeoutNs === Number.POSITIVE_INFINITY) return interrupted === undefined ? {} : { interrupted };
-  return { deadlineNs: task.kernel.host.monotonicNs() + socket.sendTimeoutNs, timedOut, restart: 'never', ...(interrupted !== undefined && { interrupted }) };
-}
 
 /** Where the bytes are: guest memory from `done` on, live. */
 type Source = (done: number) => Uint8Array;
@@ -67,7 +61,7 @@ function sendAll(task: Task, socket: Socket, source: Source, total: number, flag
     throw EAGAIN;
   }
   const soFar = (): SysResult => (done > 0 ? done : WOULD_BLOCK);
-  const options = sendOptions(task, socket, () => (done > 0 ? done : -EAGAIN.errno), soFar);
+  const options = within(task, socket.sendTimeoutNs, soFar);
   return block(task, socket.writeQueues, attempt, beside === undefined ? options : { ...options, cleanup: dropped });
 }
 
@@ -105,7 +99,7 @@ function sendRest(task: Task, socket: Socket, at: GuestAddr, count: number, alre
     }
     return done;
   };
-  return block(task, socket.writeQueues, attempt, sendOptions(task, socket, () => (done > 0 ? done : -EAGAIN.errno), () => (done > 0 ? done : WOULD_BLOCK)));
+  return block(task, socket.writeQueues, attempt, within(task, socket.sendTimeoutNs, () => (done > 0 ? done : WOULD_BLOCK)));
 }
 
 /** cmsg(3) on the way in. The references of the files are taken. */
@@ -205,5 +199,5 @@ export function sys_sendmmsg(task: Task, fd: Fd, headers: GuestAddr, count: numb
   const result = attempt();
   if (result !== WOULD_BLOCK) return result;
   if (socket.nonBlocking || (flags & MSG_DONTWAIT) !== 0) throw EAGAIN;
-  return block(task, socket.writeQueues, attempt, sendOptions(task, socket, () => -EAGAIN.errno));
+  return block(task, socket.writeQueues, attempt, within(task, socket.sendTimeoutNs));
 }

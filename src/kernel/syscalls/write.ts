@@ -5,7 +5,7 @@ import type { Fd, GuestAddr } from '../../base/flavor.ts';
 import { EAGAIN, EBADF, EINVAL } from '../errno.ts';
 import { MAX_RW_COUNT, viewPrefix } from '../mm/guest.ts';
 import { type SysResult, WOULD_BLOCK } from '../result.ts';
-import { block } from '../task/block.ts';
+import { block, within } from '../task/block.ts';
 import type { Task } from '../task/task.ts';
 import type { OpenFile } from '../vfs/file.ts';
 import { notify } from '../vfs/notify.ts';
@@ -48,7 +48,7 @@ function writeRest(task: Task, file: OpenFile, address: GuestAddr, count: number
       }
       return done;
     },
-    { interrupted: () => (done > 0 ? done : WOULD_BLOCK) },
+    within(task, file.sendTimeoutNs, () => (done > 0 ? done : WOULD_BLOCK)),
   );
 }
 

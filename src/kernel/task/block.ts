@@ -4,6 +4,7 @@
  * says: the call ends with EINTR or starts again after the handler.
  */
 
+import { EAGAIN } from '../errno.ts';
 import { BLOCKED, WOULD_BLOCK, type SysResult } from '../result.ts';
 import type { Timer } from '../time/timers.ts';
 import type { Waiter, WaitQueue } from '../wait.ts';
@@ -29,6 +30,16 @@ export interface BlockOptions {
 const NO_OPTIONS: BlockOptions = {};
 const NO_QUEUES: readonly WaitQueue[] = [];
 const never = (): SysResult => WOULD_BLOCK;
+
+/** For transfers with a time limit (SO_RCVTIMEO): EAGAIN when it is over, and never started again. */
+export function within(task: Task, timeoutNs: number, interrupted?: () => SysResult): BlockOptions {
+  if (timeoutNs === Number.POSITIVE_INFINITY) return interrupted === undefined ? NO_OPTIONS : { interrupted };
+  const timedOut = (): SysResult => {
+    const soFar = interrupted === undefined ? WOULD_BLOCK : interrupted();
+    return soFar === WOULD_BLOCK ? -EAGAIN.errno : soFar;
+  };
+  return { deadlineNs: task.kernel.host.monotonicNs() + timeoutNs, timedOut, restart: 'never', ...(interrupted !== undefined && { interrupted }) };
+}
 
 /** The sleep of one task; it lives as long as the task. */
 export class Sleep implements Waiter {

@@ -35,6 +35,9 @@ export abstract class OpenFile {
   readonly writeQueues: readonly WaitQueue[];
   /** Each transfer is one message: scattered ones are gathered first. */
   readonly messages: boolean = false;
+  /** How long a transfer waits: SO_RCVTIMEO, SO_SNDTIMEO. */
+  receiveTimeoutNs = Number.POSITIVE_INFINITY;
+  sendTimeoutNs = Number.POSITIVE_INFINITY;
   /** mmap(2) of it gives anonymous memory (/dev/zero). */
   readonly mapsZero: boolean = false;
   /** Has a position. */

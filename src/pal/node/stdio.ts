@@ -164,7 +164,8 @@ function pipeSink(fd: number): Sink {
       socket.write(bytes, settle);
     },
     close() {
-      socket.end();
+      // A socket that could not be opened anew is still ours to report errors on.
+      if (own !== fd) socket.end();
     },
   };
 }

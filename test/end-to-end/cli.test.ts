@@ -1,0 +1,134 @@
+/** The command line as a user has it, over programs of this machine. Each test says what it needs and skips without it. */
+
+import assert from 'node:assert/strict';
+import { spawn, spawnSync } from 'node:child_process';
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+
+const cloister = new URL('../../bin/cloister', import.meta.url).pathname;
+const place = mkdtempSync(join(tmpdir(), 'cloister-cli-'));
+const instance = join(place, 'hello');
+const env = { ...process.env, CLOISTER_STATE: join(place, 'state') };
+const PROGRAMS = ['date', 'bash', 'cat', 'ls', 'head', 'sleep', 'true', 'env'];
+
+interface Result {
+  readonly code: number | null;
+  readonly signal: string | null;
+  readonly output: string;
+  readonly error: string;
+}
+
+function run(words: readonly string[], input = '', directory = instance): Result {
+  const { status, signal, stdout, stderr } = spawnSync(cloister, words, { cwd: directory, env, input, encoding: 'utf8', timeout: 120_000, maxBuffer: 1 << 26 });
+  return { code: status, signal, output: stdout, error: stderr };
+}
+
+const inside = (script: string, input = ''): Result => run(['run', '-q', '/bin/bash', '-c', script], input);
+
+describe('cloister', { skip: existsSync('/bin/bash') && process.arch === 'x64' ? false : 'needs the programs of an x86-64 Linux' }, () => {
+  before(() => {
+    assert.equal(run(['new', 'hello'], '', place).code, 0);
+    for (const name of PROGRAMS) copyFileSync(realpathSync(join('/bin', name)), join(instance, 'image/bin', name));
+    const built = run(['build']);
+    assert.equal(built.code, 0, built.error);
+  });
+  after(() => rmSync(place, { recursive: true, force: true }));
+
+  test('the same build twice is the same measurement; print and package agree', () => {
+    const first = run(['print', 'measurement']).output;
+    assert.match(first, /^[0-9a-f]{96}\n$/);
+    assert.equal(JSON.parse(run(['build', '--json']).output).measurement, first.trim());
+    assert.equal(run(['print', 'mrenclave']).output, first);
+    assert.equal(run(['package']).code, 113);
+    const packed = run(['package', '--debug', join(place, 'hello.tar')]);
+    assert.equal(packed.code, 0, packed.error);
+    const elsewhere = join(place, 'elsewhere');
+    mkdirSync(elsewhere);
+    assert.equal(spawnSync('tar', ['-xf', join(place, 'hello.tar'), '-C', elsewhere]).status, 0);
+    assert.equal(run(['run', '-q', '/bin/bash', '-c', 'echo moved'], '', elsewhere).output, 'moved\n');
+  });
+
+  test('streams and exit codes are the program\'s own', () => {
+    assert.deepEqual(inside('cat; echo problem >&2; exit 3', 'in\0put\xff'), { code: 3, signal: null, output: 'in\0put\xff', error: 'problem\n' });
+    assert.equal(inside('kill -TERM $$').code, 143);
+    assert.equal(run(['run', '-q', '/bin/nothing']).code, 127);
+    const { code, output } = inside('head -c 3000000 /dev/zero | cat');
+    assert.equal(code, 0);
+    assert.equal(output.length, 3_000_000);
+  });
+
+  test('what is refused, and how', () => {
+    assert.equal(run(['run', '-q', '/etc/passwd']).code, 116);
+    assert.match(run(['run', '-q', '-e', 'FOO=1', '/bin/env']).error, /FOO is not let through/);
+    assert.equal(run(['rnu']).code, 110);
+    assert.match(run(['rnu']).error, /Did you mean run\?/);
+    assert.equal(run(['build'], '', place).code, 112);
+    const yaml = join(instance, 'cloister.yaml');
+    const good = readFileSync(yaml, 'utf8');
+    writeFileSync(yaml, good.replace('memory:', 'memroy:'));
+    const wrong = run(['build']);
+    assert.equal(wrong.code, 111);
+    assert.match(wrong.error, /cloister\.yaml:\d+:3: resources\.memroy: there is no such key; did you mean memory\?/);
+    assert.equal(run(['run', '-q', '/bin/true']).code, 114);
+    writeFileSync(yaml, good);
+    assert.equal(run(['run', '-q', '/bin/true']).code, 0);
+  });
+
+  test('the writable layer keeps files over runs and builds; cp, ls and cat reach them', () => {
+    assert.equal(inside('echo kept > /root/note').code, 0);
+    assert.equal(run(['build']).code, 0);
+    assert.equal(run(['cat', ':/root/note']).output, 'kept\n');
+    writeFileSync(join(place, 'data'), 'secret data\n');
+    assert.equal(run(['cp', join(place, 'data'), ':/data/in/']).code, 0);
+    assert.equal(run(['ls', ':/data/in']).output, 'data\n');
+    assert.equal(inside('cat /data/in/data').output, 'secret data\n');
+    assert.equal(run(['cp', ':/data', join(place, 'back')]).code, 0);
+    assert.equal(readFileSync(join(place, 'back/in/data'), 'utf8'), 'secret data\n');
+    assert.equal(run(['cat', ':/nothing']).code, 119);
+  });
+
+  test('a running enclave is shared; signals, ps, kill, stop', async () => {
+    assert.equal(run(['status']).code, 118);
+    assert.equal(run(['exec', '/bin/true']).code, 118);
+    const started = run(['start']);
+    assert.equal(started.code, 0, started.error);
+    try {
+      assert.equal(run(['run', '-q', '/bin/true']).code, 117);
+      assert.deepEqual(run(['exec', '/bin/bash', '-c', 'cat; echo x >&2; exit 4'], 'abc'), { code: 4, signal: null, output: 'abc', error: 'x\n' });
+      assert.equal(run(['exec', '/etc/passwd']).code, 116);
+      const sleeper = spawn(cloister, ['exec', '/bin/sleep', '1000'], { cwd: instance, env, stdio: 'ignore' });
+      const other = spawn(cloister, ['exec', '/bin/sleep', '1000'], { cwd: instance, env, stdio: 'ignore' });
+      const ended = (child: typeof sleeper): Promise<number | null> => new Promise((resolve) => child.once('exit', resolve));
+      const exits = [ended(sleeper), ended(other)];
+      let rows: { pid: number; name: string }[] = [];
+      for (const deadline = Date.now() + 20_000; rows.length < 2 && Date.now() < deadline; ) rows = JSON.parse(run(['ps', '--json']).output);
+      assert.deepEqual(rows.map(({ name }) => name), ['/bin/sleep', '/bin/sleep']);
+      sleeper.kill('SIGINT');
+      assert.equal(await exits[0], 130);
+      rows = JSON.parse(run(['ps', '--json']).output);
+      assert.equal(rows.length, 1);
+      assert.equal(run(['kill', '-s', 'KILL', String(rows[0].pid)]).code, 0);
+      assert.equal(await exits[1], 137);
+      assert.equal(run(['kill', '9999']).code, 110);
+      assert.equal(run(['cp', cloister, ':/tmp/tool']).code, 0);
+      assert.equal(run(['exec', '/bin/cat', '/tmp/tool']).output, readFileSync(cloister, 'utf8'));
+      assert.equal(JSON.parse(run(['status', '--json']).output).running, true);
+    } finally {
+      assert.equal(run(['stop']).code, 0);
+    }
+    assert.equal(run(['status']).code, 118);
+    assert.match(run(['logs']).output, /info stopped/);
+  });
+
+  test('kill -9 of a run leaves an instance that runs again', async () => {
+    const child = spawn(cloister, ['run', '-q', '/bin/bash', '-c', 'while true; do echo line >> /root/growing; done'], { cwd: instance, env, stdio: 'ignore' });
+    await new Promise((resolve) => setTimeout(resolve, 3000));
+    child.kill('SIGKILL');
+    await new Promise((resolve) => child.once('exit', resolve));
+    const { code, output, error } = inside('head -n 1 /root/growing 2>/dev/null; echo again');
+    assert.equal(code, 0, error);
+    assert.match(output, /again\n$/);
+  });
+});

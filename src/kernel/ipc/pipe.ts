@@ -224,9 +224,23 @@ export class PipeFile extends OpenFile {
   }
 }
 
+/** What /proc/<pid>/fd leads to: opening it gives another end of the same pipe, without waiting. */
+class PipeInode extends AnonymousInode {
+  readonly pipe: Pipe;
+
+  constructor(pipe: Pipe) {
+    super(PIPEFS, S_IFIFO | 0o600, 'pipe:[*]');
+    this.pipe = pipe;
+  }
+
+  override open(_task: Task, path: Path, flags: number): OpenFile {
+    return new PipeFile(this.pipe, this, path, flags);
+  }
+}
+
 /** pipe2(2): the reading and the writing end. */
 export function makePipe(flags: number): [PipeFile, PipeFile] {
   const pipe = new Pipe();
-  const inode = new AnonymousInode(PIPEFS, S_IFIFO | 0o600, 'pipe:[*]');
+  const inode = new PipeInode(pipe);
   return [new PipeFile(pipe, inode, undefined, O_RDONLY | flags), new PipeFile(pipe, inode, undefined, O_WRONLY | flags)];
 }

@@ -4,8 +4,10 @@ import { AT_FDCWD, O_CLOEXEC, O_CREAT, O_KNOWN, O_TMPFILE, O_TRUNC, O_WRONLY, RE
 import { RLIMIT } from '../../abi/resource.ts';
 import type { Fd, GuestAddr } from '../../base/flavor.ts';
 import { E2BIG, EAGAIN, EINVAL } from '../errno.ts';
+import { FifoFile } from '../ipc/fifo.ts';
 import { getU8, getU64, readCString } from '../mm/guest.ts';
-import type { SysResult } from '../result.ts';
+import { type SysResult, WOULD_BLOCK } from '../result.ts';
+import { block } from '../task/block.ts';
 import type { Task } from '../task/task.ts';
 import { startOf } from '../vfs/names.ts';
 import { openAt } from '../vfs/open.ts';
@@ -17,7 +19,10 @@ function open(task: Task, dirfd: Fd, name: string, flags: number, mode: number, 
   const limit = task.process.limits[RLIMIT.NOFILE].soft;
   task.fds.reserve(1, limit);
   const file = openAt(task, startOf(task, dirfd, name), name, flags, mode, resolve);
-  return task.fds.install(file, limit, (flags & O_CLOEXEC) !== 0);
+  const install = (): SysResult => task.fds.install(file, limit, (flags & O_CLOEXEC) !== 0);
+  if (!(file instanceof FifoFile) || file.nonBlocking || !file.waiting) return install();
+  file.retain();
+  return block(task, file.canRead ? file.readQueues : file.writeQueues, () => (file.waiting ? WOULD_BLOCK : install()), { cleanup: () => file.release() });
 }
 
 export function sys_open(task: Task, address: GuestAddr, flags: number, mode: number): SysResult {

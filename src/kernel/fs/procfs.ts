@@ -5,7 +5,7 @@ import { byteString } from '../../base/bytes.ts';
 import type { Kernel } from '../kernel.ts';
 import { anonymousDevice, type FileSystem, type FsStat, type Inode } from '../vfs/inode.ts';
 import type { Vfs } from '../vfs/vfs.ts';
-import { BOOT, DirNode, fixedDirectory, LinkNode, type Listed, TextNode } from './nodes.ts';
+import { DirNode, fixedDirectory, LinkNode, type Listed, TextNode } from './nodes.ts';
 import { processDirectory } from './procpid.ts';
 import { SYSCTL, type SysctlTree } from './sysctl.ts';
 
@@ -116,7 +116,6 @@ export class ProcFs implements FileSystem {
   }
 
   get kernel(): Kernel {
-    if (BOOT.ns === 0n) BOOT.ns = this.vfs.now();
     return this.vfs.kernel;
   }
 

@@ -102,6 +102,12 @@ export class TmpfsInode extends Inode {
     return Math.ceil(this.data.heldBytes / 4096) * 8;
   }
 
+  /** Gives the whole tree one time stamp. */
+  stampAll(ns: bigint): void {
+    this.atimeNs = this.mtimeNs = this.ctimeNs = ns;
+    for (const child of this.#entries?.values() ?? []) child.stampAll(ns);
+  }
+
   get #children(): Map<string, TmpfsInode> {
     if (this.#entries === undefined) {
       this.mustBeDirectory();

@@ -64,6 +64,8 @@ export class VolumeInode extends Inode {
   #attr: VolumeAttr | undefined;
   #backing: Backing | undefined;
   #uses = 0;
+  /** The volume has forgotten it, though somebody may still stand in it. */
+  #dead = false;
   /** Made without a name: the first to retain it takes over the use that keeps it alive. */
   #promised = false;
 
@@ -119,12 +121,13 @@ export class VolumeInode extends Inode {
   }
 
   override lookup(name: string): VolumeInode | undefined {
+    if (this.#dead) return undefined;
     const ino = this.fs.volume.lookup(this.ino, name);
     return ino === 0 ? undefined : this.fs.inode(ino);
   }
 
   override entries(): readonly DirEntry[] {
-    return this.fs.volume.readdir(this.ino);
+    return this.#dead ? [] : this.fs.volume.readdir(this.ino);
   }
 
   #made(ino: number): VolumeInode {
@@ -181,6 +184,7 @@ export class VolumeInode extends Inode {
   }
 
   #gone(): void {
+    this.#dead = true;
     this.#backing?.release();
     this.#backing = undefined;
     this.fs.forget(this);
@@ -318,18 +322,21 @@ export class VolumeInode extends Inode {
       return;
     }
     this.#uses++;
-    if (this.#uses === 1) this.fs.volume.retain(this.ino);
+    if (this.#uses === 1 && !this.#dead) this.fs.volume.retain(this.ino);
   }
 
   override release(): void {
     this.#uses--;
-    if (this.#uses > 0) return;
+    if (this.#uses > 0 || this.#dead) return;
     const unnamed = this.nlink === 0;
     if (unnamed || (!this.fs.readOnly && (this.#backing?.size ?? 0) > KEEP_PAGES)) {
       this.#backing?.release();
       this.#backing = undefined;
     }
     this.fs.volume.release(this.ino);
-    if (unnamed) this.fs.forget(this);
+    if (unnamed) {
+      this.#dead = true;
+      this.fs.forget(this);
+    }
   }
 }

@@ -10,7 +10,8 @@ import { EBADF, ENOTDIR, ENXIO, EPERM } from '../errno.ts';
 import type { HostStream } from '../host.ts';
 import type { Kernel } from '../kernel.ts';
 import type { FileSide } from '../kernel.ts';
-import { TmpfsInode } from '../fs/tmpfs.ts';
+import { BOOT } from '../fs/nodes.ts';
+import { Tmpfs, TmpfsInode } from '../fs/tmpfs.ts';
 import { PidFile } from '../ipc/pidfd.ts';
 import type { MappingSource } from '../syscalls/mmap.ts';
 import type { MemoryBackend } from '../platform.ts';
@@ -88,10 +89,18 @@ export class Vfs implements FileSide {
     return open(task, path, flags);
   }
 
+  /** What was made before there was a clock is stamped now. */
+  #attach(kernel: Kernel): void {
+    if (this.kernel !== undefined) return;
+    this.kernel = kernel;
+    BOOT.ns = this.now();
+    for (const { fs } of this.mounts.list) if (fs instanceof Tmpfs) fs.root.stampAll(BOOT.ns);
+  }
+
   // --- FileSide ---
 
   initialFds(kernel: Kernel, streams: readonly [HostStream, HostStream, HostStream], terminal: boolean): FdTable {
-    this.kernel = kernel;
+    this.#attach(kernel);
     const table = new FdTable();
     if (this.stdio !== undefined) this.stdio.open(kernel, streams, terminal).forEach((file, fd) => table.replace(fd, file, false));
     return table;

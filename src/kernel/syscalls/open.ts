@@ -5,7 +5,6 @@ import { RLIMIT } from '../../abi/resource.ts';
 import type { Fd, GuestAddr } from '../../base/flavor.ts';
 import { E2BIG, EAGAIN, EINVAL } from '../errno.ts';
 import { FifoFile } from '../ipc/fifo.ts';
-import { FifoFile } from '../ipc/fifo.ts';
 import { getU8, getU64, readCString } from '../mm/guest.ts';
 import { type SysResult, WOULD_BLOCK } from '../result.ts';
 import { block } from '../task/block.ts';

@@ -9,7 +9,9 @@ import { reportFailure } from './report.ts';
 const words = process.argv.slice(2);
 words.splice(words.indexOf('exec'), 1);
 if (words.includes('--help') || words.includes('-h')) {
-  await import('./main.ts');
+  // Named at run time, so that a bundler leaves it out of this file.
+  const main = import.meta.url.endsWith('.ts') ? './main.ts' : './main.js';
+  await import(new URL(main, import.meta.url).href);
 } else {
   let code: number;
   try {

@@ -5,13 +5,13 @@ import { join } from 'node:path';
 import { canonicalBytes, type Canonical, type EnclaveClaims, identityOf, signManifest } from '../attestation/index.ts';
 import { toByteString, toHex } from '../base/bytes.ts';
 import { writeFully } from '../base/host-files.ts';
-import { type Configuration, parseConfiguration } from '../config/index.ts';
+import { parseConfiguration } from '../config/index.ts';
 import { PrivateKey, sha384 } from '../crypto/index.ts';
-import { parseImageKey } from '../encfs/1-crypto/keys.ts';
 import { buildImage, type BuiltImage } from '../image/index.ts';
 import { NodeDirectory, nodeTree, writeAtomically } from '../pal/node/storage.ts';
 import { type AheadProgress, translateImage } from './ahead.ts';
 import { Failure } from './errors.ts';
+import { readImageKey, readKeyFile } from './sealed.ts';
 import { type Instance, stateDirectory } from './instance.ts';
 import { RUNTIME } from './version.ts';
 
@@ -34,13 +34,6 @@ export interface BuildResult {
   /** Where the key came from. */
   readonly signKey: string;
   readonly signKeyKind: 'given' | 'development' | 'new-development';
-}
-
-/** What is measured of the configuration, as it is stored beside the image. */
-export interface SealedConfiguration {
-  /** SHA-384 of cloister.yaml, so that any change of it asks for a build. */
-  readonly source: string;
-  readonly configuration: Configuration;
 }
 
 export function build(instance: Instance, request: BuildRequest): BuildResult {
@@ -89,18 +82,6 @@ function replaceFile(path: string, content: Uint8Array): void {
 function epochOf(text: string): number {
   if (!/^\d{1,10}$/.test(text)) throw new Failure('usage', `SOURCE_DATE_EPOCH is ${JSON.stringify(text)}, not a number of seconds`);
   return Number(text);
-}
-
-function readKeyFile(path: string, what: string): string {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch (error) {
-    throw new Failure('key', `cannot read the ${what} ${path}: ${(error as Error).message}`);
-  }
-}
-
-export function readImageKey(path: string): Uint8Array {
-  return parseImageKey(readKeyFile(path, 'image key'));
 }
 
 function signingKey(path: string | undefined): { key: PrivateKey; path: string; kind: BuildResult['signKeyKind'] } {

@@ -14,12 +14,15 @@ export interface StartOptions extends Omit<BootRequest, 'stateDirectory'> {
   readonly onTrace?: (text: string) => void;
 }
 
+/** A module that is started on its own; it lies beside this one, in the sources, compiled or bundled. */
+export const entry = (name: 'worker' | 'daemon'): URL => new URL(`./${name}.${import.meta.url.endsWith('.ts') ? 'ts' : 'js'}`, import.meta.url);
+
 export type RunningEnclave = EnclaveThread;
 
 export function startEnclave({ onLog, onTrace, ...request }: StartOptions): RunningEnclave {
   const bootRequest: BootRequest = { ...request, stateDirectory: stateDirectory() };
   return new EnclaveThread({
-    module: new URL(import.meta.url.endsWith('.ts') ? './worker.ts' : './worker.js', import.meta.url),
+    module: entry('worker'),
     boot: bootRequest,
     stackMb: STACK_MB,
     heapMb: HEAP_MB,

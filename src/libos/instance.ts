@@ -13,7 +13,7 @@ import { chmodSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync
 import { randomUUID } from 'node:crypto';
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { defaultFile } from '../config/index.ts';
+import { defaultFile } from '../config/schema.ts';
 import { Failure } from './errors.ts';
 
 export class Instance {

@@ -12,7 +12,7 @@ import type { Configuration } from '../config/index.ts';
 import { sha384 } from '../crypto/index.ts';
 import { ImageVolume } from '../encfs/5-disk/image-volume.ts';
 import { NodeDirectory, NodeFile, nodeTree } from '../pal/node/storage.ts';
-import { readImageKey, type SealedConfiguration } from './build.ts';
+import { readImageKey, type SealedConfiguration } from './sealed.ts';
 import { Failure } from './errors.ts';
 import type { Instance } from './instance.ts';
 import { RUNTIME } from './version.ts';

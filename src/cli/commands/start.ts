@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { closeSync, mkdirSync, openSync } from 'node:fs';
 import type { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
-import { type BootInfo } from '../../libos/enclave.ts';
+import { type BootInfo, entry } from '../../libos/enclave.ts';
 import { toFailure } from '../../libos/errors.ts';
 import { Instance } from '../../libos/instance.ts';
 import { ControlError } from '../../pal/node/control/client.ts';
@@ -31,8 +31,7 @@ export const command: Command = {
     };
     mkdirSync(instance.state, { recursive: true, mode: 0o700 });
     const log = openSync(instance.log, 'a', 0o600);
-    const entry = new URL(import.meta.url.endsWith('.ts') ? '../../libos/daemon.ts' : '../../libos/daemon.js', import.meta.url);
-    const child = spawn(process.execPath, [...process.execArgv, entry.pathname, JSON.stringify(request)], { detached: true, stdio: ['ignore', log, log, 'pipe'] });
+    const child = spawn(process.execPath, [...process.execArgv, entry('daemon').pathname, JSON.stringify(request)], { detached: true, stdio: ['ignore', log, log, 'pipe'] });
     closeSync(log);
     const line = await text(child.stdio[3] as Readable);
     child.unref();

@@ -20,10 +20,23 @@ function mountOf(vfs: Vfs): Mount {
   return mount;
 }
 
+/** Its own description does not count as a writer: Linux runs what was just written to it (fexecve(3)). */
+class MemfdFile extends RegularFile {
+  constructor(inode: TmpfsInode, path: Path, flags: number) {
+    super(inode, path, flags);
+    inode.writers--;
+  }
+
+  protected override closed(): void {
+    this.inode.writers++;
+    super.closed();
+  }
+}
+
 export function makeMemfd(vfs: Vfs, name: string, flags: number, creds: Creds): RegularFile {
   const mount = mountOf(vfs);
   const sealedExec = (flags & MFD_NOEXEC_SEAL) !== 0;
   const inode = new TmpfsInode(mount.fs as Tmpfs, S_IFREG | (sealedExec ? 0o666 : 0o777), { uid: creds.fsuid, gid: creds.fsgid }, 0);
   inode.seals = sealedExec ? F_SEAL_EXEC : (flags & MFD_ALLOW_SEALING) !== 0 ? 0 : F_SEAL_SEAL;
-  return new RegularFile(inode, new Path(mount, mount.root.nameless(`memfd:${name}`, inode)), O_RDWR | O_LARGEFILE);
+  return new MemfdFile(inode, new Path(mount, mount.root.nameless(`memfd:${name}`, inode)), O_RDWR | O_LARGEFILE);
 }

@@ -17,6 +17,7 @@ import type { Kernel } from '../kernel.ts';
 import { type SysResult, WOULD_BLOCK } from '../result.ts';
 import { kernelSignal, sendToGroup } from '../signal/send.ts';
 import type { ControllingTerminal, Session, Task } from '../task/task.ts';
+import type { Timer } from '../time/timers.ts';
 import type { Inode } from '../vfs/inode.ts';
 import { OpenFile } from '../vfs/file.ts';
 import type { Path } from '../vfs/mount.ts';
@@ -89,6 +90,8 @@ export class Tty implements ControllingTerminal {
   #edit: number[] = [];
   #literal = false;
   #column = 0;
+  #timer: Timer | undefined;
+  #timedOut = false;
 
   constructor(kernel: Kernel, driver: TtyDriver, rdev: number, name: string, rows: number, columns: number) {
     this.kernel = kernel;
@@ -127,6 +130,7 @@ export class Tty implements ControllingTerminal {
 
   receive(bytes: Uint8Array): void {
     for (const byte of bytes) this.#character(byte);
+    if (this.#timer !== undefined && this.termios.cc[VMIN] > 0) this.#stopTimer();
     this.readQueue.wake();
   }
 
@@ -299,17 +303,41 @@ export class Tty implements ControllingTerminal {
       else this.#lines[0] = line - count;
       return count;
     }
-    if (!this.inputReady && !(this.hungUp && this.#ready.length > 0)) {
-      if (this.hungUp) return 0;
-      if (this.termios.cc[VMIN] === 0 && this.termios.cc[VTIME] === 0 && this.#ready.length === 0) return 0;
-      if (this.#ready.length === 0 || this.termios.cc[VMIN] > this.#ready.length) return this.#ready.length >= into.length ? this.#take(into) : WOULD_BLOCK;
+    const { cc } = this.termios;
+    const have = this.#ready.length;
+    const timed = cc[VTIME] > 0;
+    const enough = Math.min(Math.max(cc[VMIN], 1), into.length);
+    if (have >= enough) return this.#take(into);
+    if (this.hungUp || (cc[VMIN] === 0 && !timed)) return this.#take(into);
+    if (timed && (cc[VMIN] === 0 || have > 0)) {
+      if (this.#timedOut) return this.#take(into);
+      this.#startTimer(cc[VTIME] * 1e8);
     }
-    return this.#take(into);
+    return WOULD_BLOCK;
+  }
+
+  /** VTIME: the next read takes what there is. Every byte that comes starts it anew (VMIN > 0). */
+  #startTimer(ns: number): void {
+    if (this.#timer !== undefined) return;
+    const { kernel } = this;
+    this.#timer = kernel.timers.add(kernel.host.monotonicNs() + ns, () => {
+      this.#timer = undefined;
+      this.#timedOut = true;
+      this.readQueue.wake();
+    });
+  }
+
+  #stopTimer(): void {
+    this.#timedOut = false;
+    if (this.#timer === undefined) return;
+    this.kernel.timers.cancel(this.#timer);
+    this.#timer = undefined;
   }
 
   #take(into: Uint8Array): number {
     const count = Math.min(this.#ready.length, into.length);
     into.set(this.#ready.splice(0, count));
+    this.#stopTimer();
     return count;
   }
 

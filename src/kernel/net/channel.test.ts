@@ -136,3 +136,32 @@ test('random streams come out as they went in', () => {
     assert.equal(stream.used, sent - received);
   }
 });
+
+test('bytes of one sender run on, those of another do not; files go with the first byte read', () => {
+  const stream = new StreamChannel(new WaitQueue(), new WaitQueue());
+  const from = (pid: number) => ({ rights: [], creds: { pid, uid: 0, gid: 0 } });
+  stream.send(bytesOf('a'), from(1));
+  stream.send(bytesOf('b'), from(1));
+  stream.send(bytesOf('c'), from(2));
+  const got = new Received();
+  assert.equal(take(stream, 1, 0, got), 'a');
+  assert.equal(got.creds?.pid, 1);
+  assert.equal(take(stream, 8, 0, got), 'b');
+  assert.equal(got.creds?.pid, 1);
+  assert.equal(take(stream, 8, 0, got), 'c');
+  assert.equal(got.creds?.pid, 2);
+  const { file, control } = filed();
+  stream.send(bytesOf('xy'), control);
+  assert.equal(take(stream, 1), 'x');
+  assert.equal(file.references, 0);
+  const none = new Received();
+  assert.equal(take(stream, 1, 0, none), 'y');
+  assert.deepEqual(none.rights, []);
+});
+
+test('files that come with no bytes are closed', () => {
+  const stream = new StreamChannel(new WaitQueue(), new WaitQueue());
+  const { file, control } = filed();
+  assert.equal(stream.send(bytesOf(''), control), 0);
+  assert.equal(file.references, 0);
+});

@@ -49,7 +49,7 @@ function deliver(control: Control, peek: boolean, got: Received | undefined): vo
     return;
   }
   if (peek) for (const file of control.rights) file.retain();
-  got.rights = control.rights;
+  if (control.rights.length > 0) got.rights = control.rights;
   got.creds = control.creds;
 }
 
@@ -72,9 +72,12 @@ export interface Channel {
 interface Mark {
   /** Counted from the beginning of the stream. */
   readonly at: number;
-  readonly end: number;
-  readonly control: Control;
+  end: number;
+  /** The files go with the first of the bytes that is read, the credentials with all. */
+  control: Control;
 }
+
+const sameCreds = (one: Ucred | undefined, other: Ucred | undefined): boolean => one?.pid === other?.pid && one?.uid === other?.uid && one?.gid === other?.gid;
 
 export class StreamChannel extends Pipe implements Channel {
   #written = 0;
@@ -99,13 +102,19 @@ export class StreamChannel extends Pipe implements Channel {
   send(from: Uint8Array, control: Control | undefined): SysResult {
     const count = this.write(from);
     if (count > 0) {
-      if (control !== undefined) {
-        this.#marks ??= [];
-        this.#marks.push({ at: this.#written, end: this.#written + count, control });
-      }
+      if (control !== undefined) this.#mark(control, count);
       this.#written += count;
-    }
+    } else if (count === 0 && control !== undefined) dropRights(control.rights);
     return count;
+  }
+
+  /** Bytes of one sender that come with nothing but his credentials run on. */
+  #mark(control: Control, count: number): void {
+    this.#marks ??= [];
+    const last = this.#marks.at(-1);
+    const end = this.#written + count;
+    if (last !== undefined && last.end === this.#written && control.rights.length === 0 && last.control.rights.length === 0 && sameCreds(last.control.creds, control.creds)) last.end = end;
+    else this.#marks.push({ at: this.#written, end, control });
   }
 
   receive(into: Uint8Array, flags: number, got: Received | undefined): SysResult {
@@ -124,7 +133,8 @@ export class StreamChannel extends Pipe implements Channel {
     this.#taken += count;
     if (mark !== undefined && this.#taken > mark.at) {
       deliver(mark.control, false, got);
-      this.#marks?.shift();
+      if (this.#taken >= mark.end) this.#marks?.shift();
+      else if (mark.control.rights.length > 0) mark.control = { rights: [], creds: mark.control.creds };
     }
     return count;
   }

@@ -114,7 +114,7 @@ export class ConnectionSocket extends Socket {
     const listener = this.names.find(task, this, address);
     if (listener.type !== this.type) throw EPROTOTYPE;
     if (!(listener instanceof ConnectionSocket) || listener.#backlog === undefined) throw ECONNREFUSED;
-    if (listener.#backlog.length > listener.#backlogLimit) {
+    if (listener.#backlog.length > listener.#backlogLimit && (this.isUnix || !this.nonBlocking)) {
       listener.#wanting.add(this.writeQueue);
       return WOULD_BLOCK;
     }
@@ -183,8 +183,9 @@ export class ConnectionSocket extends Socket {
   }
 
   override shutdown(how: number): void {
-    if (this.listening && !this.isUnix) {
+    if (this.listening) {
       if (how !== SHUT_WR) this.#endListening();
+      this.readQueue.wake();
       return;
     }
     if (!this.connected) {

@@ -26,9 +26,10 @@ export class DatagramSocket extends Socket {
   }
 
   /** socketpair(2). */
-  pairWith(other: DatagramSocket): void {
+  pairWith(task: Task, other: DatagramSocket): void {
     this.#peer = other;
     this.remote = UNNAMED;
+    this.peerCreds = ucredOf(task);
   }
 
   override connect(task: Task, address: Address): SysResult {

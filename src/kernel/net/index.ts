@@ -72,7 +72,7 @@ export function makeSocketPair(task: Task, family: number, type: number, protoco
   if (type === SOCK_STREAM || type === SOCK_SEQPACKET) return pairOf(task, unix, family, type, flags);
   if (type !== SOCK_DGRAM && type !== SOCK_RAW) throw ESOCKTNOSUPPORT;
   const pair: [DatagramSocket, DatagramSocket] = [new DatagramSocket(unix, family, SOCK_DGRAM, 0, flags), new DatagramSocket(unix, family, SOCK_DGRAM, 0, flags)];
-  pair[0].pairWith(pair[1]);
-  pair[1].pairWith(pair[0]);
+  pair[0].pairWith(task, pair[1]);
+  pair[1].pairWith(task, pair[0]);
   return pair;
 }

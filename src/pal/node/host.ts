@@ -24,6 +24,9 @@ class RingStream implements HostStream {
   readonly #output: Ring | undefined;
   readonly #ring: () => void;
 
+  /** What poll(2) has the outside read: a byte, and once the program has read, as much as it read then. */
+  #peekBytes = PEEK_BYTES;
+
   constructor(id: number, input: Ring | undefined, output: Ring | undefined, ring: () => void) {
     this.id = id;
     this.#input = input;
@@ -34,6 +37,7 @@ class RingStream implements HostStream {
   read(into: Uint8Array): number {
     if (this.#input === undefined) return -1;
     if (into.length === 0) return 0;
+    this.#peekBytes = into.length;
     const wasFull = this.#input.length === this.#input.capacity;
     const count = this.#input.read(into);
     if (count === 0 ? this.#input.want(into.length) : wasFull) this.#ring();
@@ -50,7 +54,7 @@ class RingStream implements HostStream {
   readable(): number {
     if (this.#input === undefined) return -1;
     const count = this.#input.readable();
-    if (count === 0 && this.#input.want(PEEK_BYTES)) this.#ring();
+    if (count === 0 && this.#input.want(this.#peekBytes)) this.#ring();
     return count;
   }
 

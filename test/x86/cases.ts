@@ -56,7 +56,9 @@ export interface Place {
 
 const STRING = /^(movs|cmps|stos|lods|scas)$/;
 const BRANCH = /^(j.*|call|ret|loop.*)$/;
-const BIT_TEST = /^bt[src]?$/;
+/** Obeys MXCSR.RC: conversions to integers. What makes a float rounds to nearest only (docs/divergences.md). */
+const OBEYS_ROUNDING = /^(cvtt?[sp][sd]2(si|pi|dq)|round)/;
+export const BIT_TEST = /^bt[src]?$/;
 const ALIGNMENT: Readonly<Record<number, number>> = { 0: 64, 16: 16 };
 
 function memoryOperand(random: (limit: number) => number, size: number, at: number): Mem {
@@ -103,57 +105,6 @@ export function makeCase(form: Form, source: Source, place: Place): Case | undef
   const decoded = decode(Uint8Array.from([...bytes, ...new Uint8Array(15)]), 0, place.pc);
   if (decoded === undefined || decoded === TRUNCATED || decoded.row !== form.row || decoded.length !== bytes.length) return undefined;
   return { mnemonic, ops, bytes, text: disassemble(decoded), at, target: place.target, undefinedFlags: form.row.undefinedFlags ?? 0, x87: form.row.feature === 'X87' || form.row.feature === 'MMX' };
-}
-
-/** How often a family is drawn for a sequence. */
-const SEQUENCE_WEIGHTS: Readonly<Record<string, number>> = { arith: 8, mov: 4, shift: 3, bit: 1, muldiv: 1, flags: 1, misc: 6, sse: 1, sse2: 2, sse3: 1, ssse3: 1, sse41: 1 };
-const WEIGHTED = Object.entries(SEQUENCE_WEIGHTS).flatMap(([family, weight]) => new Array<string>(weight).fill(family));
-/** Obeys MXCSR.RC: conversions to integers. What makes a float rounds to nearest only (docs/divergences.md). */
-const OBEYS_ROUNDING = /^(cvtt?[sp][sd]2(si|pi|dq)|round)/;
-/** They fault, move the stack pointer, need prepared registers, or round in a mode that tests choose. */
-const NOT_IN_SEQUENCES = /^(i?div|ldmxcsr|stmxcsr|xlatb?|maskmov.*|push.*|pop|popf|lea|cld|std)$/;
-const JCC = /^j[^mrc]/;
-
-/**
- * A straight run of register and absolute memory instructions, then most often a conditional jump. Flags that the
- * manual leaves undefined are made defined again before anybody may look.
- */
-export function makeSequence(forms: Readonly<Record<string, readonly Form[]>>, source: Source, place: Place): Case | undefined {
-  const bytes: number[] = [];
-  const texts: string[] = [];
-  const at = place.data + DATA_BYTES / 2;
-  const length = 2 + source.below(12);
-  const add = (form: Form, pc: number): Form | undefined => {
-    const x = makeCase(form, source, { ...place, pc });
-    if (x === undefined || x.x87 || x.ops.some((operand) => movesAway(operand))) return undefined;
-    if (x.ops.some((operand) => operand.kind === 'mem' && (operand.base >= 0 || operand.index >= 0))) return undefined;
-    if (BIT_TEST.test(x.mnemonic) && x.ops[0].kind === 'mem' && x.ops[1].kind === 'gpr') return undefined;
-    bytes.push(...x.bytes);
-    texts.push(x.text);
-    return form;
-  };
-  const draw = (from: readonly Form[]): Form => {
-    for (;;) {
-      const form = add(source.pick(from), place.pc + bytes.length);
-      if (form !== undefined) return form;
-    }
-  };
-  const usable = (family: string): readonly Form[] => forms[family].filter(({ row }) => !NOT_IN_SEQUENCES.test(row.mnemonic));
-  for (let n = 0; n < length; n++) {
-    const { row } = draw(usable(source.pick(WEIGHTED)));
-    if (row.undefinedFlags !== undefined) draw(forms.arith.filter((form) => /^(add|sub|cmp)$/.test(form.row.mnemonic)));
-  }
-  if (source.below(4) !== 0) {
-    const near = forms.control.filter(({ row, map }) => JCC.test(row.mnemonic) && map === 1);
-    draw(near);
-  }
-  const undefinedFlags = 0;
-  return { mnemonic: 'sequence', ops: [], bytes: Uint8Array.from(bytes), text: texts.join('; '), at, target: place.target, undefinedFlags, x87: false };
-}
-
-/** The stack pointer stays where it is. */
-function movesAway(operand: Operand): boolean {
-  return operand.kind === 'gpr' && !operand.high && operand.index === 4;
 }
 
 export interface State {

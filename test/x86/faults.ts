@@ -39,7 +39,7 @@ function sameRegisters(a: Uint8Array, b: Uint8Array): string | undefined {
 
 export function testFaults(engines: readonly Engine[], place: Place, seed: number, family: string | undefined, mnemonic: string | undefined): FaultResult {
   const result: FaultResult = { cases: 0, faults: 0, failures: [] };
-  const subjects = engines.map((engine) => new Subject(engine, place));
+  const subjects = engines.map((engine) => new Subject(engine, place, false));
   for (const subject of subjects) subject.executor.requirePreciseFaults();
   const state: State = { gpr: new BigUint64Array(16), fx: new Uint8Array(512), flags: 0 };
   const data = new Uint8Array(DATA_BYTES);

@@ -8,6 +8,8 @@ import type { Case, Place, State } from './cases.ts';
 import { DATA_BYTES } from './native.ts';
 
 const HLT = 0xf4;
+/** No test jumps as often: one that does has lost its way, and is stopped. */
+const FUEL = 5000;
 /** What of the code page an instance may take, filled up with `hlt`. */
 const CODE_BYTES = 0x400;
 
@@ -17,15 +19,16 @@ export class Subject {
   readonly memory: GuestMemory;
   readonly #place: Place;
 
-  constructor(engine: Engine, place: Place) {
+  /** `protects`: the engine may rely on the host for page protection (tests that fault must not). */
+  constructor(engine: Engine, place: Place, protects: boolean) {
     this.name = engine.name;
-    const backend = plainBackend(false);
+    const backend = plainBackend(protects);
     const memory = backend.create('test');
     memory.mapAnonymous(place.pc & ~0xfff, 0x1000, 7);
     memory.mapAnonymous(place.data, DATA_BYTES, 3);
     this.memory = memory;
     this.#place = place;
-    this.executor = engine.create(memory, backend, { syscall: () => 1, tick: () => 0 });
+    this.executor = engine.create(memory, backend, { syscall: () => 1, tick: () => 1 });
   }
 
   get data(): Uint8Array {
@@ -47,7 +50,7 @@ export class Subject {
     cpu.rflags = state.flags;
     loadFx(cpu, state.fx);
     cpu.rip = this.#place.pc;
-    cpu.i32[CPU.fuel / 4] = 1000;
+    cpu.i32[CPU.fuel / 4] = FUEL;
   }
 
   /** Where it stopped: the address, and why if not at a `hlt` that was put there. */

@@ -9,6 +9,7 @@ import { block, within } from '../task/block.ts';
 import type { Task } from '../task/task.ts';
 import type { OpenFile } from '../vfs/file.ts';
 import { notify } from '../vfs/notify.ts';
+import { roomFor } from '../vfs/transfer.ts';
 
 export function writable(task: Task, fd: Fd): OpenFile {
   const file = task.fds.getUsable(fd);
@@ -18,7 +19,8 @@ export function writable(task: Task, fd: Fd): OpenFile {
 
 export function sys_write(task: Task, fd: Fd, address: GuestAddr, size: number): SysResult {
   const file = writable(task, fd);
-  const count = size > MAX_RW_COUNT ? MAX_RW_COUNT : size;
+  const wanted = size > MAX_RW_COUNT ? MAX_RW_COUNT : size;
+  const count = file.seekable ? roomFor(task, file, wanted) : wanted;
   const result = file.write(task, viewPrefix(task.mm, address, count, 'read'));
   if (result >= 0 && file.path !== undefined) notify(file.path, IN_MODIFY);
   if (result === count || file.seekable) return result;

@@ -1,13 +1,12 @@
 /** Moving bytes between guests and open files: the part that read(2), write(2), readv(2), … share. */
 
-import { IN_ACCESS, IN_MODIFY } from '../../abi/inotify.ts';
+import { IN_ACCESS } from '../../abi/inotify.ts';
 import { RLIMIT } from '../../abi/resource.ts';
 import { SIG } from '../../abi/signal.ts';
-import { EAGAIN, EBADF, EFAULT, EFBIG, EINVAL, EPIPE } from '../errno.ts';
+import { EBADF, EFAULT, EFBIG, EINVAL } from '../errno.ts';
 import { MAX_RW_COUNT, type Segment, viewPrefix } from '../mm/guest.ts';
 import { type SysResult, WOULD_BLOCK } from '../result.ts';
 import { kernelSignal, sendToTask } from '../signal/send.ts';
-import { block } from '../task/block.ts';
 import type { Task } from '../task/task.ts';
 import type { OpenFile } from './file.ts';
 import { notify } from './notify.ts';
@@ -24,27 +23,14 @@ export function writableFile(task: Task, fd: number): OpenFile {
   return file;
 }
 
-/** Another thread may close the descriptor while this one sleeps: the description stays until it has woken. */
-function kept(task: Task, file: OpenFile): (() => void) | undefined {
-  if (!task.fds.shared) return undefined;
-  file.retain();
-  return () => file.release();
-}
-
 export function readOnce(task: Task, file: OpenFile, address: number, length: number): SysResult {
   const result = file.read(task, viewPrefix(task.mm, address, Math.min(length, MAX_RW_COUNT), 'write'));
   if (result > 0) notify(file.path, IN_ACCESS);
   return result;
 }
 
-/** Sleeps until `attempt` gives something, unless the file does not want to wait. */
-export function whenReadable(task: Task, file: OpenFile, attempt: () => SysResult): SysResult {
-  if (file.nonBlocking) throw EAGAIN;
-  return block(task, file.readQueues, attempt, { cleanup: kept(task, file) });
-}
-
-/** Largest end of a write to a plain file (RLIMIT_FSIZE). */
-function roomFor(task: Task, file: OpenFile, length: number): number {
+/** How much of a write to a plain file RLIMIT_FSIZE leaves; SIGXFSZ and EFBIG when nothing. */
+export function roomFor(task: Task, file: OpenFile, length: number): number {
   const limit = task.process.limits[RLIMIT.FSIZE].soft;
   if (limit === Number.POSITIVE_INFINITY || !file.inode.isRegular) return length;
   const offset = (file.flags & 0o2000) !== 0 ? file.inode.size : file.position;
@@ -53,54 +39,6 @@ function roomFor(task: Task, file: OpenFile, length: number): number {
     throw EFBIG;
   }
   return Math.min(length, limit - offset);
-}
-
-function broken(task: Task, error: unknown): never {
-  if (error === EPIPE) sendToTask(task, kernelSignal(SIG.SIGPIPE));
-  throw error;
-}
-
-export function writeOnce(task: Task, file: OpenFile, address: number, length: number): SysResult {
-  try {
-    const result = file.write(task, viewPrefix(task.mm, address, Math.min(length, MAX_RW_COUNT), 'read'));
-    if (result > 0) notify(file.path, IN_MODIFY);
-    return result;
-  } catch (error) {
-    return broken(task, error);
-  }
-}
-
-/** The whole of a buffer, sleeping as often as it takes; what has gone out counts when something stops it. */
-export function writeAll(task: Task, file: OpenFile, address: number, length: number): SysResult {
-  length = roomFor(task, file, Math.min(length, MAX_RW_COUNT));
-  const first = writeOnce(task, file, address, length);
-  if (first === length) return first;
-  let done = first === WOULD_BLOCK ? 0 : first;
-  if (first === 0 || (first !== WOULD_BLOCK && (file.messages || file.inode.isRegular))) return first;
-  const step = (): SysResult => {
-    while (done < length) {
-      let result: SysResult;
-      try {
-        result = writeOnce(task, file, address + done, length - done);
-      } catch (error) {
-        if (done > 0) return done;
-        throw error;
-      }
-      if (result === WOULD_BLOCK) return WOULD_BLOCK;
-      if (result === 0) return done;
-      done += result;
-    }
-    return done;
-  };
-  if (done > 0) {
-    const more = step();
-    if (more !== WOULD_BLOCK) return more;
-  }
-  if (file.nonBlocking) {
-    if (done > 0) return done;
-    throw EAGAIN;
-  }
-  return block(task, file.writeQueues, step, { interrupted: () => (done > 0 ? done : WOULD_BLOCK), cleanup: kept(task, file) });
 }
 
 /** One pass over scattered memory. */
@@ -159,35 +97,6 @@ export function gather(task: Task, segments: readonly Segment[]): Uint8Array {
     done += length;
   }
   return whole;
-}
-
-/** Sends a buffer of ours as write(2) would. */
-export function writeBuffer(task: Task, file: OpenFile, bytes: Uint8Array): SysResult {
-  let done = 0;
-  bytes = bytes.subarray(0, roomFor(task, file, bytes.length));
-  const step = (): SysResult => {
-    do {
-      let result: SysResult;
-      try {
-        result = file.write(task, done === 0 ? bytes : bytes.subarray(done));
-      } catch (error) {
-        if (done > 0) return done;
-        return broken(task, error);
-      }
-      if (result === WOULD_BLOCK) return WOULD_BLOCK;
-      if (result > 0) notify(file.path, IN_MODIFY);
-      done += result;
-      if (result === 0) break;
-    } while (done < bytes.length && !file.inode.isRegular);
-    return done;
-  };
-  const first = step();
-  if (first !== WOULD_BLOCK) return first;
-  if (file.nonBlocking) {
-    if (done > 0) return done;
-    throw EAGAIN;
-  }
-  return block(task, file.writeQueues, step, { interrupted: () => (done > 0 ? done : WOULD_BLOCK), cleanup: kept(task, file) });
 }
 
 export const needOffset = (offset: number): void => {

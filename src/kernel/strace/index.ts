@@ -31,7 +31,7 @@ interface Call {
 
 /** Guest bytes if they are there; strace prints an address where they are not. */
 function peek(mm: AddressSpace, address: number, length: number): DataView | undefined {
-  if (address === 0 || !mm.vmas.allows(address, Math.max(length, 1), PROT_READ)) return undefined;
+  if (address === 0 || length < 0 || !mm.vmas.allows(address, Math.max(length, 1), PROT_READ)) return undefined;
   const { bytes } = mm.memory;
   return new DataView(bytes.buffer, bytes.byteOffset + address, length);
 }

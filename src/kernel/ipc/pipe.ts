@@ -70,7 +70,7 @@ export class Pipe {
     let from = this.#head + skip;
     if (from >= ring.length) from -= ring.length;
     const first = Math.min(count, ring.length - from);
-    if (first < 128) for (let at = 0; at < first; at++) into[at] = ring[from + at];
+    if (first <= 16) for (let at = 0; at < first; at++) into[at] = ring[from + at];
     else into.set(ring.subarray(from, from + first));
     if (first < count) into.set(ring.subarray(0, count - first), first);
   }
@@ -106,7 +106,7 @@ export class Pipe {
     let to = this.#head + this.used;
     if (to >= ring.length) to -= ring.length;
     const first = Math.min(count, ring.length - to);
-    if (first < 128) for (let at = 0; at < first; at++) ring[to + at] = from[at];
+    if (first <= 16) for (let at = 0; at < first; at++) ring[to + at] = from[at];
     else ring.set(from.subarray(0, first), to);
     if (first < count) ring.set(from.subarray(first, count), 0);
     this.used += count;

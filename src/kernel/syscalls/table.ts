@@ -110,7 +110,7 @@ import * as umask from './umask.ts';
 import * as unlink from './unlink.ts';
 import * as utimensat from './utimensat.ts';
 import * as write from './write.ts';
-import { full, missing, partial, refused, type Row } from './row.ts';
+import { full, partial, refused, type Row } from './row.ts';
 
 export type { Row } from './row.ts';
 

@@ -27,3 +27,18 @@ test('a timer may set another one', () => {
   timers.run(10);
   assert.equal(count, 5);
 });
+
+test('timers that were cancelled do not pile up, and the others still fire in order', () => {
+  const timers = new Timers();
+  const fired: number[] = [];
+  for (let at = 0; at < 50_000; at++) {
+    const timer = timers.add(1e9 + ((at * 7919) % 50_000), () => fired.push(at));
+    if (at % 100 !== 0) timers.cancel(timer);
+    timers.cancel(timer.cancelled ? timer : timers.add(2e9, () => assert.fail('cancelled')));
+  }
+  timers.run(3e9);
+  const due = (at: number): number => (at * 7919) % 50_000;
+  assert.equal(fired.length, 500);
+  assert.deepEqual(fired, [...fired].sort((a, b) => due(a) - due(b)));
+  assert.equal(timers.nextNs, Number.POSITIVE_INFINITY);
+});

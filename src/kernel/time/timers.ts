@@ -3,12 +3,14 @@
 export interface Timer {
   readonly deadlineNs: number;
   readonly fire: () => void;
-  /** Cancelled timers stay in the heap until they come up. */
+  /** Cancelled timers stay in the heap until they come up, or until most of it is such. */
   cancelled: boolean;
 }
 
 export class Timers {
-  readonly #heap: Timer[] = [];
+  #heap: Timer[] = [];
+  /** How many in the heap are. */
+  #cancelled = 0;
 
   /** `fire` runs in the kernel loop, between tasks; it must not throw and must not run guest code. */
   add(deadlineNs: number, fire: () => void): Timer {
@@ -27,12 +29,25 @@ export class Timers {
   }
 
   cancel(timer: Timer): void {
+    if (timer.cancelled) return;
     timer.cancelled = true;
+    this.#cancelled++;
+    // Programs set long time limits and seldom let them pass.
+    if (this.#cancelled > 1000 && this.#cancelled * 2 > this.#heap.length) this.#clean();
+  }
+
+  /** A sorted array is a heap. */
+  #clean(): void {
+    this.#heap = this.#heap.filter(({ cancelled }) => !cancelled).sort((a, b) => a.deadlineNs - b.deadlineNs);
+    this.#cancelled = 0;
   }
 
   /** Infinity when nothing is planned. */
   get nextNs(): number {
-    while (this.#heap.length > 0 && this.#heap[0].cancelled) this.#pop();
+    while (this.#heap.length > 0 && this.#heap[0].cancelled) {
+      this.#pop();
+      this.#cancelled--;
+    }
     return this.#heap.length === 0 ? Number.POSITIVE_INFINITY : this.#heap[0].deadlineNs;
   }
 

@@ -11,7 +11,7 @@ export function openStdio(terminal: boolean): Pick<Program, 'input' | 'output' |
   return { input: sourceOf(0, 'raw'), output: sinkOf(1), error: sinkOf(2), terminal: terminalSize() };
 }
 
-const terminalSize = (): { rows: number; columns: number } => ({ rows: process.stdout.rows ?? 24, columns: process.stdout.columns ?? 80 });
+const terminalSize = (): { rows: number; columns: number } => ({ rows: process.stdout.rows || 24, columns: process.stdout.columns || 80 });
 
 /** Follows changes of the window's size. */
 export function attachTerminal(session: Pick<Session, 'resize'>): void {

@@ -7,7 +7,7 @@ import type { Row } from './rows.ts';
 /** Always there on Debian: shells, coreutils and what rows use without being about it. */
 const PROGRAMS = [
   'bash', 'dash', 'sh', 'busybox', 'find', 'xargs', 'grep', 'egrep', 'fgrep', 'sed', 'mawk', 'gawk', 'awk', 'tar', 'gzip', 'gunzip', 'zcat', 'zgrep', 'bzip2', 'bunzip2', 'bzcat', 'xz', 'unxz', 'zstd', 'diff', 'patch', 'cmp', 'diff3',
-  'sdiff', 'bc', 'dc', 'sqlite3', 'xxd', 'file', 'rev', 'column', 'perl', 'getconf', 'hostname', 'renice', 'setsid', 'uptime', 'gcc', 'as', 'ld', 'musl-gcc',
+  'sdiff', 'bc', 'dc', 'sqlite3', 'xxd', 'file', 'rev', 'column', 'perl', 'getconf', 'hostname', 'renice', 'setsid', 'uptime', 'fallocate', 'gcc', 'as', 'ld', 'musl-gcc',
 ];
 /** Files and trees besides programs. Missing ones are left out; the rows that need them then fail on the host in the same way. */
 const PYTHON_EXTRAS = /^(test|idlelib|lib2to3|pydoc_data|ensurepip|config-.*|tkinter|turtledemo|dist-packages|__phello__)$/;
@@ -25,6 +25,7 @@ const TREES: readonly Tree[] = [
   { path: '/usr/lib/locale/C.utf8' },
   { path: '/usr/share/zoneinfo/America/New_York' },
   { path: '/usr/share/zoneinfo/Asia/Tokyo' },
+  { path: '/usr/libexec/coreutils' },
   { path: '/etc/passwd' },
   { path: '/etc/group' },
   { path: '/etc/protocols' },

@@ -3,7 +3,6 @@
  * tty_ioctl(4)). What lies behind a terminal, a pty's master or the host, is its `driver`.
  */
 
-import { O_NOCTTY } from '../../abi/fcntl.ts';
 import { POLLHUP, POLLIN, POLLOUT, POLLRDNORM, POLLWRNORM } from '../../abi/poll.ts';
 import { SIG, SIG_IGN } from '../../abi/signal.ts';
 import { S_IFCHR } from '../../abi/stat.ts';
@@ -459,7 +458,7 @@ export class TtyFile extends OpenFile {
   readonly tty: Tty;
 
   constructor(tty: Tty, path: Path | undefined, flags: number, inode: Inode = path?.inode ?? ttyInode(tty)) {
-    super(inode, path, flags & ~O_NOCTTY, tty.readQueue, tty.writeQueue);
+    super(inode, path, flags, tty.readQueue, tty.writeQueue);
     this.tty = tty;
     tty.users++;
     inode.retain();

@@ -4,7 +4,7 @@
  */
 
 import { IN_CLOSE_NOWRITE, IN_CLOSE_WRITE } from '../../abi/inotify.ts';
-import { O_ACCMODE, O_APPEND, O_NOATIME, O_NONBLOCK, O_PATH, O_RDONLY, O_WRONLY } from '../../abi/fcntl.ts';
+import { O_ACCMODE, O_APPEND, O_NOATIME, O_NOCTTY, O_NONBLOCK, O_PATH, O_RDONLY, O_WRONLY } from '../../abi/fcntl.ts';
 import { POLLIN, POLLOUT, POLLRDNORM, POLLWRNORM } from '../../abi/poll.ts';
 import { EBADF, EFBIG, EINVAL, EISDIR, ENODEV, ENOTDIR, ENOTTY, ENXIO, ESPIPE } from '../errno.ts';
 import type { Mappable } from '../mm/vma.ts';
@@ -49,7 +49,7 @@ export abstract class OpenFile {
   constructor(inode: Inode, path: Path | undefined, flags: number, readQueue: WaitQueue = new WaitQueue(), writeQueue: WaitQueue = readQueue) {
     this.inode = inode;
     this.path = path;
-    this.flags = flags;
+    this.flags = flags & ~O_NOCTTY;
     this.readQueue = readQueue;
     this.writeQueue = writeQueue;
     this.readQueues = [readQueue];

@@ -1,7 +1,7 @@
 /** open(2): from a name to an open description. */
 
 import {
-  O_ACCMODE, O_APPEND, O_CLOEXEC, O_CREAT, O_DIRECT, O_DIRECTORY, O_DSYNC, O_EXCL, O_LARGEFILE, O_NOATIME, O_NOFOLLOW, O_NONBLOCK, O_PATH, O_RDONLY, O_SYNC, O_TMPFILE, O_TRUNC, O_WRONLY,
+  O_ACCMODE, O_APPEND, O_CLOEXEC, O_CREAT, O_DIRECT, O_DIRECTORY, O_DSYNC, O_EXCL, O_LARGEFILE, O_NOATIME, O_NOCTTY, O_NOFOLLOW, O_NONBLOCK, O_PATH, O_RDONLY, O_SYNC, O_TMPFILE, O_TRUNC, O_WRONLY,
 } from '../../abi/fcntl.ts';
 import { IN_CREATE, IN_MODIFY, IN_OPEN } from '../../abi/inotify.ts';
 import { MS_NODEV } from '../../abi/mount.ts';
@@ -89,7 +89,7 @@ export function openPlace(task: Task, path: Path, flags: number): OpenFile {
 function describe(task: Task, path: Path, flags: number): OpenFile {
   const kept = (flags & KEPT & ~(O_DIRECTORY | O_NOFOLLOW)) | O_LARGEFILE;
   const { inode } = path;
-  const file = inode.open(task, path, kept) ?? byType(task, path, kept, flags);
+  const file = inode.open(task, path, kept | (flags & O_NOCTTY)) ?? byType(task, path, kept, flags);
   notify(path, IN_OPEN);
   return file;
 }

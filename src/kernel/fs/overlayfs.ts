@@ -264,7 +264,7 @@ export class OverlayInode extends Inode {
   }
 
   override tmpfile(mode: number, owner: Owner): Inode {
-    return this.#raise().tmpfile(mode, owner);
+    return this.fs.inode(this.#raise().tmpfile(mode, owner), undefined, this, '');
   }
 
   // --- copying up ---

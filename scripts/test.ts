@@ -1,6 +1,6 @@
 /**
- * `npm test`: unit tests beside the sources, then what runs the product as a user does (test/end-to-end). The last line
- * is `N passed, N failed, N skipped`.
+ * `npm test`: unit tests beside the sources, then what runs the product as a user does (test/end-to-end and others). The last
+ * line is `N passed, N failed, N skipped`. The long suite over this machine's programs is `npm run test:programs`.
  */
 
 import { globSync } from 'node:fs';
@@ -10,7 +10,8 @@ import { spec } from 'node:test/reporters';
 const root = new URL('..', import.meta.url).pathname;
 const given = process.argv.slice(2);
 const patterns = given.length > 0 ? given : ['src/**/*.test.ts', 'test/**/*.test.ts'];
-const files = patterns.flatMap((pattern) => globSync(pattern, { cwd: root })).sort().map((file) => (file.startsWith('/') ? file : `${root}${file}`));
+const apart = given.length > 0 ? [] : ['test/programs/**'];
+const files = patterns.flatMap((pattern) => globSync(pattern, { cwd: root, exclude: apart })).sort().map((file) => (file.startsWith('/') ? file : `${root}${file}`));
 let passed = 0, failed = 0, skipped = 0;
 const failures: string[] = [];
 

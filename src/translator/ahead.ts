@@ -12,6 +12,8 @@ import type { StoredUnit } from './store.ts';
 import { translateModule } from './translate.ts';
 
 const PAGE = 4096;
+/** Bytes of wasm of one function; larger ones are rare and wait until they are needed. */
+const MAX_STORED = 400_000;
 const R_X86_64_RELATIVE = 8;
 const DT_RELA = 7, DT_RELASZ = 8;
 /** `.eh_frame_hdr` as linkers write it: version 1, table of signed 32-bit offsets from its own start. */
@@ -123,9 +125,9 @@ export function translateElf(elf: LaidOutElf, progress: (done: number, of: numbe
   const entries = new Set(elf.functions);
   elf.functions.forEach((pc, index) => {
     progress(index, elf.functions.length);
-    const made = translateModule(pc, elf, { precise: false, checked: false, flagsAcrossReturns: false, isEntry: (target) => entries.has(target) });
-    if (made === undefined || made.readsReturnedFlags) return;
-    units.push({ pc, wasm: made.bytes, faults: made.faults, source: made.ranges.map(([start, end]) => ({ start, bytes: elf.slice(start, end) })) });
+    const made = translateModule(pc, elf, { precise: false, checked: false, flagsAcrossReturns: false, resumed: false, dispatchOf: () => undefined, isEntry: (target) => entries.has(target) });
+    if (made === undefined || made.readsReturnedFlags || made.bytes.length > MAX_STORED) return;
+    units.push({ pc, dispatches: made.dispatches, wasm: made.bytes, faults: made.faults, source: made.ranges.map(([start, end]) => ({ start, bytes: elf.slice(start, end) })) });
   });
   return units;
 }

@@ -62,11 +62,22 @@ export const DEFAULT_LIMITS: Limits = { maxBlocks: 600, maxInsns: 6000, reach: 0
 /** Units with jump tables are interpreters and big switches: they must stay whole. */
 export const TABLE_LIMITS: Limits = { maxBlocks: 3000, maxInsns: 24000, reach: 0x8000 };
 
+/** Units that start in the middle of a function, where it was left: they should not become copies of it. */
+export const RESUME_LIMITS: Limits = { maxBlocks: 60, maxInsns: 600, reach: 0x2000 };
+
+/** Table targets farther than this from the entry leave the unit. */
+const TABLE_REACH = 0x20000;
+
 /** Where an indirect jump may go, by the address of its instruction; a guess that is checked when it runs. */
 export interface JumpTable {
   /** Address of the table: jumps through the same table share a dispatch. */
   readonly address: number;
   readonly targets: readonly number[];
+}
+
+function hasTargets(tables: ReadonlyMap<number, JumpTable>): boolean {
+  for (const { targets } of tables.values()) if (targets.length > 0) return true;
+  return false;
 }
 
 function targetOf(insn: Insn): number {
@@ -75,8 +86,8 @@ function targetOf(insn: Insn): number {
 }
 
 /** `isEntry`: addresses known to start other functions; a `jmp` there is a tail call. */
-export function discover(entry: number, code: CodeReader, isEntry: (pc: number) => boolean, tables: ReadonlyMap<number, JumpTable>): BasicBlock[] {
-  const limits = tables.size > 0 ? TABLE_LIMITS : DEFAULT_LIMITS;
+export function discover(entry: number, code: CodeReader, isEntry: (pc: number) => boolean, tables: ReadonlyMap<number, JumpTable>, resumed = false): BasicBlock[] {
+  const limits = resumed ? RESUME_LIMITS : hasTargets(tables) ? TABLE_LIMITS : DEFAULT_LIMITS;
   const leaders = new Set<number>([entry]);
   const decoded = new Map<number, Insn | undefined>();
   const queue = [entry];
@@ -97,6 +108,8 @@ export function discover(entry: number, code: CodeReader, isEntry: (pc: number) 
       insnCount++;
       const kind = control(insn);
       pc += insn.length;
+      // Behind a call that never returns lies another function.
+      if (kind !== 'jump' && kind !== 'branch' && isEntry(pc)) break;
       if (kind === 'none') {
         if (insnCount >= limits.maxInsns) break;
         continue;
@@ -110,7 +123,7 @@ export function discover(entry: number, code: CodeReader, isEntry: (pc: number) 
       } else if (kind === 'call' || kind === 'syscall') {
         lead(pc);
       } else if (kind === 'indirect') {
-        for (const to of tables.get(insn.pc)?.targets ?? []) lead(to);
+        for (const to of tables.get(insn.pc)?.targets ?? []) if (Math.abs(to - entry) <= TABLE_REACH) lead(to);
       }
       break;
     }
@@ -119,10 +132,10 @@ export function discover(entry: number, code: CodeReader, isEntry: (pc: number) 
   const starts = [entry, ...[...leaders].filter((pc) => pc !== entry && decoded.get(pc) !== undefined).sort((a, b) => a - b)];
   const number = new Map<number, number>();
   for (const pc of starts) number.set(pc, number.size);
-  return starts.map((start) => cut(start, number, decoded));
+  return starts.map((start) => cut(start, number, decoded, isEntry));
 }
 
-function cut(start: number, number: ReadonlyMap<number, number>, decoded: ReadonlyMap<number, Insn | undefined>): BasicBlock {
+function cut(start: number, number: ReadonlyMap<number, number>, decoded: ReadonlyMap<number, Insn | undefined>, isEntry: (pc: number) => boolean): BasicBlock {
   const insns: Insn[] = [];
   let pc = start;
   for (;;) {
@@ -147,7 +160,7 @@ function cut(start: number, number: ReadonlyMap<number, number>, decoded: Readon
         broken: false,
       };
     }
-    const next = number.get(pc);
+    const next = number.get(pc) ?? (isEntry(pc) ? -1 : undefined);
     if (next !== undefined) return { pc: start, insns, end: pc, next, taken: -1, control: 'none', broken: false };
   }
 }

@@ -196,6 +196,8 @@ class TranslatorExecutor implements Executor, CodeReader {
       precise: this.#precise,
       checked: this.#checked,
       flagsAcrossReturns: this.#flagsAcrossReturns,
+      resumed: this.#space.holds(pc),
+      dispatchOf: (table) => this.#space.dispatches.get(table),
       isEntry: (target) => this.#space.units.has(target),
     });
     if (made === undefined) return undefined;
@@ -208,6 +210,7 @@ class TranslatorExecutor implements Executor, CodeReader {
       root: pc,
       units: made.units,
       faults: made.faults,
+      dispatches: made.dispatches,
       source: made.ranges.map(([start, end]) => ({ start, bytes: this.#memory.bytes.slice(start, end) })),
       module: new WebAssembly.Module(made.bytes as BufferSource),
     };

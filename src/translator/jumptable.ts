@@ -13,7 +13,12 @@ import type { BasicBlock, CodeReader, JumpTable } from './discover.ts';
 const MAX_ENTRIES = 1024;
 /** Without a bounds check in sight, as many as a byte-code interpreter has. */
 const MAX_UNBOUNDED = 256;
+/** Offsets do not look like addresses: whatever follows a table seems to be more of it. */
+const MAX_UNBOUNDED_RELATIVE = 16;
 const REACH = 0x20000;
+
+/** Close enough to be part of the function; cold parts are not. */
+export const isNear = (from: number, to: number): boolean => Math.abs(to - from) <= REACH;
 
 interface TableAccess {
   readonly index: Node;
@@ -63,17 +68,18 @@ export function findTable(block: BasicBlock, blocks: readonly BasicBlock[], code
   const base = typeof access.base === 'number' ? access.base : loadedAddress(access.base.register, block, blocks);
   if (base === undefined) return undefined;
   const address = base + access.offset;
-  const limit = boundOf(block, blocks) ?? MAX_UNBOUNDED;
+  const limit = boundOf(block, blocks) ?? (access.relative ? MAX_UNBOUNDED_RELATIVE : MAX_UNBOUNDED);
   const targets: number[] = [];
   while (targets.length < limit) {
     const at = targets.length;
     const entry = access.relative ? code.readI32(address + at * 4) : code.readU64(address + at * 8);
     if (entry === undefined) break;
     const target = access.relative ? base + entry : entry;
-    if (Math.abs(target - block.end) > REACH || code.decode(target) === undefined) break;
+    // Offsets are small numbers, and what follows the table may look like some; addresses rarely do by accident.
+    if ((access.relative && !isNear(block.end, target)) || code.decode(target) === undefined) break;
     targets.push(target);
   }
-  return targets.length < 2 ? undefined : { address, targets };
+  return targets.filter((target) => isNear(block.end, target)).length < 2 ? undefined : { address, targets };
 }
 
 /** The nearest `lea register, [rip + x]` before the block. */
@@ -93,15 +99,14 @@ function loadedAddress(register: number, block: BasicBlock, blocks: readonly Bas
 
 /** Entries by the `cmp index, n; ja` in front, where there is one. */
 function boundOf(block: BasicBlock, blocks: readonly BasicBlock[]): number | undefined {
-  for (const before of blocks) {
-    if (before.control !== 'branch' || before.end !== block.pc) continue;
-    for (let at = before.insns.length - 1; at >= 0; at--) {
-      const insn = before.insns[at];
-      const operand = insn.ops[1];
-      if (insn.row.mnemonic !== 'cmp' || operand?.kind !== 'imm') continue;
-      const bound = Number(operand.value) + 1;
-      return bound > 0 && bound <= MAX_ENTRIES ? bound : undefined;
-    }
+  for (const { insns, end } of blocks) {
+    if (end !== block.pc || insns.length < 2) continue;
+    if (insns[insns.length - 1].row.mnemonic !== 'ja') continue;
+    const compare = insns.slice(-4).findLast(({ row }) => row.mnemonic === 'cmp');
+    const operand = compare?.ops[1];
+    if (operand?.kind !== 'imm') continue;
+    const bound = Number(operand.value) + 1;
+    return bound <= MAX_ENTRIES ? bound : undefined;
   }
   return undefined;
 }

@@ -5,11 +5,19 @@ import type { BasicBlock, CodeReader } from './discover.ts';
 import { tableAccess } from './jumptable.ts';
 import type { BlockEffects } from './registers.ts';
 
+/** A dispatch in another unit: the unit's entry, and the dispatch's number there. */
+export interface DispatchPlace {
+  readonly root: number;
+  readonly number: number;
+}
+
 /** Terminators that only a unit has. */
 export type UnitTerminator =
   | Terminator
   /** An indirect jump through a table: sets index and pc for the table's dispatch block and goes there. */
   | { readonly kind: 'tableJump'; readonly index: Node; readonly target: Node; readonly dispatch: number }
+  /** An indirect jump through a table that another unit dispatches. */
+  | { readonly kind: 'tableResume'; readonly index: Node; readonly target: Node; readonly resume: DispatchPlace }
   /** The dispatch of a table: by index, if the pc agrees (`blocks` and `pcs` by index; -1 = not in the unit). */
   | { readonly kind: 'switch'; readonly blocks: readonly number[]; readonly pcs: readonly number[]; readonly number: number }
   /** The entry of a unit that can be re-entered at its dispatches (block numbers). */
@@ -69,13 +77,14 @@ function setsFlagsFirst(target: number, code: CodeReader, options: LiftOptions):
   return false;
 }
 
-export function liftBlock(block: BasicBlock, code: CodeReader, options: LiftOptions, dispatch = -1): UnitBlock {
+export function liftBlock(block: BasicBlock, code: CodeReader, options: LiftOptions, dispatch: number | DispatchPlace = -1): UnitBlock {
   const builder = new Builder();
   for (const insn of block.insns) builder.lift(insn);
   let terminator: UnitTerminator = builder.terminator;
-  if (dispatch >= 0 && terminator.kind === 'jumpIndirect') {
+  if (dispatch !== -1 && terminator.kind === 'jumpIndirect') {
     const through = tableAccess(terminator.target);
-    if (through !== undefined) terminator = { kind: 'tableJump', index: through.index, target: terminator.target, dispatch };
+    const { target } = terminator;
+    if (through !== undefined) terminator = typeof dispatch === 'number' ? { kind: 'tableJump', index: through.index, target, dispatch } : { kind: 'tableResume', index: through.index, target, resume: dispatch };
   } else if (terminator.kind === 'call' && typeof terminator.target === 'number') {
     const through = linkage(terminator.target, code, options.touched);
     if (through !== undefined) {
@@ -85,8 +94,8 @@ export function liftBlock(block: BasicBlock, code: CodeReader, options: LiftOpti
   }
   builder.finish();
   const { kind } = terminator;
-  const storesAtEnd = kind === 'call' || kind === 'return' || kind === 'syscall' || kind === 'jumpIndirect' || kind === 'trap';
-  const successors = terminator.kind === 'tableJump' ? [dispatch] : [...new Set([block.next, block.taken])].filter((to) => to >= 0);
+  const storesAtEnd = kind === 'call' || kind === 'return' || kind === 'syscall' || kind === 'jumpIndirect' || kind === 'tableResume' || kind === 'trap';
+  const successors = terminator.kind === 'tableJump' ? [terminator.dispatch] : [...new Set([block.next, block.taken])].filter((to) => to >= 0);
   const leaves = (kind === 'fallthrough' && block.next < 0) || (kind === 'jump' && block.taken < 0) || (kind === 'branch' && (block.next < 0 || block.taken < 0));
   return {
     pc: block.pc,

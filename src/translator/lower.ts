@@ -241,6 +241,41 @@ export class UnitWriter {
     this.#dispatchTo(this.#pc(), 'tail');
   }
 
+  /** A jump through a table that another unit dispatches: goes on in the middle of that unit, if it is there. */
+  #tableResume(index: number, block: UnitBlock, { target, index: entry, resume }: UnitTerminator & { kind: 'tableResume' }): void {
+    const b = this.body;
+    const pc = this.#pc();
+    this.#values.emit(target);
+    b.localSet(pc);
+    this.#values.emit(entry);
+    b.op('i32.wrap_i64');
+    b.localSet(this.#index());
+    this.#storeDirty(index, block);
+    storeRegister(b, 'i64', CPU.rip, () => b.localGet(pc));
+    spendFuel(b, 1);
+    b.if();
+    b.call(this.#imports.tick);
+    b.if();
+    b.i64(-1n);
+    b.return();
+    b.end();
+    b.end();
+    storeRegister(b, 'i32', SWITCH_INDEX, () => b.localGet(this.#index()));
+    const slot = slotOf(resume.root);
+    b.i32(0);
+    b.memory('i64.load', TAGS + slot * 8, CPU_MEMORY);
+    b.i64n(resume.root);
+    b.op('i64.eq');
+    b.if();
+    b.localGet(0);
+    b.i32(resume.number << 16);
+    b.op('i32.or');
+    b.i32(slot);
+    b.returnCallIndirect(this.#imports.unitType);
+    b.end();
+    this.#dispatchTo(pc, 'tail');
+  }
+
   /** Leaves a dispatch loop and comes back to the same place of a fresh activation; `number` is which one. */
   #reenterSwitch(number: number): void {
     const b = this.body;
@@ -284,6 +319,13 @@ export class UnitWriter {
       this.#goto(index, dispatch);
       b.end();
     }
+    // A number that is none of this unit's: the code has changed since it was given out.
+    b.localGet(which);
+    b.if();
+    loadRegister(b, 'i64', CPU.rip);
+    b.localSet(this.#pc());
+    this.#dispatchTo(this.#pc(), 'tail');
+    b.end();
     this.#goto(index, 1);
   }
 
@@ -307,6 +349,12 @@ export class UnitWriter {
         return;
       case 'branch': {
         const taken = block.taken;
+        if (taken >= 0 && taken === block.next) {
+          // A jump to the next instruction: both ways are one edge.
+          this.#setLocals(index, block);
+          this.#goto(index, taken);
+          return;
+        }
         values.emit(terminator.condition);
         const condition = this.#temporaries.take('i32');
         b.localSet(condition);
@@ -336,6 +384,9 @@ export class UnitWriter {
         this.#goto(index, terminator.dispatch);
         return;
       }
+      case 'tableResume':
+        this.#tableResume(index, block, terminator);
+        return;
       case 'switch':
         this.#switch(index, terminator);
         return;
@@ -383,7 +434,7 @@ export class UnitWriter {
     const needed = (id: number): boolean => isSet(this.#registers.neededLow[index], this.#registers.neededHigh[index], id);
     for (const [id, node] of block.defs) if (needed(id)) values.count(node);
     if (terminator.kind === 'branch') values.count(terminator.condition);
-    else if (terminator.kind === 'tableJump') {
+    else if (terminator.kind === 'tableJump' || terminator.kind === 'tableResume') {
       values.count(terminator.target);
       values.count(terminator.index);
     } else if (terminator.kind === 'jumpIndirect' || terminator.kind === 'return') values.count(terminator.target);

@@ -41,6 +41,8 @@ export class CodeSpace {
   /** Units by guest pc, and modules by root: the latest of each. */
   readonly units = new Map<number, LiveUnit>();
   readonly modules = new Map<number, LiveModule>();
+  /** Where jump tables are dispatched, by address of the table. */
+  readonly dispatches = new Map<number, { readonly root: number; readonly number: number }>();
   owner: SpaceOwner | undefined;
   readonly #table: WebAssembly.Table;
   /** Pages that hold source bytes of units. */
@@ -87,12 +89,21 @@ export class CodeSpace {
       for (const page of pagesOf(old.compiled)) this.#codePages.get(page)?.delete(old);
     }
     this.modules.set(compiled.root, module);
+    for (const dispatch of compiled.dispatches) this.dispatches.set(dispatch.table, dispatch);
     for (const page of pagesOf(compiled)) {
       const modules = this.#codePages.get(page);
       if (modules === undefined) this.#codePages.set(page, new Set([module]));
       else modules.add(module);
     }
     return module;
+  }
+
+  /** Whether a pc lies inside the source of a module here. */
+  holds(pc: number): boolean {
+    const modules = this.#codePages.get(Math.floor(pc / 4096));
+    if (modules === undefined) return false;
+    for (const { compiled } of modules) for (const { start, bytes } of compiled.source) if (pc > start && pc < start + bytes.length && pc !== compiled.root) return true;
+    return false;
   }
 
   /** The unit of a module at a pc, with a place in the code table. */
@@ -160,6 +171,7 @@ export class CodeSpace {
   clear(): void {
     this.invalidateAll();
     this.modules.clear();
+    this.dispatches.clear();
     this.#codePages.clear();
   }
 }

@@ -1,10 +1,10 @@
 /**
  * Translations made when an image was built, as they lie in it: one file, read unit by unit.
  *
- *     magic "CLOISTERCODE1\0\0\0", u32 files, u32 units
+ *     magic "CLOISTERCODE2\0\0\0", u32 files, u32 units
  *     files × (f64 base, u32 path bytes, path)        where the kernel maps each position-independent file
  *     units × f64 pc (ascending), units × f64 offset, units × u32 length      padded to 8 before
- *     units: u32 ranges, u32 faults, ranges × (f64 start, u32 length, u32 0), source bytes,
+ *     units: u32 ranges, u32 faults, u32 dispatches, u32 0, dispatches × (f64 table, f64 number), ranges × (f64 start, u32 length, u32 0), source bytes,
  *            (padded to 8) faults × f64 pc, faults × u32 offset, wasm
  *
  * The image is verified before it is read, so a malformed store is a bug and not an attack; still every length is
@@ -15,30 +15,40 @@ import { assert } from '../base/assert.ts';
 import { bytesOf, byteString } from '../base/bytes.ts';
 import type { CompiledModule, FaultMap, SourceRange } from './unit.ts';
 
-const MAGIC = 'CLOISTERCODE1\0\0\0';
+const MAGIC = 'CLOISTERCODE2\0\0\0';
 
 /** A unit as it is stored. */
 export interface StoredUnit {
   readonly pc: number;
   readonly source: readonly SourceRange[];
   readonly faults: FaultMap;
+  readonly dispatches: CompiledModule['dispatches'];
   readonly wasm: Uint8Array;
 }
 
+/** Bytes of a unit's fixed head. */
+const HEAD = 16;
+
 const pad8 = (at: number): number => (at + 7) & ~7;
 
-function encodeUnit({ source, faults, wasm }: StoredUnit): Uint8Array {
+function encodeUnit({ source, faults, dispatches, wasm }: StoredUnit): Uint8Array {
   const sourceBytes = source.reduce((sum, { bytes }) => sum + bytes.length, 0);
-  const faultsAt = pad8(8 + source.length * 16 + sourceBytes);
+  const rangesAt = HEAD + dispatches.length * 16;
+  const faultsAt = pad8(rangesAt + source.length * 16 + sourceBytes);
   const count = faults.pcs.length;
   const out = new Uint8Array(faultsAt + count * 12 + wasm.length);
   const data = new DataView(out.buffer);
   data.setUint32(0, source.length, true);
   data.setUint32(4, count, true);
-  let at = 8 + source.length * 16;
+  data.setUint32(8, dispatches.length, true);
+  dispatches.forEach(({ table, number }, index) => {
+    data.setFloat64(HEAD + index * 16, table, true);
+    data.setFloat64(HEAD + 8 + index * 16, number, true);
+  });
+  let at = rangesAt + source.length * 16;
   source.forEach(({ start, bytes }, index) => {
-    data.setFloat64(8 + index * 16, start, true);
-    data.setUint32(16 + index * 16, bytes.length, true);
+    data.setFloat64(rangesAt + index * 16, start, true);
+    data.setUint32(rangesAt + 8 + index * 16, bytes.length, true);
     out.set(bytes, at);
     at += bytes.length;
   });
@@ -157,15 +167,17 @@ class StoredModule implements CompiledModule, StoredUnit {
   readonly units: readonly number[];
   readonly source: readonly SourceRange[];
   readonly faults: FaultMap;
+  readonly dispatches: CompiledModule['dispatches'];
   readonly wasm: Uint8Array;
   #module: WebAssembly.Module | undefined;
 
-  constructor(pc: number, source: readonly SourceRange[], faults: FaultMap, wasm: Uint8Array) {
+  constructor(pc: number, source: readonly SourceRange[], faults: FaultMap, dispatches: CompiledModule['dispatches'], wasm: Uint8Array) {
     this.pc = pc;
     this.root = pc;
     this.units = [pc];
     this.source = source;
     this.faults = faults;
+    this.dispatches = dispatches;
     this.wasm = wasm;
   }
 
@@ -179,16 +191,19 @@ function decodeUnit(pc: number, blob: Uint8Array): StoredModule {
   const data = new DataView(blob.buffer, blob.byteOffset, blob.length);
   const ranges = data.getUint32(0, true);
   const count = data.getUint32(4, true);
+  const tables = data.getUint32(8, true);
+  const rangesAt = HEAD + tables * 16;
+  const dispatches = Array.from({ length: tables }, (_, index) => ({ root: pc, table: data.getFloat64(HEAD + index * 16, true), number: data.getFloat64(HEAD + 8 + index * 16, true) }));
   const source: SourceRange[] = [];
-  let at = 8 + ranges * 16;
+  let at = rangesAt + ranges * 16;
   for (let index = 0; index < ranges; index++) {
-    const length = data.getUint32(16 + index * 16, true);
-    source.push({ start: data.getFloat64(8 + index * 16, true), bytes: blob.subarray(at, at + length) });
+    const length = data.getUint32(rangesAt + 8 + index * 16, true);
+    source.push({ start: data.getFloat64(rangesAt + index * 16, true), bytes: blob.subarray(at, at + length) });
     at += length;
   }
   at = pad8(at);
   assert(at + count * 12 <= blob.length, 'a unit of the code store is cut off');
   const pcs = new Float64Array(blob.buffer, blob.byteOffset + at, count);
   const offsets = new Uint32Array(blob.buffer, blob.byteOffset + at + count * 8, count);
-  return new StoredModule(pc, source, { offsets, pcs }, blob.subarray(at + count * 12));
+  return new StoredModule(pc, source, { offsets, pcs }, dispatches, blob.subarray(at + count * 12));
 }

@@ -6,7 +6,7 @@ import { accessEmitter } from './access.ts';
 import { type BasicBlock, type CodeReader, discover, type JumpTable } from './discover.ts';
 import { analyzeFlow, type Flow, isBackEdge } from './flow.ts';
 import { findTable } from './jumptable.ts';
-import { liftBlock, syntheticBlock, type UnitBlock } from './lift.ts';
+import { type DispatchPlace, liftBlock, syntheticBlock, type UnitBlock } from './lift.ts';
 import { type UnitImports, UnitWriter } from './lower.ts';
 import { analyzeRegisters, type RegisterFlow } from './registers.ts';
 import { importSpace } from './runtime.ts';
@@ -19,6 +19,10 @@ export interface TranslateOptions {
   readonly checked: boolean;
   /** Every `ret` leaves the flags in the register file. */
   readonly flagsAcrossReturns: boolean;
+  /** The root lies inside a function that has a unit: where it was left for a while. */
+  readonly resumed: boolean;
+  /** Where a table is dispatched in another unit. */
+  readonly dispatchOf: (table: number) => DispatchPlace | undefined;
   /** Addresses known to start other units. */
   readonly isEntry: (pc: number) => boolean;
 }
@@ -28,6 +32,8 @@ export interface Translation {
   readonly units: readonly number[];
   readonly bytes: Uint8Array;
   readonly faults: FaultMap;
+  /** The jump tables that its units dispatch and can be re-entered at. */
+  readonly dispatches: readonly (DispatchPlace & { readonly table: number })[];
   /** It has return points that read flags: see `TranslateOptions.flagsAcrossReturns`. */
   readonly readsReturnedFlags: boolean;
   /** Guest bytes that the translation depends on: start and end, disjoint and ascending. */
@@ -41,6 +47,7 @@ interface AnalyzedUnit {
   readonly registers: RegisterFlow;
   /** A return point reads flags that the callee left. */
   readonly readsReturnedFlags: boolean;
+  readonly dispatches: readonly (DispatchPlace & { readonly table: number })[];
 }
 
 const ALL_FLAGS = FLAG_IDS.reduce((mask, id) => mask | (1 << id), 0);
@@ -89,7 +96,7 @@ export function translateModule(root: number, code: CodeReader, options: Transla
     return writer;
   });
   const { bytes, codeOffsets } = m.finish();
-  return { units: units.map(({ pc }) => pc), readsReturnedFlags: units.some((unit) => unit.readsReturnedFlags), bytes, faults: faultMap(writers, codeOffsets), ranges: mergeRanges(touched) };
+  return { units: units.map(({ pc }) => pc), readsReturnedFlags: units.some((unit) => unit.readsReturnedFlags), dispatches: units.flatMap((unit) => unit.dispatches), bytes, faults: faultMap(writers, codeOffsets), ranges: mergeRanges(touched) };
 }
 
 function analyzeUnit(pc: number, code: CodeReader, options: TranslateOptions, touched: [number, number][]): AnalyzedUnit | undefined {
@@ -99,14 +106,18 @@ function analyzeUnit(pc: number, code: CodeReader, options: TranslateOptions, to
   for (const block of found) touched.push([block.pc, block.end]);
   const lift = { precise: options.precise, flagsAcrossReturns: options.flagsAcrossReturns, touched: (start: number, end: number): void => void touched.push([start, end]) };
 
-  const dispatches = new Map<number, { block: number; targets: readonly number[] }>();
+  const dispatches = new Map<number, { readonly block: number; targets: readonly number[] }>();
   for (const { address, targets } of tables.values()) {
-    if (!dispatches.has(address)) dispatches.set(address, { block: found.length + dispatches.size, targets });
+    if (targets.length === 0) continue;
+    const known = dispatches.get(address);
+    if (known === undefined) dispatches.set(address, { block: found.length + dispatches.size, targets });
+    else if (known.targets.length < targets.length) known.targets = targets;
   }
   const number = new Map(found.map((block, index) => [block.pc, index]));
   let blocks = found.map((block) => {
     const table = block.control === 'indirect' ? tables.get(block.insns[block.insns.length - 1].pc) : undefined;
-    return liftBlock(block, code, lift, table === undefined ? -1 : (dispatches.get(table.address)?.block ?? -1));
+    if (table === undefined) return liftBlock(block, code, lift);
+    return liftBlock(block, code, lift, dispatches.get(table.address)?.block ?? options.dispatchOf(table.address) ?? -1);
   });
   let count = 0;
   for (const { targets } of dispatches.values()) {
@@ -126,7 +137,8 @@ function analyzeUnit(pc: number, code: CodeReader, options: TranslateOptions, to
   const registers = analyzeRegisters(flow, effects);
   blocks.forEach((block, index) => block.builder.define(registers.neededLow[index]));
   const readsReturnedFlags = blocks.some(({ terminator, next }) => terminator.kind === 'call' && next >= 0) && flagsReadAtReturns(flow, blocks);
-  return { pc, blocks, flow, registers, readsReturnedFlags };
+  const reenterable = [...dispatches].flatMap(([table, { block }], at) => (loops.includes(block) ? [{ root: pc, number: at + 1, table }] : []));
+  return { pc, blocks, flow, registers, readsReturnedFlags, dispatches: reenterable };
 }
 
 /**
@@ -168,7 +180,7 @@ function shift(block: UnitBlock): UnitBlock {
 function discoverWithTables(pc: number, code: CodeReader, options: TranslateOptions, tables: Map<number, JumpTable>): BasicBlock[] {
   const tried = new Set<number>();
   for (;;) {
-    const found = discover(pc, code, options.isEntry, tables);
+    const found = discover(pc, code, options.isEntry, tables, options.resumed);
     let more = false;
     for (const block of found) {
       if (block.control !== 'indirect') continue;
@@ -177,8 +189,11 @@ function discoverWithTables(pc: number, code: CodeReader, options: TranslateOpti
       tried.add(at);
       const table = findTable(block, found, code);
       if (table === undefined) continue;
-      tables.set(at, table);
-      more = true;
+      // What another unit dispatches is not copied: the jump goes on there.
+      const owner = options.dispatchOf(table.address);
+      const foreign = options.resumed || (owner !== undefined && owner.root !== pc);
+      tables.set(at, foreign ? { ...table, targets: [] } : table);
+      more ||= !foreign;
     }
     if (!more) return found;
   }

@@ -14,6 +14,8 @@ export interface CompiledModule {
   readonly source: readonly SourceRange[];
   readonly module: WebAssembly.Module;
   readonly faults: FaultMap;
+  /** Jump tables that a unit of it dispatches, and can be entered at. */
+  readonly dispatches: readonly { readonly table: number; readonly root: number; readonly number: number }[];
 }
 
 /** Offsets in the module's bytes of instructions that may trap, ascending, and the guest pc of each. */

@@ -346,7 +346,9 @@ export function remainder(a: F80, b: F80, nearest: boolean, env: Env): { result:
   if (special(a, b)) return whole(propagate(a, b, env));
   if (isInfinity(a) || isZero(b)) return whole(invalid(env));
   denormals(a, b, env);
-  if (isInfinity(b) || isZero(a)) return whole(a);
+  if (isZero(a)) return whole(a);
+  // A pseudo-denormal comes out normalised.
+  if (isInfinity(b)) return whole(pack(a.sign, a.sig, scaleOf(a), env, 64));
   const exponent = (x: F80): number => scaleOf(x) + bitLength(x.sig) - 1;
   const distance = exponent(a) - exponent(b);
   if (distance < (nearest ? -1 : 0)) return whole(pack(a.sign, a.sig, scaleOf(a), env, 64));

@@ -11,26 +11,46 @@ import { putU32 } from '../mm/guest.ts';
 import { type SysResult, WOULD_BLOCK } from '../result.ts';
 import type { Task } from '../task/task.ts';
 import { OpenFile } from '../vfs/file.ts';
+import type { Path } from '../vfs/mount.ts';
 import type { Stdio } from '../vfs/vfs.ts';
 import { AnonymousInode, PIPEFS } from './anon.ts';
 import { HostTerminal } from './hosttty.ts';
 import { TtyFile } from './tty.ts';
 
+/** What /proc/<pid>/fd leads to: opening it gives the same stream again. The stream closes with the last description. */
+class HostInode extends AnonymousInode {
+  readonly stream: HostStream;
+  readonly owner: HostStdio;
+  users = 0;
+
+  constructor(stream: HostStream, owner: HostStdio) {
+    super(PIPEFS, S_IFIFO | 0o600, 'pipe:[*]');
+    this.stream = stream;
+    this.owner = owner;
+  }
+
+  override open(_task: Task, path: Path, flags: number): OpenFile {
+    return new HostFile(this, path, flags);
+  }
+}
+
 /** A byte stream to or from outside; to the guest it is a pipe. */
 export class HostFile extends OpenFile {
   readonly stream: HostStream;
-  readonly #owner: HostStdio;
+  readonly #host: HostInode;
 
-  constructor(stream: HostStream, flags: number, owner: HostStdio) {
-    super(new AnonymousInode(PIPEFS, S_IFIFO | 0o600, 'pipe:[*]'), undefined, flags);
-    this.stream = stream;
-    this.#owner = owner;
-    owner.files.add(this);
+  constructor(inode: HostInode, path: Path | undefined, flags: number) {
+    super(inode, path, flags);
+    this.stream = inode.stream;
+    this.#host = inode;
+    inode.users++;
+    inode.owner.files.add(this);
   }
 
   protected override closed(): void {
-    this.#owner.files.delete(this);
-    this.stream.close();
+    this.#host.owner.files.delete(this);
+    this.#host.users--;
+    if (this.#host.users === 0) this.stream.close();
   }
 
   override read(_task: Task, into: Uint8Array): SysResult {
@@ -84,7 +104,8 @@ export class HostStdio implements Stdio {
       const file = new TtyFile(host.tty, undefined, O_RDWR);
       return [file, file, file];
     }
-    return [new HostFile(input, O_RDONLY, this), new HostFile(output, O_WRONLY, this), new HostFile(errors, O_WRONLY, this)];
+    const file = (stream: HostStream, flags: number): HostFile => new HostFile(new HostInode(stream, this), undefined, flags);
+    return [file(input, O_RDONLY), file(output, O_WRONLY), file(errors, O_WRONLY)];
   }
 
   adoptTerminal(task: Task): void {

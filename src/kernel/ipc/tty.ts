@@ -494,5 +494,18 @@ export class TtyFile extends OpenFile {
   }
 }
 
-/** For terminals without a name in the tree (the host's). */
-const ttyInode = (tty: Tty): Inode => new AnonymousInode(ANONFS, S_IFCHR | 0o620, tty.name, tty.rdev);
+/** For terminals without a name in the tree (the host's); /proc/<pid>/fd leads here. */
+class TtyInode extends AnonymousInode {
+  readonly #tty: Tty;
+
+  constructor(tty: Tty) {
+    super(ANONFS, S_IFCHR | 0o620, tty.name, tty.rdev);
+    this.#tty = tty;
+  }
+
+  override open(_task: Task, path: Path, flags: number): OpenFile {
+    return new TtyFile(this.#tty, path, flags, this);
+  }
+}
+
+const ttyInode = (tty: Tty): Inode => new TtyInode(tty);

@@ -6,7 +6,7 @@
 
 import type { Op } from '../ops/index.ts';
 import { FunctionBody, ModuleBuilder } from '../wasm/index.ts';
-import { CPU, RAX, RCX, RDI, RSI } from '../x86/index.ts';
+import { CPU, FlagsKind, RAX, RCX, RDI, RSI } from '../x86/index.ts';
 import { type AccessEmitter, accessEmitter } from './access.ts';
 import { CPU_MEMORY, CPU_PAGES, HASH_FACTOR, LOOP_FUEL, MAX_DEPTH, SLOT_BITS, SLOTS, TAGS } from './layout.ts';
 
@@ -50,6 +50,7 @@ export function runtimeModule(checked: boolean): { bytes: Uint8Array; names: str
       helper(`${repeatWhile}_scas${size}`, repCompare(access, size, repeatWhile, 'scas'));
     }
   }
+  helper('materialize_flags', materializeFlags());
   return { bytes: m.finish().bytes, names };
 }
 
@@ -176,6 +177,132 @@ export function spendFuel(b: FunctionBody, amount: number): void {
   b.localGet(fuel);
   b.i32(0);
   b.op('i32.lt_s');
+}
+
+/**
+ * Makes the lazy descriptor of the flags explicit (`statusFlags` in `x86/state.ts`, in wasm). Operands are moved to
+ * the top of 64 bits, so that one comparison serves all sizes; a logical result is an addition of 0.
+ */
+function materializeFlags(): FunctionBody {
+  const b = new FunctionBody(0);
+  const code = b.local('i32');
+  const up = b.local('i64');
+  const [first, second, result] = [b.local('i64'), b.local('i64'), b.local('i64')];
+  const word = b.local('i32');
+  const load = (offset: number, local: number): void => {
+    b.i32(0);
+    b.memory('i64.load', offset, CPU_MEMORY);
+    b.localGet(up);
+    b.op('i64.shl');
+    b.localSet(local);
+  };
+  /** word |= (i32 on the stack) << bit */
+  const flag = (bit: number): void => {
+    b.i32(bit);
+    b.op('i32.shl');
+    b.localGet(word);
+    b.op('i32.or');
+    b.localSet(word);
+  };
+  const isSub = (): void => {
+    b.localGet(code);
+    b.i32(2);
+    b.op('i32.shr_u');
+    b.i32(FlagsKind.sub);
+    b.op('i32.eq');
+  };
+  b.i32(0);
+  b.memory('i32.load', CPU.flagsCode, CPU_MEMORY);
+  b.localTee(code);
+  b.i32(4);
+  b.op('i32.lt_u');
+  b.if();
+  b.return();
+  b.end();
+  b.i32(64);
+  b.i32(8);
+  b.localGet(code);
+  b.i32(3);
+  b.op('i32.and');
+  b.op('i32.shl');
+  b.op('i32.sub');
+  b.op('i64.extend_i32_u');
+  b.localSet(up);
+  load(CPU.flagsA, first);
+  load(CPU.flagsB, second);
+  b.localGet(first);
+  b.localGet(second);
+  b.op('i64.sub');
+  b.localGet(first);
+  b.localGet(second);
+  b.op('i64.add');
+  isSub();
+  b.select();
+  b.localSet(result);
+  // CF: a < b, or the sum is below a term. OF: signs that agree (differ) beforehand and change.
+  b.localGet(first);
+  b.localGet(second);
+  b.op('i64.lt_u');
+  b.localGet(result);
+  b.localGet(first);
+  b.op('i64.lt_u');
+  isSub();
+  b.select();
+  flag(0);
+  b.localGet(first);
+  b.localGet(second);
+  b.op('i64.xor');
+  b.localGet(second);
+  b.localGet(result);
+  b.op('i64.xor');
+  isSub();
+  b.select();
+  b.localGet(first);
+  b.localGet(result);
+  b.op('i64.xor');
+  b.op('i64.and');
+  b.i64(0n);
+  b.op('i64.lt_s');
+  flag(11);
+  b.localGet(first);
+  b.localGet(second);
+  b.op('i64.xor');
+  b.localGet(result);
+  b.op('i64.xor');
+  b.localGet(up);
+  b.op('i64.shr_u');
+  b.op('i32.wrap_i64');
+  b.i32(4);
+  b.op('i32.shr_u');
+  b.i32(1);
+  b.op('i32.and');
+  flag(4);
+  b.localGet(result);
+  b.op('i64.eqz');
+  flag(6);
+  b.localGet(result);
+  b.i64(0n);
+  b.op('i64.lt_s');
+  flag(7);
+  b.localGet(result);
+  b.localGet(up);
+  b.op('i64.shr_u');
+  b.op('i32.wrap_i64');
+  b.i32(0xff);
+  b.op('i32.and');
+  b.op('i32.popcnt');
+  b.i32(1);
+  b.op('i32.and');
+  b.op('i32.eqz');
+  flag(2);
+  b.i32(0);
+  b.i32(0);
+  b.memory('i32.store', CPU.flagsCode, CPU_MEMORY);
+  b.i32(0);
+  b.localGet(word);
+  b.op('i64.extend_i32_u');
+  b.memory('i64.store', CPU.flagsA, CPU_MEMORY);
+  return b;
 }
 
 /** String instructions work on the register file; after each element (or run) it is up to date, so a fault is precise. */

@@ -5,7 +5,7 @@
 
 import { assert } from '../base/assert.ts';
 import type { GuestMemory } from '../kernel/platform.ts';
-import { allHelpers, CPU, CpuState, FlagsKind, statusFlags } from '../x86/index.ts';
+import { allHelpers, CpuState } from '../x86/index.ts';
 import { CPU_PAGES, SLOTS, slotOf, TAGS } from './layout.ts';
 import { type CompiledModule, unitName } from './unit.ts';
 
@@ -66,7 +66,6 @@ export class CodeSpace {
     const { enter, ...rest } = instance.exports;
     this.enter = enter as () => number;
     Object.assign(e, rest);
-    e.materialize_flags = () => materializeFlags(this.cpu);
     for (const helper of allHelpers()) {
       const { run } = helper;
       if (run !== undefined) e[helper.name] = () => run(this.cpu);
@@ -174,14 +173,6 @@ export class CodeSpace {
     this.dispatches.clear();
     this.#codePages.clear();
   }
-}
-
-/** Makes the lazy descriptor of the flags explicit. */
-function materializeFlags(cpu: CpuState): void {
-  const { i32, u64 } = cpu;
-  const flags = statusFlags(i32[CPU.flagsCode >> 2], u64[CPU.flagsA >> 3], u64[CPU.flagsB >> 3]);
-  i32[CPU.flagsCode >> 2] = FlagsKind.explicit;
-  u64[CPU.flagsA >> 3] = BigInt(flags);
 }
 
 function pagesOf(compiled: CompiledModule): Set<number> {

@@ -2,7 +2,7 @@
  * Unmodified Debian programs: every row of `rows.ts` runs on the host and in one enclave, and must say the same.
  *
  * `PROGRAMS_ROWS=text` runs the rows whose name has it; `PROGRAMS_ENGINE=interpreter` runs them in the other engine;
- * `PROGRAMS_TREE=dir` keeps the instance there for a next run.
+ * `PROGRAMS_TREE=dir` keeps the instance there for a next run. `PROGRAMS_ALL=1` runs the slow rows too.
  */
 
 import assert from 'node:assert/strict';
@@ -82,6 +82,8 @@ async function inTheEnclave(enclave: RunningEnclave, { shell, script }: Row, dir
   return { output: output.text(), error: error.text(), status: statusText(status >> 8, signal) };
 }
 
+const reasonToSkip = (row: Row): string | undefined => lacks(row) ?? (row.slow && process.env.PROGRAMS_ALL === undefined ? 'takes minutes to translate: PROGRAMS_ALL=1 runs it' : undefined);
+
 const rows = ROWS.filter(({ name }) => name.includes(filter));
 const runnable = rows.filter((row) => lacks(row) === undefined);
 const CORE = spawnSync('dpkg', ['-L', 'coreutils'], { encoding: 'utf8' }).stdout?.match(/(?<=^\/(usr\/)?s?bin\/).+$/gm) ?? [];
@@ -110,7 +112,7 @@ describe('programs of this machine', { skip: process.arch !== 'x64' || !existsSy
   });
 
   for (const row of rows) {
-    test(row.name, { skip: lacks(row) ?? false }, async () => {
+    test(row.name, { skip: reasonToSkip(row) ?? false }, async () => {
       const [expected, actual] = await Promise.all([onTheHost(row), inTheEnclave(enclave, row, `/row/${ROWS.indexOf(row)}`)]);
       const named = ({ output, error, status }: Outcome): string => `${output}\n-- error --\n${withoutPids(error)}\n-- ${status}`;
       const normal = (text: string): string => text.replaceAll(/signal (SIG\w+|\d+)/g, 'signal');

@@ -13,6 +13,8 @@ export interface Row {
   /** argv before the script. */
   readonly shell: readonly string[];
   readonly script: string;
+  /** Takes minutes where programs are translated while they run: only with `PROGRAMS_ALL=1`. */
+  readonly slow?: true;
 }
 
 const BASH = ['/bin/bash', '-c'], DASH = ['/bin/dash', '-c'], BUSYBOX = ['/bin/busybox', 'sh', '-c'], PYTHON = ['/usr/bin/python3', '-c'], PERL = ['/usr/bin/perl', '-e'];
@@ -25,8 +27,9 @@ const dash = (name: string, needs: string, script: string): Row => ({ name: `das
 const busybox = (name: string, script: string): Row => ({ name: `busybox: ${name}`, needs: [], shell: BUSYBOX, script });
 const core = (name: string, needs: string, script: string): Row => ({ name: `coreutils: ${name}`, needs: words(needs), shell: DASH, script });
 const tool = (name: string, needs: string, script: string): Row => ({ name, needs: words(needs), shell: DASH, script });
-const python = (name: string, script: string): Row => ({ name: `python3: ${name}`, needs: [], shell: PYTHON, script });
-const perl = (name: string, script: string): Row => ({ name: `perl: ${name}`, needs: [], shell: PERL, script });
+const slow = (name: string, needs: string, script: string): Row => ({ ...tool(name, needs, script), slow: true });
+const python = (name: string, script: string): Row => ({ name: `python3: ${name}`, needs: [], shell: PYTHON, script, slow: true });
+const perl = (name: string, script: string): Row => ({ name: `perl: ${name}`, needs: [], shell: PERL, script, slow: true });
 
 export const ROWS: readonly Row[] = [
   bash('arrays and expansions', '', raw`
@@ -192,7 +195,7 @@ select 1 as a, "x" as b;
 echo '2^100; 10/3; scale=5; 10/3; obase=16; 255' | bc; echo 'define f(n) { if (n <= 1) return 1; return n * f(n-1); } f(30)' | bc; echo '5 3 * p 2 8 ^ p 10 k 2 v p' | dc; echo 'e(1); s(1); l(2)' | bc -l; echo '1/0' | bc; for i in 1 2 3; do echo "$i^$i" | bc; done`),
   tool('less common tools', 'file xxd', raw`
 printf '\177ELF' > e; file -b /dev/null; file -b e; xxd e; echo 'hello' | xxd -p | xxd -r -p; echo text > t; file -b t`),
-  tool('gcc compiles, links and runs', 'gcc cc1 as ld', raw`
+  slow('gcc compiles, links and runs', 'gcc cc1 as ld', raw`
 cat > h.c <<'E'
 #include <stdio.h>
 #include <math.h>
@@ -201,7 +204,7 @@ static int compare(const void *a, const void *b) { return *(const int *)a - *(co
 int main(int argc, char **argv) { int v[5] = {5, 3, 9, 1, 7}; qsort(v, 5, sizeof *v, compare); for (int i = 0; i < 5; i++) printf("%d ", v[i]); printf("%.15f %Lf %d %s\n", sqrt(2), 1.0L / 3, argc, argv[1]); return 42; }
 E
 gcc -O2 -Wall -o h h.c -lm && ./h arg; echo $?; echo 'int main(){return x;}' > bad.c; gcc bad.c; echo $?; gcc -S -O1 -o - h.c | grep -c call; gcc -E - < /dev/null | wc -l; gcc -dumpmachine`),
-  tool('musl and static programs', 'musl-gcc gcc', raw`
+  slow('musl and static programs', 'musl-gcc gcc', raw`
 cat > h.c <<'E'
 #include <stdio.h>
 #include <stdlib.h>

@@ -2,7 +2,7 @@
 
 import {
   CMSGHDR_BYTES, MMSGHDR_BYTES, MSG_CMSG_CLOEXEC, MSG_CTRUNC, MSG_DONTWAIT, MSG_ERRQUEUE, MSG_PEEK, MSG_WAITALL, MSG_WAITFORONE, MSGHDR_BYTES, SCM_CREDENTIALS, SCM_RIGHTS,
-  SOL_SOCKET, UCRED_BYTES,
+  SOL_SOCKET,
 } from '../../abi/socket.ts';
 import type { Fd, GuestAddr } from '../../base/flavor.ts';
 import { EAGAIN, EINVAL, EMFILE, EMSGSIZE } from '../errno.ts';

@@ -28,8 +28,8 @@ const busybox = (name: string, script: string): Row => ({ name: `busybox: ${name
 const core = (name: string, needs: string, script: string): Row => ({ name: `coreutils: ${name}`, needs: words(needs), shell: DASH, script });
 const tool = (name: string, needs: string, script: string): Row => ({ name, needs: words(needs), shell: DASH, script });
 const slow = (name: string, needs: string, script: string): Row => ({ ...tool(name, needs, script), slow: true });
-const python = (name: string, script: string): Row => ({ name: `python3: ${name}`, needs: [], shell: PYTHON, script, slow: true });
-const perl = (name: string, script: string): Row => ({ name: `perl: ${name}`, needs: [], shell: PERL, script, slow: true });
+const python = (name: string, script: string): Row => ({ name: `python3: ${name}`, needs: [], shell: PYTHON, script });
+const perl = (name: string, script: string): Row => ({ name: `perl: ${name}`, needs: [], shell: PERL, script });
 
 export const ROWS: readonly Row[] = [
   bash('arrays and expansions', '', raw`

@@ -39,8 +39,9 @@ const TREES_OF: Readonly<Record<string, readonly Tree[]>> = {
   python3: [{ path: '/usr/lib/python3.11', keep: (name) => !PYTHON_EXTRAS.test(name) }],
   gcc: [
     { path: '/usr/lib/gcc/x86_64-linux-gnu/12', keep: (name) => !GCC_EXTRAS.test(name) },
+    { path: '/lib/x86_64-linux-gnu/libmvec.so.1' },
     { path: '/usr/include', keep: (name) => HEADERS.test(name) },
-    ...['crt1.o', 'crti.o', 'crtn.o', 'Scrt1.o', 'rcrt1.o', 'libc.so', 'libc.a', 'libc_nonshared.a', 'libm.so', 'libm.a', 'libmvec.a', 'libmvec.so', 'libm-2.36.a', 'libgcc_s.so.1', 'libmvec.so.1'].map((name) => ({ path: `/usr/lib/x86_64-linux-gnu/${name}` })),
+    ...['crt1.o', 'crti.o', 'crtn.o', 'Scrt1.o', 'rcrt1.o', 'libc.so', 'libc.a', 'libc_nonshared.a', 'libm.so', 'libm.a', 'libmvec.a', 'libmvec.so', 'libm-2.36.a', 'libgcc_s.so.1'].map((name) => ({ path: `/usr/lib/x86_64-linux-gnu/${name}` })),
   ],
   'musl-gcc': [{ path: '/usr/lib/musl' }, { path: '/usr/lib/x86_64-linux-musl' }, { path: '/usr/include/x86_64-linux-musl' }],
   perl: [{ path: '/usr/lib/x86_64-linux-gnu/perl' }, { path: '/usr/lib/x86_64-linux-gnu/perl5' }, { path: '/usr/share/perl', }, { path: '/usr/share/perl5', keep: () => false }],

@@ -125,7 +125,7 @@ export function translateElf(elf: LaidOutElf, progress: (done: number, of: numbe
   const entries = new Set(elf.functions);
   elf.functions.forEach((pc, index) => {
     progress(index, elf.functions.length);
-    const made = translateModule(pc, elf, { precise: false, checked: false, flagsAcrossReturns: false, resumed: false, dispatchOf: () => undefined, isEntry: (target) => entries.has(target) });
+    const made = translateModule(pc, elf, { precise: false, checked: false, flagsAcrossReturns: false, resumed: false, dispatchOf: () => undefined, writable: () => undefined, isEntry: (target) => entries.has(target) });
     if (made === undefined || made.readsReturnedFlags || made.bytes.length > MAX_STORED) return;
     units.push({ pc, dispatches: made.dispatches, wasm: made.bytes, faults: made.faults, source: made.ranges.map(([start, end]) => ({ start, bytes: elf.slice(start, end) })) });
   });

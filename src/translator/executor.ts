@@ -7,7 +7,7 @@
 
 import { assert } from '../base/assert.ts';
 import type { Engine, Executor, ExecutorHooks, GuestMemory, MemoryBackend, Trap } from '../kernel/platform.ts';
-import { PAGE_SIZE, PROT_EXEC, PROT_READ } from '../kernel/platform.ts';
+import { PAGE_SIZE, PROT_EXEC, PROT_READ, PROT_WRITE } from '../kernel/platform.ts';
 import { CPU, type CpuState, decode, type Insn, TRUNCATED } from '../x86/index.ts';
 import type { CodeReader } from './discover.ts';
 import { faultAddress } from './fault.ts';
@@ -128,6 +128,10 @@ class TranslatorExecutor implements Executor, CodeReader {
     return this.#changedCode ? 1 : stop;
   }
 
+  stale(): void {
+    this.#space.invalidate(this.cpu.rip, 1);
+  }
+
   /** The slot of the unit for `rip`; -1 where there is none, and the reason in the register file. */
   resolve(): number {
     const { cpu } = this;
@@ -196,6 +200,7 @@ class TranslatorExecutor implements Executor, CodeReader {
       precise: this.#precise,
       checked: this.#checked,
       flagsAcrossReturns: this.#flagsAcrossReturns,
+      writable: (start, end) => (this.#isWritable(start) || this.#isWritable(end - 1) ? this.#memory.bytes.slice(start, end) : undefined),
       resumed: this.#space.holds(pc),
       dispatchOf: (table) => this.#space.dispatches.get(table),
       isEntry: (target) => this.#space.units.has(target),
@@ -211,6 +216,7 @@ class TranslatorExecutor implements Executor, CodeReader {
       units: made.units,
       faults: made.faults,
       dispatches: made.dispatches,
+      looks: made.looks,
       source: made.ranges.map(([start, end]) => ({ start, bytes: this.#memory.bytes.slice(start, end) })),
       module: new WebAssembly.Module(made.bytes as BufferSource),
     };
@@ -225,6 +231,7 @@ class TranslatorExecutor implements Executor, CodeReader {
     const guest = this.#memory.bytes;
     for (const { start, bytes } of module.source) {
       if (!this.#executable(start) || start + bytes.length > this.#window.end) return false;
+      if (!module.looks && this.#isWritable(start)) return false;
       for (let at = 0; at < bytes.length; at++) if (guest[start + at] !== bytes[at]) return false;
     }
     return true;
@@ -245,6 +252,11 @@ class TranslatorExecutor implements Executor, CodeReader {
   #isCode(address: number): boolean {
     const permissions = this.#memory.permissionsAt(address);
     return permissions > 0 && (permissions & PROT_EXEC) !== 0;
+  }
+
+  #isWritable(address: number): boolean {
+    const permissions = this.#memory.permissionsAt(address);
+    return permissions > 0 && (permissions & PROT_WRITE) !== 0;
   }
 
   decode(pc: number): Insn | undefined {

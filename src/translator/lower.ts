@@ -12,10 +12,11 @@ import { FunctionBody } from '../wasm/index.ts';
 import { CPU } from '../x86/index.ts';
 import type { AccessEmitter } from './access.ts';
 import { type Flow, isBackEdge } from './flow.ts';
-import { CPU_MEMORY, HASH_FACTOR, LOOP_BUDGET, LOOP_FUEL, SLOT_BITS, slotOf, STOP_REASON, STOP_TRAP, SWITCH_INDEX, TAGS, TRAP_KINDS } from './layout.ts';
+import { CPU_MEMORY, GUEST, HASH_FACTOR, LOOP_BUDGET, LOOP_FUEL, SLOT_BITS, slotOf, STOP_REASON, STOP_TRAP, SWITCH_INDEX, TAGS, TRAP_KINDS } from './layout.ts';
 import type { UnitBlock, UnitTerminator } from './lift.ts';
 import type { RegisterFlow } from './registers.ts';
 import { spendFuel } from './runtime.ts';
+import type { SourceRange } from './unit.ts';
 import { loadRegister, storeRegister, Temporaries, ValueEmitter } from './values.ts';
 
 /** Function and type indices of the module that the unit goes into. */
@@ -25,6 +26,7 @@ export interface UnitImports {
   readonly reenter: number;
   readonly syscall: number;
   readonly tick: number;
+  readonly stale: number;
   helper(name: string): number;
   /** The function of another unit in the same module, if it is there. */
   unit(pc: number): number | undefined;
@@ -85,8 +87,10 @@ export class UnitWriter {
     this.#values = new ValueEmitter(this.body, this.#temporaries, (id) => this.#local(id));
   }
 
-  write(): void {
+  /** `mayChange`: source bytes that the guest can write to. */
+  write(mayChange: readonly SourceRange[]): void {
     const b = this.body;
+    if (mayChange.length > 0) this.#lookForChanges(mayChange);
     const loops = this.#flow.loopHeader.some((flag) => flag === 1);
     if (this.#blocks.some(({ terminator }) => terminator.kind === 'call')) this.#prologue();
     if (loops || !this.#flow.reducible) {
@@ -128,6 +132,34 @@ export class UnitWriter {
     b.end();
     b.end();
     if (reentered) b.end();
+  }
+
+  /** Generated code may have been generated anew: then the unit is of no use, and goes on as another one. */
+  #lookForChanges(ranges: readonly SourceRange[]): void {
+    const b = this.body;
+    b.i64(0n);
+    for (const { start, bytes } of ranges) {
+      const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+      for (let at = 0; at < bytes.length; ) {
+        const whole = at + 8 <= bytes.length;
+        b.i64n(start + at);
+        b.memory(whole ? 'i64.load' : 'i64.load8_u', 0, GUEST);
+        b.i64(whole ? view.getBigInt64(at, true) : BigInt(bytes[at]));
+        b.op('i64.xor');
+        b.op('i64.or');
+        at += whole ? 8 : 1;
+      }
+    }
+    b.i64(0n);
+    b.op('i64.ne');
+    b.if();
+    this.#storeRip(this.#entry);
+    b.call(this.#imports.stale);
+    b.localGet(0);
+    b.i32(0xffff);
+    b.op('i32.and');
+    b.returnCall(this.#imports.dispatch);
+    b.end();
   }
 
   #local(id: number): number {

@@ -30,6 +30,8 @@ export interface SpaceOwner {
   resolve(): number;
   tick(): 0 | 1;
   syscall(): 0 | 1;
+  /** The source bytes of the unit at `rip` have changed. */
+  stale(): void;
 }
 
 const PAGE_SHIFT = 12;
@@ -59,6 +61,7 @@ export class CodeSpace {
       code: this.#table,
       resolve: () => (this.owner as SpaceOwner).resolve(),
       tick: () => (this.owner as SpaceOwner).tick(),
+      stale: () => (this.owner as SpaceOwner).stale(),
       syscall: () => (this.owner as SpaceOwner).syscall(),
     };
     if (permissions !== undefined) e.permissions = permissions;

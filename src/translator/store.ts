@@ -162,6 +162,7 @@ export function* storedUnits(store: Uint8Array): Generator<StoredUnit> {
 
 /** The module is compiled when it is first used: candidates that do not match cost nothing. */
 class StoredModule implements CompiledModule, StoredUnit {
+  readonly looks = false;
   readonly pc: number;
   readonly root: number;
   readonly units: readonly number[];

@@ -23,6 +23,8 @@ export interface TranslateOptions {
   readonly resumed: boolean;
   /** Where a table is dispatched in another unit. */
   readonly dispatchOf: (table: number) => DispatchPlace | undefined;
+  /** The bytes of a range that the guest may write to, undefined for others: the unit looks whether they changed. */
+  readonly writable: (start: number, end: number) => Uint8Array | undefined;
   /** Addresses known to start other units. */
   readonly isEntry: (pc: number) => boolean;
 }
@@ -32,6 +34,8 @@ export interface Translation {
   readonly units: readonly number[];
   readonly bytes: Uint8Array;
   readonly faults: FaultMap;
+  /** See `TranslateOptions.writable`. */
+  readonly looks: boolean;
   /** The jump tables that its units dispatch and can be re-entered at. */
   readonly dispatches: readonly (DispatchPlace & { readonly table: number })[];
   /** It has return points that read flags: see `TranslateOptions.flagsAcrossReturns`. */
@@ -71,6 +75,7 @@ export function translateModule(root: number, code: CodeReader, options: Transla
   const reenter = m.importFunction('e', 'reenter', unitType);
   const syscall = m.importFunction('e', 'syscall', toI32);
   const tick = m.importFunction('e', 'tick', toI32);
+  const stale = m.importFunction('e', 'stale', toVoid);
   const helpers = new Map<string, number>();
   for (const name of helperNames(units)) helpers.set(name, m.importFunction('e', name, toVoid));
   importSpace(m, options.checked);
@@ -82,13 +87,19 @@ export function translateModule(root: number, code: CodeReader, options: Transla
     reenter,
     syscall,
     tick,
+    stale,
     helper: (name) => helpers.get(name) as number,
     unit: (pc) => functions.get(pc),
   };
   const access = accessEmitter(options.checked);
+  const ranges = mergeRanges(touched);
+  const mayChange = ranges.flatMap(([start, end]) => {
+    const bytes = options.writable(start, end);
+    return bytes === undefined ? [] : [{ start, bytes }];
+  });
   const writers = units.map(({ pc, blocks, flow, registers }) => {
     const writer = new UnitWriter(pc, blocks, flow, registers, imports, access, options.precise);
-    writer.write();
+    writer.write(mayChange);
     const index = functions.get(pc) as number;
     m.define(index, writer.body);
     m.exportFunction(unitName(root, pc), index);
@@ -96,7 +107,7 @@ export function translateModule(root: number, code: CodeReader, options: Transla
     return writer;
   });
   const { bytes, codeOffsets } = m.finish();
-  return { units: units.map(({ pc }) => pc), readsReturnedFlags: units.some((unit) => unit.readsReturnedFlags), dispatches: units.flatMap((unit) => unit.dispatches), bytes, faults: faultMap(writers, codeOffsets), ranges: mergeRanges(touched) };
+  return { units: units.map(({ pc }) => pc), looks: mayChange.length > 0, readsReturnedFlags: units.some((unit) => unit.readsReturnedFlags), dispatches: units.flatMap((unit) => unit.dispatches), bytes, faults: faultMap(writers, codeOffsets), ranges };
 }
 
 function analyzeUnit(pc: number, code: CodeReader, options: TranslateOptions, touched: [number, number][]): AnalyzedUnit | undefined {

@@ -14,6 +14,8 @@ export interface CompiledModule {
   readonly source: readonly SourceRange[];
   readonly module: WebAssembly.Module;
   readonly faults: FaultMap;
+  /** Its units look at each entry whether their source has changed: it may lie in writable memory. */
+  readonly looks: boolean;
   /** Jump tables that a unit of it dispatches, and can be entered at. */
   readonly dispatches: readonly { readonly table: number; readonly root: number; readonly number: number }[];
 }

@@ -6,7 +6,7 @@
  */
 
 import { spawnSync } from 'node:child_process';
-import { cpSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { copyFileSync, cpSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -77,8 +77,8 @@ function main(): boolean {
     const created = cloister('new', instance);
     if (created.status !== 0) throw new Error(`cloister new: ${created.stderr}`);
     for (const name of ready) cpSync(join(work, name), join(instance, 'image/bin', name));
-    for (const name of ['sh', 'rm', 'true', 'cat']) cpSync(join('/bin', name), join(instance, 'image/bin', name));
-    const built = cloister('-C', instance, 'build');
+    for (const name of ['sh', 'rm', 'true', 'cat']) copyFileSync(join('/bin', name), join(instance, 'image/bin', name));
+    const built = cloister('-C', instance, 'build', '--no-translate');
     if (built.status !== 0) throw new Error(`cloister build: ${built.stderr}`);
     const options = [...(values.engine === undefined ? [] : ['--engine', values.engine]), ...(values.memory === undefined ? [] : ['--memory', values.memory])];
     for (const name of ready) {

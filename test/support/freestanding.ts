@@ -1,12 +1,12 @@
 /** Runs a freestanding static program on an engine, with `write`, `exit`, `clock_gettime` and `getpid` only. */
 
 import { readFileSync, writeSync } from 'node:fs';
-import type { Engine, ExecutorHooks } from '../../src/kernel/platform.ts';
+import { type Engine, type ExecutorHooks, PROT_EXEC, PROT_READ, PROT_WRITE } from '../../src/kernel/platform.ts';
 import { CPU, RAX, RDI, RDX, RSI, RSP } from '../../src/x86/index.ts';
 import { initialContext } from '../../src/x86/state.ts';
 import { plainBackend } from './plain-memory.ts';
 
-export function runFreestanding(engine: Engine, path: string, protects = true): number {
+export function runFreestanding(engine: Engine, path: string, protects = true, write: (bytes: Uint8Array) => void = (bytes) => void writeSync(1, bytes)): number {
   const elf = readFileSync(path);
   const backend = plainBackend(protects);
   const memory = backend.create('test');
@@ -17,10 +17,11 @@ export function runFreestanding(engine: Engine, path: string, protects = true): 
     const [offset, address, fileSize, memorySize] = [8, 16, 32, 40].map((field) => Number(header.readBigUInt64LE(field)));
     const start = Math.floor(address / 4096) * 4096;
     const end = Math.ceil((address + memorySize) / 4096) * 4096;
-    memory.mapAnonymous(start, end - start, 7);
+    const flags = header.readUInt32LE(4);
+    memory.mapAnonymous(start, end - start, (flags & 4 ? PROT_READ : 0) | (flags & 2 ? PROT_WRITE : 0) | (flags & 1 ? PROT_EXEC : 0));
     memory.bytes.set(elf.subarray(offset, offset + fileSize), address);
   }
-  memory.mapAnonymous(0x8000000, 0x100000, 3);
+  memory.mapAnonymous(0x8000000, 0x800000, 3);
   let status = -1;
   const hooks: ExecutorHooks = {
     syscall() {
@@ -28,7 +29,7 @@ export function runFreestanding(engine: Engine, path: string, protects = true): 
         case 1: {
           const from = executor.cpu.reg(RSI);
           const length = executor.cpu.reg(RDX);
-          writeSync(executor.cpu.reg(RDI), memory.bytes.subarray(from, from + length));
+          write(memory.bytes.slice(from, from + length));
           executor.cpu.setReg(RAX, length);
           return 0;
         }
@@ -56,7 +57,7 @@ export function runFreestanding(engine: Engine, path: string, protects = true): 
   };
   const executor = engine.create(memory, backend, hooks);
   executor.cpu.load(initialContext());
-  executor.cpu.setReg(RSP, 0x80ff000);
+  executor.cpu.setReg(RSP, 0x87ff000);
   executor.cpu.rip = Number(elf.readBigUInt64LE(24));
   while (status < 0) {
     const trap = executor.run();

@@ -1,13 +1,13 @@
 /**
  * `npm run bench [-- ROW…]`: every row on this machine natively, in an enclave and, where it is installed, under
- * qemu-x86_64; medians of seven; the result is appended to `bench/history/`.
+ * qemu-x86_64; medians of seven (of three where that takes too long); the result is appended to `bench/history/`.
  *
  * Natively and under qemu the paths `/bin/micro` and `/data` are replaced by a temporary directory's.
  * Options: `--native` (no enclave), `--no-history`.
  */
 
 import { spawnSync } from 'node:child_process';
-import { closeSync, cpSync, existsSync, mkdirSync, mkdtempSync, openSync, rmSync, writeFileSync, writeSync } from 'node:fs';
+import { closeSync, copyFileSync, cpSync, existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync, writeSync } from 'node:fs';
 import { cpus, release, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -18,6 +18,8 @@ const HERE = dirname(fileURLToPath(import.meta.url));
 const CLI = join(HERE, '../bin/cloister');
 const DATA_BYTES = 24_000_000;
 const STARTS = 7;
+/** As in programs/micro.c. */
+const ENOUGH_MS = 4000;
 const ROW_TIMEOUT_MS = 180_000;
 
 const { values, positionals } = parseArgs({ allowPositionals: true, options: { native: { type: 'boolean' }, 'no-history': { type: 'boolean' } } });
@@ -29,6 +31,15 @@ interface Result {
   readonly qemuNs: number | undefined;
   readonly goal: number | undefined;
   readonly problem: string | undefined;
+}
+
+/** What has no native counterpart: a limit instead of a ratio. */
+interface Start {
+  readonly name: string;
+  readonly unit: 'ns' | 'bytes';
+  readonly value?: number | undefined;
+  readonly limit: number;
+  readonly problem?: string | undefined;
 }
 
 function median(numbers: readonly number[]): number | undefined {
@@ -47,13 +58,14 @@ function numbersOf(command: string, args: readonly string[], cwd: string): { ns?
   return { ns: median(numbers) };
 }
 
-/** Wall time of a whole command. */
+/** Wall time of a whole command: the median of seven, of fewer where that takes longer than four seconds. */
 function wallNs(command: string, args: readonly string[], cwd: string): { ns?: number; problem?: string } {
   const times: number[] = [];
-  for (let i = 0; i < STARTS; i++) {
+  const began = performance.now();
+  for (let i = 0; i < STARTS && (i < 3 || performance.now() - began < ENOUGH_MS); i++) {
     const start = process.hrtime.bigint();
-    const { status, stderr } = spawnSync(command, args, { cwd, encoding: 'utf8', timeout: ROW_TIMEOUT_MS });
-    if (status !== 0) return { problem: `status ${status}: ${stderr?.trim().split('\n').at(-1)}` };
+    const { status, signal, stderr } = spawnSync(command, args, { cwd, encoding: 'utf8', timeout: ROW_TIMEOUT_MS, stdio: ['ignore', 'ignore', 'pipe'] });
+    if (status !== 0) return { problem: `${signal ?? `status ${status}`}: ${stderr?.trim().split('\n').at(-1)}` };
     times.push(Number(process.hrtime.bigint() - start));
   }
   return { ns: median(times) };
@@ -88,7 +100,7 @@ function speed(nativeNs: number | undefined, ns: number | undefined): number | u
 }
 
 function line(cells: readonly string[]): string {
-  const widths = [27, 10, 10, 8, 7, 10, 8];
+  const widths = [27, 10, 10, 8, 9, 10, 8];
   return cells.map((cell, i) => (i === 0 ? cell.padEnd(widths[i]) : cell.padStart(widths[i] ?? 8))).join(' ');
 }
 
@@ -97,6 +109,12 @@ function printRow({ name, nativeNs, enclaveNs, qemuNs, goal, problem }: Result):
   const verdict = ratio === undefined || goal === undefined ? '' : ratio >= goal ? 'reached' : 'missed';
   const qemu = speed(nativeNs, qemuNs);
   console.log(line([name, time(nativeNs), time(enclaveNs), ratio === undefined ? '–' : `${ratio.toFixed(2)}×`, goal === undefined ? '' : `${goal}×`, verdict, qemu === undefined ? '–' : `${qemu.toFixed(2)}×`]));
+  if (problem !== undefined) console.log(`    ${problem}`);
+}
+
+function printStart({ name, unit, value, limit, problem }: Start): void {
+  const shown = (each: number | undefined): string => (unit === 'ns' ? time(each) : each === undefined ? '–' : `${(each / 1e6).toFixed(0)} MB`);
+  console.log(line([name, '', shown(value), '', `≤ ${shown(limit).replace('.0', '')}`, value === undefined ? '' : value <= limit ? 'reached' : 'missed', '']));
   if (problem !== undefined) console.log(`    ${problem}`);
 }
 
@@ -113,24 +131,24 @@ function cloister(args: readonly string[], cwd: string): void {
   if (status !== 0) throw new Error(`cloister ${args.join(' ')}: ${stderr}`);
 }
 
-function makeInstance(work: string, micro: string, data: string): string {
+function makeInstance(rows: readonly Row[], work: string, micro: string, data: string): string {
   const instance = join(work, 'instance');
   cloister(['new', instance], work);
   const bin = join(instance, 'image/bin');
-  cpSync(micro, join(bin, 'micro'));
-  for (const name of new Set(ROWS.flatMap((row) => row.needs))) {
+  copyFileSync(micro, join(bin, 'micro'));
+  for (const name of new Set(['true', ...rows.flatMap((row) => row.needs)])) {
     const path = programPath(name);
-    if (path !== undefined) cpSync(path, join(bin, name), { dereference: true });
+    if (path !== undefined) copyFileSync(path, join(bin, name));
   }
-  const python = spawnSync('/usr/bin/python3', ['-c', 'import sys; print(f"{sys.version_info[0]}.{sys.version_info[1]}")'], { encoding: 'utf8' });
-  if (python.status === 0) {
+  const python = !rows.some((row) => row.needs.includes('python3')) ? undefined : spawnSync('/usr/bin/python3', ['-c', 'import sys; print(f"{sys.version_info[0]}.{sys.version_info[1]}")'], { encoding: 'utf8' });
+  if (python?.status === 0) {
     const library = `usr/lib/python${python.stdout.trim()}`;
     mkdirSync(join(instance, 'image/usr/bin'), { recursive: true });
-    cpSync('/usr/bin/python3', join(instance, 'image/usr/bin/python3'), { dereference: true });
-    cpSync(join('/', library), join(instance, 'image', library), { recursive: true, dereference: true, filter: (path) => !/\/(test|__pycache__|site-packages|dist-packages|config-)/.test(path) });
+    copyFileSync('/usr/bin/python3', join(instance, 'image/usr/bin/python3'));
+    cpSync(join('/', library), join(instance, 'image', library), { recursive: true, dereference: true, filter: (path) => !/\/(test|__pycache__|site-packages|dist-packages|lib-dynload|ensurepip|idlelib|config-)/.test(path) });
   }
   mkdirSync(join(instance, 'image/data'), { recursive: true });
-  cpSync(data, join(instance, 'image/data/text'));
+  copyFileSync(data, join(instance, 'image/data/text'));
   cloister(['-C', instance, 'build'], work);
   return instance;
 }
@@ -148,18 +166,26 @@ function measure(row: Row, { work, micro, data, instance, qemu }: Places): Resul
   return { ...result, nativeNs: native.ns, enclaveNs: enclave.ns, qemuNs: emulated.ns, problem: native.problem ?? enclave.problem ?? emulated.problem };
 }
 
-function measureStarts({ work, instance }: Places): Result[] {
-  const native = wallNs('/bin/true', [], work).ns;
+/** The most memory that one process of `run /bin/true` had resident. */
+function peakBytes(args: readonly string[], work: string): { value?: number; problem?: string } {
+  const out = join(work, 'peak');
+  const { status, stderr, error } = spawnSync('/usr/bin/time', ['-f', '%M', '-o', out, CLI, ...args], { cwd: work, encoding: 'utf8', timeout: ROW_TIMEOUT_MS });
+  return status === 0 ? { value: Number(readFileSync(out, 'latin1').trim()) * 1024 } : { problem: error?.message ?? stderr };
+}
+
+function measureStarts({ work, instance }: Places): Start[] {
   if (instance === undefined) return [];
-  const run = wallNs(CLI, ['-C', instance, 'run', '--quiet', '/bin/true'], work);
-  const rows: Result[] = [{ name: 'run /bin/true', nativeNs: native, enclaveNs: run.ns, qemuNs: undefined, goal: undefined, problem: run.problem }];
-  const started = spawnSync(CLI, ['-C', instance, 'start'], { cwd: work, encoding: 'utf8', timeout: 30_000 });
-  if (started.status === 0) {
-    const exec = wallNs(CLI, ['-C', instance, 'exec', '/bin/true'], work);
-    rows.push({ name: 'exec /bin/true', nativeNs: native, enclaveNs: exec.ns, qemuNs: undefined, goal: undefined, problem: exec.problem });
-    spawnSync(CLI, ['-C', instance, 'stop'], { cwd: work, timeout: 30_000 });
-  }
-  return rows;
+  const run = ['-C', instance, 'run', '--quiet', '/bin/true'];
+  const { ns, problem } = wallNs(CLI, run, work);
+  const starts: Start[] = [
+    { name: 'run /bin/true', unit: 'ns', value: ns, limit: 400e6, problem },
+    { name: 'run /bin/true, peak', unit: 'bytes', limit: 200e6, ...peakBytes(run, work) },
+  ];
+  const started = spawnSync(CLI, ['-C', instance, 'start'], { cwd: work, stdio: 'ignore', timeout: 30_000 });
+  if (started.status !== 0) return [...starts, { name: 'exec /bin/true', unit: 'ns', limit: 30e6, problem: `start: status ${started.status}` }];
+  const exec = wallNs(CLI, ['-C', instance, 'exec', '/bin/true'], work);
+  spawnSync(CLI, ['-C', instance, 'stop'], { cwd: work, stdio: 'ignore', timeout: 30_000 });
+  return [...starts, { name: 'exec /bin/true', unit: 'ns', value: exec.ns, limit: 30e6, problem: exec.problem }];
 }
 
 function geomean(numbers: readonly number[]): number {
@@ -174,15 +200,16 @@ function main(): void {
     if (compiled.status !== 0) throw new Error(`the bench needs gcc:\n${compiled.stderr}`);
     mkdirSync(join(work, 'data'));
     writeData(join(work, 'data/text'));
-    const places: Places = { work, micro, data: join(work, 'data'), instance: values.native ? undefined : makeInstance(work, micro, join(work, 'data/text')), qemu: programPath('qemu-x86_64') };
-    console.log(line(['', 'native', 'enclave', 'speed', 'goal', '', 'qemu']));
     const chosen = ROWS.filter((row) => positionals.length === 0 || positionals.some((each) => row.name.includes(each)));
+    const places: Places = { work, micro, data: join(work, 'data'), instance: values.native ? undefined : makeInstance(chosen, work, micro, join(work, 'data/text')), qemu: programPath('qemu-x86_64') };
+    console.log(line(['', 'native', 'enclave', 'speed', 'goal', '', 'qemu']));
     const results: Result[] = [];
     const add = (result: Result): void => {
       printRow(result);
       results.push(result);
     };
-    if (positionals.length === 0) measureStarts(places).forEach(add);
+    const starts = positionals.length === 0 ? measureStarts(places) : [];
+    starts.forEach(printStart);
     for (const row of chosen) add(measure(row, places));
     const compute = chosen.flatMap((row) => {
       const result = results.find((each) => each.name === row.name);
@@ -194,7 +221,7 @@ function main(): void {
     mkdirSync(join(HERE, 'history'), { recursive: true });
     const at = new Date().toISOString();
     const file = join(HERE, 'history', `${at.slice(0, 19).replaceAll(':', '-')}.json`);
-    writeFileSync(file, `${JSON.stringify({ at, cpu: cpus()[0]?.model, cores: cpus().length, kernel: release(), node: process.version, results }, undefined, 1)}\n`);
+    writeFileSync(file, `${JSON.stringify({ at, cpu: cpus()[0]?.model, cores: cpus().length, kernel: release(), node: process.version, starts, results }, undefined, 1)}\n`);
     console.log(`kept in ${file}`);
   } finally {
     rmSync(work, { recursive: true, force: true });

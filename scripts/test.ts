@@ -15,7 +15,7 @@ const files = patterns.flatMap((pattern) => globSync(pattern, { cwd: root, exclu
 let passed = 0, failed = 0, skipped = 0;
 const failures: string[] = [];
 
-const stream = run({ files, concurrency: 2, timeout: 240_000 });
+const stream = run({ files, concurrency: 2, timeout: given.length > 0 ? 1_200_000 : 240_000 });
 stream.on('test:pass', (event) => {
   if (event.details.type === 'suite') return;
   if (event.skip !== undefined || event.todo !== undefined) skipped++;

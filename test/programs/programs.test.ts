@@ -19,7 +19,8 @@ import type { Sink, Source } from '../../src/pal/node/enclave-thread.ts';
 import { ROWS, type Row } from './rows.ts';
 import { lacks, stage } from './stage.ts';
 
-const TIMEOUT_MS = 90_000;
+const TIMEOUT_MS = 90_000, SLOW_TIMEOUT_MS = 400_000;
+const limit = ({ slow }: Row): number => (slow ? SLOW_TIMEOUT_MS : TIMEOUT_MS);
 const VARIABLES: Readonly<Record<string, string>> = { PATH: '/usr/bin:/bin', LANG: 'C.UTF-8', HOME: '/tmp', TZ: 'UTC0' };
 const kept = process.env.PROGRAMS_TREE;
 const place = kept ?? mkdtempSync(join(tmpdir(), 'programs-'));
@@ -39,10 +40,11 @@ const statusText = (code: number | null, signal: number | string | null): string
 /** bash says which process was killed. */
 const withoutPids = (text: string): string => text.replace(/^(.*: line \d+:) +\d+ (Killed|Segmentation fault|Terminated|Aborted)/gm, '$1 PID $2');
 
-function onTheHost({ shell, script }: Row): Promise<Outcome> {
+function onTheHost(row: Row): Promise<Outcome> {
+  const { shell, script } = row;
   const directory = mkdtempSync(join(tmpdir(), 'row-'));
   return new Promise((resolve) => {
-    const child = spawn(shell[0], [...shell.slice(1), script], { cwd: directory, env: VARIABLES, stdio: ['ignore', 'pipe', 'pipe'], timeout: TIMEOUT_MS });
+    const child = spawn(shell[0], [...shell.slice(1), script], { cwd: directory, env: VARIABLES, stdio: ['ignore', 'pipe', 'pipe'], timeout: limit(row) });
     const output: Buffer[] = [], error: Buffer[] = [];
     child.stdout.on('data', (bytes: Buffer) => output.push(bytes));
     child.stderr.on('data', (bytes: Buffer) => error.push(bytes));
@@ -69,13 +71,14 @@ function collector(): { readonly sink: Sink; text(): string } {
   };
 }
 
-async function inTheEnclave(enclave: RunningEnclave, { shell, script }: Row, directory: string): Promise<Outcome> {
+async function inTheEnclave(enclave: RunningEnclave, row: Row, directory: string): Promise<Outcome> {
+  const { shell, script } = row;
   const output = collector(), error = collector();
   const session = enclave.exec({
     argv: [...shell, script].map(toByteString), env: Object.entries(VARIABLES).map(([name, text]) => toByteString(`${name}=${text}`)), hostEnv: [], cwd: directory,
     input: nothing, output: output.sink, error: error.sink,
   });
-  const timer = setTimeout(() => session.signal(9), TIMEOUT_MS);
+  const timer = setTimeout(() => session.signal(9), limit(row));
   const status = await session.exited;
   clearTimeout(timer);
   const signal = status & 0x7f;

@@ -204,7 +204,7 @@ static int compare(const void *a, const void *b) { return *(const int *)a - *(co
 int main(int argc, char **argv) { int v[5] = {5, 3, 9, 1, 7}; qsort(v, 5, sizeof *v, compare); for (int i = 0; i < 5; i++) printf("%d ", v[i]); printf("%.15f %Lf %d %s\n", sqrt(2), 1.0L / 3, argc, argv[1]); return 42; }
 E
 gcc -O2 -Wall -o h h.c -lm && ./h arg; echo $?; echo 'int main(){return x;}' > bad.c; gcc bad.c; echo $?; gcc -S -O1 -o - h.c | grep -c call; gcc -E - < /dev/null | wc -l; gcc -dumpmachine`),
-  slow('musl and static programs', 'musl-gcc gcc', raw`
+  slow('musl and static programs', 'musl-gcc gcc x86_64-linux-gnu-gcc cc1 as ld', raw`
 cat > h.c <<'E'
 #include <stdio.h>
 #include <stdlib.h>

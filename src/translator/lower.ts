@@ -87,6 +87,20 @@ export class UnitWriter {
     this.#values = new ValueEmitter(this.body, this.#temporaries, (id) => this.#local(id));
   }
 
+  /** Takes fuel; when it is out, the kernel may stop the task at `rip` (stored already, or `at`). */
+  #mayStop(fuel: number, at?: number): void {
+    const b = this.body;
+    spendFuel(b, fuel);
+    b.if();
+    if (at !== undefined) this.#storeRip(at);
+    b.call(this.#imports.tick);
+    b.if();
+    b.i64(-1n);
+    b.return();
+    b.end();
+    b.end();
+  }
+
   /** `mayChange`: source bytes that the guest can write to. */
   write(mayChange: readonly SourceRange[]): void {
     const b = this.body;
@@ -122,15 +136,7 @@ export class UnitWriter {
       b.op('i32.lt_u');
       b.if();
     }
-    spendFuel(b, 1);
-    b.if();
-    this.#storeRip(this.#entry);
-    b.call(this.#imports.tick);
-    b.if();
-    b.i64(-1n);
-    b.return();
-    b.end();
-    b.end();
+    this.#mayStop(1, this.#entry);
     if (reentered) b.end();
   }
 
@@ -284,14 +290,7 @@ export class UnitWriter {
     b.localSet(this.#index());
     this.#storeDirty(index, block);
     storeRegister(b, 'i64', CPU.rip, () => b.localGet(pc));
-    spendFuel(b, 1);
-    b.if();
-    b.call(this.#imports.tick);
-    b.if();
-    b.i64(-1n);
-    b.return();
-    b.end();
-    b.end();
+    this.#mayStop(1);
     storeRegister(b, 'i32', SWITCH_INDEX, () => b.localGet(this.#index()));
     const slot = slotOf(resume.root);
     b.i32(0);
@@ -312,14 +311,7 @@ export class UnitWriter {
   #reenterSwitch(number: number): void {
     const b = this.body;
     storeRegister(b, 'i64', CPU.rip, () => b.localGet(this.#pc()));
-    spendFuel(b, LOOP_FUEL);
-    b.if();
-    b.call(this.#imports.tick);
-    b.if();
-    b.i64(-1n);
-    b.return();
-    b.end();
-    b.end();
+    this.#mayStop(LOOP_FUEL);
     storeRegister(b, 'i32', SWITCH_INDEX, () => b.localGet(this.#index()));
     b.localGet(0);
     b.i32(number << 16);

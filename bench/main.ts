@@ -8,7 +8,7 @@
 
 import { spawnSync } from 'node:child_process';
 import { closeSync, copyFileSync, cpSync, existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync, writeSync } from 'node:fs';
-import { cpus, release, tmpdir } from 'node:os';
+import { cpus, loadavg, release, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -202,6 +202,8 @@ function main(): void {
     writeData(join(work, 'data/text'));
     const chosen = ROWS.filter((row) => positionals.length === 0 || positionals.some((each) => row.name.includes(each)));
     const places: Places = { work, micro, data: join(work, 'data'), instance: values.native ? undefined : makeInstance(chosen, work, micro, join(work, 'data/text')), qemu: programPath('qemu-x86_64') };
+    // Other work on the machine shows here: beyond 1 at the start the ratios are doubtful.
+    const loads = [loadavg()[0]];
     console.log(line(['', 'native', 'enclave', 'speed', 'goal', '', 'qemu']));
     const results: Result[] = [];
     const add = (result: Result): void => {
@@ -219,9 +221,10 @@ function main(): void {
     if (compute.length > 0) console.log(`\ncompute, geometric mean of ${compute.length} rows: ${geomean(compute).toFixed(3)} of native speed`);
     if (values['no-history'] || values.native) return;
     mkdirSync(join(HERE, 'history'), { recursive: true });
+    loads.push(loadavg()[0]);
     const at = new Date().toISOString();
     const file = join(HERE, 'history', `${at.slice(0, 19).replaceAll(':', '-')}.json`);
-    writeFileSync(file, `${JSON.stringify({ at, cpu: cpus()[0]?.model, cores: cpus().length, kernel: release(), node: process.version, starts, results }, undefined, 1)}\n`);
+    writeFileSync(file, `${JSON.stringify({ at, cpu: cpus()[0]?.model, cores: cpus().length, kernel: release(), node: process.version, load: loads, starts, results }, undefined, 1)}\n`);
     console.log(`kept in ${file}`);
   } finally {
     rmSync(work, { recursive: true, force: true });

@@ -217,7 +217,7 @@ export class UnitWriter {
     b.unreachable();
   }
 
-  /** Is control at `to` reached by a branch to a label (rather than by writing it here)? */
+  /** Goes on at another block of the unit: by a branch where it has a label, else by writing it here. */
   #goto(from: number, to: number): void {
     const b = this.body;
     const back = isBackEdge(this.#flow, from, to);

@@ -1,21 +1,15 @@
 /** read(2), pread(2). */
 
 import type { Fd, GuestAddr } from '../../base/flavor.ts';
-import { EAGAIN, EBADF, EINVAL } from '../errno.ts';
+import { EAGAIN, EINVAL } from '../errno.ts';
 import { MAX_RW_COUNT, viewPrefix } from '../mm/guest.ts';
 import { type SysResult, WOULD_BLOCK } from '../result.ts';
 import { block, within } from '../task/block.ts';
 import type { Task } from '../task/task.ts';
-import type { OpenFile } from '../vfs/file.ts';
-
-export function readable(task: Task, fd: Fd): OpenFile {
-  const file = task.fds.getUsable(fd);
-  if (!file.canRead) throw EBADF;
-  return file;
-}
+import { readableFile } from '../vfs/transfer.ts';
 
 export function sys_read(task: Task, fd: Fd, address: GuestAddr, size: number): SysResult {
-  const file = readable(task, fd);
+  const file = readableFile(task, fd);
   const count = size > MAX_RW_COUNT ? MAX_RW_COUNT : size;
   const result = file.read(task, viewPrefix(task.mm, address, count, 'write'));
   if (result !== WOULD_BLOCK) return result;
@@ -25,6 +19,6 @@ export function sys_read(task: Task, fd: Fd, address: GuestAddr, size: number): 
 
 export function sys_pread64(task: Task, fd: Fd, address: GuestAddr, size: number, offset: number): SysResult {
   if (offset < 0) throw EINVAL;
-  const file = readable(task, fd);
+  const file = readableFile(task, fd);
   return file.pread(viewPrefix(task.mm, address, Math.min(size, MAX_RW_COUNT), 'write'), offset);
 }

@@ -7,8 +7,7 @@ import { type SysResult, WOULD_BLOCK } from '../result.ts';
 import { block, within } from '../task/block.ts';
 import type { Task } from '../task/task.ts';
 import type { OpenFile } from '../vfs/file.ts';
-import { readable } from './read.ts';
-import { writable } from './write.ts';
+import { readableFile, writableFile } from '../vfs/transfer.ts';
 
 /** RWF_HIPRI, RWF_DSYNC, RWF_SYNC, RWF_NOWAIT, RWF_APPEND. */
 const RWF_KNOWN = 0x1f;
@@ -59,7 +58,7 @@ function readMessage(task: Task, file: OpenFile, segments: readonly Segment[]): 
 }
 
 export function sys_readv(task: Task, fd: Fd, address: GuestAddr, count: number): SysResult {
-  const file = readable(task, fd);
+  const file = readableFile(task, fd);
   const segments = readIovecs(task.mm, address, count);
   const attempt = (): SysResult => (file.messages ? readMessage(task, file, segments) : scatter(task, segments, 'write', (bytes) => file.read(task, bytes)));
   const result = attempt();
@@ -69,7 +68,7 @@ export function sys_readv(task: Task, fd: Fd, address: GuestAddr, count: number)
 }
 
 export function sys_writev(task: Task, fd: Fd, address: GuestAddr, count: number): SysResult {
-  const file = writable(task, fd);
+  const file = writableFile(task, fd);
   const segments = readIovecs(task.mm, address, count);
   const total = segments.reduce((sum, { length }) => sum + length, 0);
   // A pipe keeps up to PIPE_BUF bytes of one call together.
@@ -109,13 +108,13 @@ function remaining(segments: readonly Segment[], done: number): Segment[] {
 
 export function sys_preadv(task: Task, fd: Fd, address: GuestAddr, count: number, offset: number): SysResult {
   if (offset < 0) throw EINVAL;
-  const file = readable(task, fd);
+  const file = readableFile(task, fd);
   return scatter(task, readIovecs(task.mm, address, count), 'write', (bytes, done) => file.pread(bytes, offset + done));
 }
 
 export function sys_pwritev(task: Task, fd: Fd, address: GuestAddr, count: number, offset: number): SysResult {
   if (offset < 0) throw EINVAL;
-  const file = writable(task, fd);
+  const file = writableFile(task, fd);
   return scatter(task, readIovecs(task.mm, address, count), 'read', (bytes, done) => file.pwrite(bytes, offset + done));
 }
 

@@ -2,23 +2,18 @@
 
 import { IN_MODIFY } from '../../abi/inotify.ts';
 import type { Fd, GuestAddr } from '../../base/flavor.ts';
-import { EAGAIN, EBADF, EINVAL } from '../errno.ts';
+import { EAGAIN, EINVAL } from '../errno.ts';
 import { MAX_RW_COUNT, viewPrefix } from '../mm/guest.ts';
 import { type SysResult, WOULD_BLOCK } from '../result.ts';
 import { block, within } from '../task/block.ts';
 import type { Task } from '../task/task.ts';
 import type { OpenFile } from '../vfs/file.ts';
 import { notify } from '../vfs/notify.ts';
+import { writableFile } from '../vfs/transfer.ts';
 import { roomFor } from '../vfs/transfer.ts';
 
-export function writable(task: Task, fd: Fd): OpenFile {
-  const file = task.fds.getUsable(fd);
-  if (!file.canWrite) throw EBADF;
-  return file;
-}
-
 export function sys_write(task: Task, fd: Fd, address: GuestAddr, size: number): SysResult {
-  const file = writable(task, fd);
+  const file = writableFile(task, fd);
   const wanted = size > MAX_RW_COUNT ? MAX_RW_COUNT : size;
   const count = file.seekable ? roomFor(task, file, wanted) : wanted;
   const result = file.write(task, viewPrefix(task.mm, address, count, 'read'));
@@ -56,7 +51,7 @@ function writeRest(task: Task, file: OpenFile, address: GuestAddr, count: number
 
 export function sys_pwrite64(task: Task, fd: Fd, address: GuestAddr, size: number, offset: number): SysResult {
   if (offset < 0) throw EINVAL;
-  const file = writable(task, fd);
+  const file = writableFile(task, fd);
   const result = file.pwrite(viewPrefix(task.mm, address, Math.min(size, MAX_RW_COUNT), 'read'), offset);
   if (file.path !== undefined) notify(file.path, IN_MODIFY);
   return result;

@@ -148,7 +148,7 @@ test('an encrypted image, and keys', () => {
   expect(run('--image-key', key), IN_ORDER, 'right key');
   expect(run(), KEY, 'no key');
   expect(run('--image-key', other), KEY, 'wrong key', /wrong image key/);
-  changed(key, flip(-20), () => expect(run('--image-key', key), KEY, 'damaged key', /damaged/));
+  for (const place of [30, -20, -1]) changed(key, flip(place), () => expect(run('--image-key', key), KEY, `damaged key: byte ${place}`, /damaged/));
   expect(run('--image-key', join(root, 'none')), KEY, 'no such key file');
   const before = readFileSync(join(instance, 'build/image.sealed'));
   for (const bad of ['not a key', '-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n']) {

@@ -10,6 +10,7 @@ import { KEY_BYTES, NONCE_BYTES, fillRandom, randomBytes, sha256 } from '../../c
 import { StorageError } from '../errors.ts';
 
 const HEADER = 'cloister-image-key-v1';
+const LINE = new RegExp(`^${HEADER} ([0-9a-f]{64}) ([0-9a-f]{8})\\n?$`);
 
 const checkDigits = (key: Uint8Array): string => toHex(sha256(key)).slice(0, 8);
 
@@ -21,11 +22,11 @@ export const formatImageKey = (key: Uint8Array): string => `${HEADER} ${toHex(ke
 
 /** Throws StorageError `key-format`; the message never holds the key. */
 export function parseImageKey(text: string): Uint8Array {
-  const words = text.trim().split(/\s+/);
-  if (words[0] !== HEADER || words.length !== 3) throw new StorageError('key-format', `not an image key: a file made by gen-image-key starts with "${HEADER}"`);
-  if (!/^[0-9a-fA-F]{64}$/.test(words[1])) throw new StorageError('key-format', 'damaged image key: 64 hexadecimal digits are needed');
-  const key = fromHex(words[1]);
-  if (checkDigits(key) !== words[2].toLowerCase()) throw new StorageError('key-format', 'damaged image key: the check digits do not match');
+  if (!text.startsWith(HEADER)) throw new StorageError('key-format', `not an image key: a file made by gen-image-key starts with "${HEADER}"`);
+  const [, digits, check] = LINE.exec(text) ?? [];
+  if (digits === undefined) throw new StorageError('key-format', 'damaged image key: 64 and 8 hexadecimal digits are needed');
+  const key = fromHex(digits);
+  if (checkDigits(key) !== check) throw new StorageError('key-format', 'damaged image key: the check digits do not match');
   return key;
 }
 

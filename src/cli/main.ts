@@ -5,7 +5,7 @@ import { Failure, toFailure } from '../libos/errors.ts';
 import { VERSION } from '../libos/version.ts';
 import type { Command } from './command.ts';
 import { GLOBAL_OPTIONS, parseArguments } from './parse.ts';
-import { ALIASES, COMMANDS } from './registry.ts';
+import { COMMANDS } from './registry.ts';
 import { reportFailure } from './report.ts';
 
 function overview(): string {
@@ -41,33 +41,29 @@ ${command.examples.map((example) => `  ${example}`).join('\n')}
 `;
 }
 
-/** Options in front of the command's name go behind it. */
-function split(words: readonly string[]): { name: string | undefined; rest: readonly string[] } {
-  const before: string[] = [];
-  for (let at = 0; at < words.length; at++) {
-    const word = words[at];
-    if (!word.startsWith('-')) return { name: word, rest: [...before, ...words.slice(at + 1)] };
-    before.push(word);
-    if (word === '-C' || word === '--directory') before.push(words[++at] ?? '');
-  }
-  return { name: undefined, rest: before };
-}
+/** What may stand in front of the command's name. */
+const CLOISTER = { usage: 'COMMAND [OPTIONS] [ARGUMENTS]', options: [{ flag: '--version', doc: 'Print the version.' }], operands: [0, Number.POSITIVE_INFINITY], passThrough: true } as const;
 
 async function main(words: readonly string[]): Promise<number> {
-  const { name, rest } = split(words);
-  if (name === undefined || name === 'help') {
-    if (rest.includes('--version')) process.stdout.write(`${VERSION}\n`);
-    else if (name === 'help' && rest.length > 0) return main([rest[0], '--help']);
-    else process.stdout.write(overview());
-    return 0;
-  }
-  const row = COMMANDS.find((candidate) => candidate.name === (ALIASES[name] ?? name));
+  const { options, operands } = parseArguments(CLOISTER, words);
+  const name = operands.at(0);
+  if (options.has('version')) process.stdout.write(`${VERSION}\n`);
+  else if (name === 'help' && operands.length > 1) return main([operands[1], '--help']);
+  else if (name === undefined && options.has('directory')) throw new Failure('usage', 'COMMAND is missing', 'cloister --help lists them.');
+  else if (name === undefined || name === 'help') process.stdout.write(overview());
+  else return command(name, words.toSpliced(words.length - operands.length, 1));
+  return 0;
+}
+
+/** Options in front of the command's name are among `words`. */
+async function command(name: string, words: readonly string[]): Promise<number> {
+  const row = COMMANDS.find((candidate) => candidate.name === name);
   if (row === undefined) {
     const near = nearest(name, COMMANDS.map((candidate) => candidate.name));
     throw new Failure('usage', `there is no command ${name}`, near === undefined ? 'cloister --help lists them.' : `Did you mean ${near}?`);
   }
   const { command } = await row.load();
-  const invocation = parseArguments(command, ALIASES[name] === undefined ? rest : [...rest]);
+  const invocation = parseArguments(command, words);
   if (invocation.options.has('help')) {
     process.stdout.write(help(command));
     return 0;

@@ -1,4 +1,4 @@
-/** Reads a command line against a command's rows of options. */
+/** Reads a command line against a command's rows of options: `util.parseArgs` does the reading, this says what is wrong. */
 
 import { nearest } from '../config/nearest.ts';
 import { Failure } from '../libos/failure.ts';
@@ -12,51 +12,49 @@ export const GLOBAL_OPTIONS: readonly OptionRow[] = [
 ];
 
 const nameOf = (row: OptionRow): string => row.flag.split(' ')[0].slice(2);
+const typeOf = (row: OptionRow): 'string' | 'boolean' => (row.flag.includes(' ') ? 'string' : 'boolean');
+/** The operands that a usage line names without brackets. */
+const required = (usage: string): string[] => usage.replace(/\[[^\]]*\]/g, '').split(' ').filter((word) => word !== '').slice(1);
 
 export function parseArguments(command: Pick<Command, 'options' | 'passThrough' | 'operands' | 'usage'>, words: readonly string[]): Invocation {
-  const rows = [...GLOBAL_OPTIONS, ...command.options];
   const options = new Map<string, string[]>();
-  const operands: string[] = [];
-  let at = 0;
-  for (; at < words.length; at++) {
-    const word = words[at];
-    if (word === '--') {
-      operands.push(...words.slice(at + 1));
-      break;
-    }
-    if (!word.startsWith('-') || word === '-') {
-      if (command.passThrough) {
-        operands.push(...words.slice(at));
-        break;
-      }
-      operands.push(word);
-      continue;
-    }
-    const equals = word.startsWith('--') ? word.indexOf('=') : -1;
-    const given = equals === -1 ? word : word.slice(0, equals);
-    const row = rows.find((candidate) => candidate.short === given || `--${nameOf(candidate)}` === given);
-    if (row === undefined) {
-      const near = nearest(given, rows.map((candidate) => `--${nameOf(candidate)}`));
-      throw new Failure('usage', `there is no option ${given}`, near === undefined ? 'See --help.' : `Did you mean ${near}?`);
-    }
-    const takesValue = row.flag.includes(' ');
-    let text = '';
-    if (takesValue) {
-      if (equals !== -1) text = word.slice(equals + 1);
-      else if (at + 1 < words.length) text = words[++at];
-      else throw new Failure('usage', `${given} wants a value: ${row.flag}`);
-    } else if (equals !== -1) {
-      throw new Failure('usage', `${given} takes no value`);
-    }
-    const name = nameOf(row);
-    const known = options.get(name);
-    if (known === undefined) options.set(name, [text]);
-    else if (row.repeated) known.push(text);
-    else throw new Failure('usage', `${given} is given twice`);
-  }
+  // Loading parseArgs takes a millisecond, and most of what `exec` is given has no options.
+  const operands = command.passThrough && words.length > 0 && !words[0].startsWith('-') ? words : read(command, words, options);
   const [min, max] = command.operands;
   if (!options.has('help') && (operands.length < min || operands.length > max)) {
-    throw new Failure('usage', operands.length < min ? 'something is missing' : `too many arguments: ${operands.slice(max).join(' ')}`, `Usage: cloister ${command.usage}`);
+    const what = operands.length < min ? `${required(command.usage)[operands.length].replace('…', '')} is missing` : `too many arguments: ${operands.slice(max).join(' ')}`;
+    throw new Failure('usage', what, `Usage: cloister ${command.usage}`);
   }
   return { operands, options, directory: options.get('directory')?.at(-1) ?? '.' };
+}
+
+/** Fills `options`; returns the operands. */
+function read(command: Pick<Command, 'options' | 'passThrough'>, words: readonly string[], options: Map<string, string[]>): readonly string[] {
+  const rows = new Map([...GLOBAL_OPTIONS, ...command.options].map((row) => [nameOf(row), row]));
+  const { tokens } = process.getBuiltinModule('node:util').parseArgs({
+    args: [...words], strict: false, allowPositionals: true, tokens: true,
+    options: Object.fromEntries([...rows].map(([name, row]) => [name, { type: typeOf(row), ...(row.short !== undefined && { short: row.short.slice(1) }) }])),
+  });
+  const operands: string[] = [];
+  for (const token of tokens) {
+    if (token.kind === 'option-terminator') continue;
+    if (token.kind === 'positional') {
+      if (command.passThrough) return words.slice(token.index);
+      operands.push(token.value);
+      continue;
+    }
+    const { name, rawName, value } = token;
+    const row = rows.get(name);
+    if (row === undefined) {
+      const near = nearest(rawName, [...rows.keys()].map((known) => `--${known}`));
+      throw new Failure('usage', `there is no option ${rawName}`, near === undefined ? 'See --help.' : `Did you mean ${near}?`);
+    }
+    if (typeOf(row) === 'string' && value === undefined) throw new Failure('usage', `${rawName} wants a value: ${row.flag}`);
+    if (typeOf(row) === 'boolean' && value !== undefined) throw new Failure('usage', `${rawName} takes no value`);
+    const known = options.get(name);
+    if (known === undefined) options.set(name, [value ?? '']);
+    else if (row.repeated) known.push(value ?? '');
+    else throw new Failure('usage', `${rawName} is given twice`);
+  }
+  return operands;
 }

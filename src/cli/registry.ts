@@ -30,6 +30,3 @@ export const COMMANDS: readonly RegistryRow[] = [
   row('print',         'show what was measured, or the signer',              () => import('./commands/print.ts')),
   row('gen-image-key', 'make a key for encrypted images',                    () => import('./commands/gen-image-key.ts')),
 ];
-
-/** Other names, for those who know them from elsewhere. */
-export const ALIASES: Readonly<Record<string, string>> = {};

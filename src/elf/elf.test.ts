@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
-import { ElfError, parseElf, parseHeader } from './index.ts';
+import { checkLoadable, ElfError, parseElf, parseHeader, PT_LOAD, type Segment } from './index.ts';
 
 const shell = new Uint8Array(readFileSync('/bin/bash'));
 
@@ -54,4 +54,18 @@ test('damaged files are refused or parsed, never anything else', () => {
       assert.ok(error instanceof ElfError, String(error));
     }
   }
+});
+
+test('segments that no loader can map', () => {
+  const load = (offset: number, vaddr: number, filesz: number, memsz: number): Segment => ({ type: PT_LOAD, flags: 5, offset, vaddr, filesz, memsz, align: 4096 });
+  const check = (...segments: Segment[]): void => checkLoadable(segments, 1 << 30);
+  check(load(0, 0x1000, 100, 200), load(0x2010, 0x3010, 0, 1 << 20));
+  assert.throws(() => check(), { code: 'not-loadable' });
+  for (const [why, ...segments] of [
+    ['more in the file than in memory', load(0, 0x1000, 200, 100)],
+    ['offset and address disagree', load(8, 0x1000, 100, 100)],
+    ['beyond the end', load(0, 0x1000, 100, 2 ** 31)],
+    ['2^64', load(0, 0x1000, 2 ** 64, 2 ** 64)],
+    ['out of order', load(0, 0x2000, 1, 1), load(0, 0x1000, 1, 1)],
+  ] as const) assert.throws(() => check(...segments), { code: 'bad-segment' }, why);
 });

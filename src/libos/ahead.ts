@@ -8,7 +8,7 @@
 import { bytesOf, toHex } from '../base/bytes.ts';
 import type { HostDirectory } from '../base/host-files.ts';
 import { sha256 } from '../crypto/index.ts';
-import { ET_DYN, ET_EXEC, isElf, parseHeader } from '../elf/index.ts';
+import { ElfError, ET_DYN, ET_EXEC, isElf, parseHeader } from '../elf/index.ts';
 import type { ImageDirectory, ImageFile } from '../encfs/4-tree/image-tree.ts';
 import type { Volume } from '../kernel/vfs/volume.ts';
 import { PRELINK_BASE, PRELINK_END } from '../kernel/mm/layout.ts';
@@ -42,7 +42,8 @@ function* elfFiles(directory: ImageDirectory, path: string, seen: Set<ImageFile>
     try {
       const { type } = parseHeader(head);
       if (type !== ET_DYN && type !== ET_EXEC) continue;
-    } catch {
+    } catch (error) {
+      if (!(error instanceof ElfError)) throw error;
       // Not a program that could run: the build has said so, or nobody will try.
       continue;
     }
@@ -64,7 +65,8 @@ export function translateImage(root: ImageDirectory, cache: HostDirectory | unde
     let elf: LaidOutElf;
     try {
       elf = new LaidOutElf(bytes, base);
-    } catch {
+    } catch (error) {
+      if (!(error instanceof ElfError)) throw error;
       return;
     }
     if (elf.base !== 0) {

@@ -5,13 +5,16 @@
  * files have too. What is not found this way is translated when it is first reached.
  */
 
-import { type ElfHeader, ET_DYN, parseHeader, parseSegments, PF_X, PHDR_BYTES, PT_DYNAMIC, PT_GNU_EH_FRAME, PT_LOAD, type Segment } from '../elf/index.ts';
+import { checkLoadable, ElfError, type ElfHeader, ET_DYN, parseHeader, parseSegments, PF_X, PHDR_BYTES, PT_DYNAMIC, PT_GNU_EH_FRAME, PT_LOAD, type Segment } from '../elf/index.ts';
+import { ADDRESS_LIMIT } from '../kernel/platform.ts';
 import { decode, type Insn, TRUNCATED } from '../x86/index.ts';
 import type { CodeReader } from './discover.ts';
 import type { StoredUnit } from './store.ts';
 import { translateModule } from './translate.ts';
 
 const PAGE = 4096;
+/** Of a file whose segments lie further apart nothing is laid out. */
+const MAX_LAID_OUT = 1 << 30;
 /** Bytes of wasm of one function; larger ones are rare and wait until they are needed. */
 const MAX_STORED = 400_000;
 const R_X86_64_RELATIVE = 8;
@@ -30,16 +33,21 @@ export class LaidOutElf implements CodeReader {
   readonly #low: number;
   readonly #code: readonly (readonly [number, number])[];
 
+  /** Throws ElfError. */
   constructor(bytes: Uint8Array, base: number) {
     const header = parseHeader(bytes);
     const segments = parseSegments(header, bytes.subarray(header.phoff, header.phoff + header.phnum * PHDR_BYTES));
+    checkLoadable(segments, ADDRESS_LIMIT);
     const loads = segments.filter(({ type }) => type === PT_LOAD);
     const lowest = Math.min(...loads.map(({ vaddr }) => Math.floor(vaddr / PAGE) * PAGE));
     const highest = Math.max(...loads.map(({ vaddr, memsz }) => Math.ceil((vaddr + memsz) / PAGE) * PAGE));
     this.base = header.type === ET_DYN ? base : 0;
     this.extent = highest - lowest;
     this.#low = this.base + lowest;
-    this.#memory = new Uint8Array(this.extent);
+    // What only memory has is zeros, and no code.
+    const filled = Math.max(...loads.map(({ vaddr, filesz }) => vaddr + filesz)) - lowest;
+    if (filled > MAX_LAID_OUT) throw new ElfError('bad-segment', 'its segments lie too far apart');
+    this.#memory = new Uint8Array(filled);
     this.#view = new DataView(this.#memory.buffer);
     for (const { offset, vaddr, filesz } of loads) this.#memory.set(bytes.subarray(offset, offset + filesz), vaddr - lowest);
     this.#code = loads.filter(({ flags }) => (flags & PF_X) !== 0).map(({ vaddr, memsz }) => [this.base + vaddr, this.base + vaddr + memsz] as const);
@@ -63,7 +71,8 @@ export class LaidOutElf implements CodeReader {
       const where = this.readU64(at);
       const kind = this.readU64(at + 8);
       const addend = this.readU64(at + 16);
-      if (where === undefined || addend === undefined || kind !== R_X86_64_RELATIVE) continue;
+      if (where === undefined || addend === undefined) break;
+      if (kind !== R_X86_64_RELATIVE) continue;
       const place = this.#place(this.base + where, 8);
       if (place >= 0) this.#view.setBigUint64(place, BigInt(this.base + addend), true);
     }
@@ -94,7 +103,7 @@ export class LaidOutElf implements CodeReader {
 
   #place(address: number, size: number): number {
     const at = address - this.#low;
-    return at >= 0 && at + size <= this.extent ? at : -1;
+    return at >= 0 && at + size <= this.#memory.length ? at : -1;
   }
 
   decode(pc: number): Insn | undefined {

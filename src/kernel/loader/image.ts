@@ -1,6 +1,6 @@
 /** Mapping the segments of an ELF file (elf(5), System V ABI chapter 5). */
 
-import { ElfError, type ElfHeader, EHDR_BYTES, ET_DYN, ET_EXEC, isElf, parseHeader, parseInterpreter, parseSegments, PF_R, PF_W, PF_X, PHDR_BYTES, PT_GNU_STACK, PT_INTERP, PT_LOAD, PT_PHDR, type Segment } from '../../elf/index.ts';
+import { checkLoadable, ElfError, type ElfHeader, EHDR_BYTES, ET_DYN, ET_EXEC, isElf, parseHeader, parseInterpreter, parseSegments, PF_R, PF_W, PF_X, PHDR_BYTES, PT_GNU_STACK, PT_INTERP, PT_LOAD, PT_PHDR, type Segment } from '../../elf/index.ts';
 import { ENOEXEC } from '../errno.ts';
 import type { AddressSpace } from '../mm/space.ts';
 import { pageCeil, pageFloor } from '../mm/vma.ts';
@@ -54,14 +54,9 @@ export function readProgram(file: ExecFile, log: (why: string) => void): Program
 }
 
 function checkSegments(header: ElfHeader, segments: readonly Segment[]): void {
-  let last = -1;
-  for (const { type, offset, vaddr, filesz, memsz } of segments) {
-    if (type !== PT_LOAD) continue;
-    if (filesz > memsz || offset % 4096 !== vaddr % 4096 || vaddr + memsz > ADDRESS_LIMIT || vaddr <= last) throw new ElfError('bad-segment', 'a loadable segment makes no sense');
-    if (header.type === ET_EXEC && vaddr < MIN_ADDRESS) throw new ElfError('bad-segment', `a segment at 0x${vaddr.toString(16)}, where nothing may lie`);
-    last = vaddr;
-  }
-  if (last < 0) throw new ElfError('not-loadable', 'nothing to load');
+  checkLoadable(segments, ADDRESS_LIMIT);
+  if (header.type !== ET_EXEC) return;
+  for (const { type, vaddr } of segments) if (type === PT_LOAD && vaddr < MIN_ADDRESS) throw new ElfError('bad-segment', `a segment at 0x${vaddr.toString(16)}, where nothing may lie`);
 }
 
 /** Lowest and highest address (rounded to pages) before the bias. */

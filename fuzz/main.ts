@@ -1,0 +1,50 @@
+/**
+ * `npm run fuzz [-- SECONDS [TARGET…]]`: every fuzz target in turn for its share of the time (a minute in all unless
+ * given), each batch with a seed of its own that is printed before it starts. `node fuzz/TARGET.ts SEED` repeats one.
+ */
+
+import { fuzzConfiguration } from './configuration.ts';
+import { fuzzControl } from './control.ts';
+import { fuzz as decoder } from './decoder.ts';
+import { fuzz as elf } from './elf.ts';
+import { fuzz as encfsImage } from './encfs-image.ts';
+import { fuzz as encfsLayer } from './encfs-layer.ts';
+
+// biome-ignore format: a table
+const TARGETS: readonly (readonly [name: string, run: (seed: number, iterations: number) => unknown, batch: number])[] = [
+  ['configuration', fuzzConfiguration, 1_000],
+  ['control',       fuzzControl,      20_000],
+  ['decoder',       decoder,          50_000],
+  ['elf',           elf,                 200],
+  ['encfs-image',   encfsImage,        1_000],
+  ['encfs-layer',   encfsLayer,          100],
+];
+
+const [seconds = '60', ...names] = process.argv.slice(2);
+const chosen = TARGETS.filter(([name]) => names.length === 0 || names.includes(name));
+if (!(Number(seconds) > 0) || chosen.length < names.length || chosen.length === 0) {
+  console.error(`npm run fuzz [-- SECONDS [TARGET…]]; targets: ${TARGETS.map(([name]) => name).join(', ')}`);
+  process.exit(2);
+}
+let failed = 0;
+for (const [name, run, batch] of chosen) {
+  const end = performance.now() + (Number(seconds) * 1000) / chosen.length;
+  let iterations = 0;
+  do {
+    const seed = Math.floor(Math.random() * 2 ** 31);
+    process.stdout.write(`${name}: seed ${seed}, ${batch} iterations`);
+    try {
+      run(seed, batch);
+      process.stdout.write('\n');
+    } catch (error) {
+      process.stdout.write(': FAILED\n');
+      console.error(error);
+      console.error(`again: node fuzz/${name}.ts ${seed} ${batch}`);
+      failed++;
+      break;
+    }
+    iterations += batch;
+  } while (performance.now() < end);
+  console.log(`${name}: ${iterations} iterations in whole batches without a fault`);
+}
+process.exitCode = failed > 0 ? 1 : 0;

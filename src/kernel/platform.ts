@@ -18,13 +18,15 @@ export const PROT_NONE = 0, PROT_READ = 1, PROT_WRITE = 2, PROT_EXEC = 4;
 
 /**
  * Pages that can be mapped into several address spaces: a file's page cache, or shared anonymous memory.
- * `bytes` is the live content: writes through it are seen by shared mappings and the other way round (for
- * back ends that copy, after `GuestMemory.enter`).
+ * `bytes` is the live content: what tasks wrote through shared mappings is there each time it is asked for, and
+ * mappings show what was written through it after `changed`.
  */
 export interface Backing {
   /** The content; replaced by `resize`, so never keep it. Its length is the backing's size, rounded up to pages. */
   readonly bytes: Uint8Array;
   readonly size: number;
+  /** To be called after writing to `bytes`: back ends that copy bring the mappings of the running address space up to date. */
+  changed(offset: number, length: number): void;
   /** Grows (zero-filled) or shrinks. Throws RangeError when the host has no memory. */
   resize(size: number): void;
   retain(): void;

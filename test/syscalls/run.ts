@@ -11,11 +11,14 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { openLibc } from '../../src/pal/node/memory/libc.ts';
 
 const HERE = dirname(fileURLToPath(import.meta.url));
 /** The sources as they are now, not what was last built. */
 const CLI = ['--disable-warning=ExperimentalWarning', join(HERE, '../../src/cli/main.ts')];
 const TIMEOUT_MS = 40_000;
+/** What address spaces that are copies cannot do: two mappings of the same pages in one of them agree without a system call. They must fail here. */
+const COPY_CANNOT: Readonly<Record<string, string>> = { mmap: "second[0] == 'S'", sysvipc: 'b[0] == 42' };
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -45,6 +48,13 @@ function outcomeOf(stdout: string, status: number | null, stderr: string): Outco
 function run(command: string, args: readonly string[], cwd: string): Outcome {
   const { stdout, stderr, status } = spawnSync(command, args, { cwd, encoding: 'utf8', timeout: TIMEOUT_MS, killSignal: 'SIGKILL', maxBuffer: 1 << 26 });
   return outcomeOf(stdout, status, stderr);
+}
+
+function withoutCopies(name: string, outcome: Outcome): Outcome {
+  const cannot = COPY_CANNOT[name];
+  if (cannot === undefined) return outcome;
+  const failed = outcome.failed.filter((line) => !line.includes(cannot));
+  return { ...outcome, failed: failed.length < outcome.failed.length ? failed : [...failed, `${cannot} holds now: strike it from COPY_CANNOT`] };
 }
 
 function report(name: string, where: string, { ok, failed, broken }: Outcome): boolean {
@@ -81,8 +91,10 @@ function main(): boolean {
     const built = cloister('-C', instance, 'build', '--no-translate');
     if (built.status !== 0) throw new Error(`cloister build: ${built.stderr}`);
     const options = [...(values.engine === undefined ? [] : ['--engine', values.engine]), ...(values.memory === undefined ? [] : ['--memory', values.memory])];
+    const copies = values.memory === 'copy' || openLibc() === undefined;
     for (const name of ready) {
-      const fine = report(name, 'enclave', run(process.execPath, [...CLI, '-C', instance, 'run', ...options, `/bin/${name}`], work));
+      const outcome = run(process.execPath, [...CLI, '-C', instance, 'run', ...options, `/bin/${name}`], work);
+      const fine = report(name, 'enclave', copies ? withoutCopies(name, outcome) : outcome);
       good &&= fine;
     }
     return good;

@@ -60,6 +60,7 @@ export class Chunks {
     if (this.#backing !== undefined) {
       if (end > this.size) this.truncate(end);
       this.#backing.bytes.set(from, offset);
+      this.#backing.changed(offset, from.length);
       return from.length;
     }
     for (let done = 0; done < from.length; ) {

@@ -246,6 +246,7 @@ export class VolumeInode extends Inode {
     if (this.#backing !== undefined) {
       if (offset + count > this.#backing.size) this.#backing.resize(offset + count);
       this.#backing.bytes.set(from.subarray(0, count), offset);
+      this.#backing.changed(offset, count);
     }
     this.#changed();
     return count;

@@ -61,8 +61,8 @@ class PlainBacking implements Backing {
     this.size = size;
   }
 
+  changed(): void {}
   retain(): void {}
-
   release(): void {}
 }
 

@@ -21,8 +21,9 @@ function switchTo(from: GuestMemory, to: GuestMemory): void {
   to.enter();
 }
 
-export function describeMemoryBackend(name: string, make: () => MemoryBackend): void {
-  describe(`memory back end: ${name}`, () => {
+/** `absent` says why there is no such back end here. */
+export function describeMemoryBackend(name: string, make: () => MemoryBackend, absent?: string): void {
+  describe(`memory back end: ${name}`, { skip: absent ?? false }, () => {
     const backend = make();
     const fresh = (): GuestMemory => {
       const memory = backend.create('conformance');
@@ -158,6 +159,54 @@ export function describeMemoryBackend(name: string, make: () => MemoryBackend): 
       assert.equal(one.bytes[AT + PAGE_SIZE + 1], 78);
       one.dispose();
       two.dispose();
+      backing.release();
+    });
+
+    it('shares pages with the kernel while their tasks run', () => {
+      const backing = backend.createBacking(2 * PAGE_SIZE);
+      const memory = fresh();
+      const SECOND = AT + 0x1_0000;
+      memory.mapBacking(AT, 2 * PAGE_SIZE, RW, backing, 0, 'shared');
+      memory.mapBacking(SECOND, PAGE_SIZE, RW, backing, PAGE_SIZE, 'shared');
+      memory.bytes[AT + PAGE_SIZE] = 77;
+      assert.equal(backing.bytes[PAGE_SIZE], 77, 'a task wrote, the kernel reads');
+      assert.equal(memory.bytes[SECOND], 77, 'the other mapping');
+      backing.bytes.set([1, 2], PAGE_SIZE - 1);
+      backing.changed(PAGE_SIZE - 1, 2);
+      assert.deepEqual([...memory.bytes.subarray(AT + PAGE_SIZE - 1, AT + PAGE_SIZE + 1)], [1, 2], 'the kernel wrote');
+      assert.equal(memory.bytes[SECOND], 2);
+      memory.bytes[SECOND + 1] = 5;
+      backing.bytes[0] = 4;
+      backing.changed(0, 1);
+      assert.deepEqual([backing.bytes[PAGE_SIZE], backing.bytes[PAGE_SIZE + 1], memory.bytes[AT]], [2, 5, 4], 'nothing older comes back');
+      memory.bytes[AT + 9] = 9;
+      backing.resize(10);
+      assert.equal(backing.bytes[9], 9);
+      assert.equal(backing.bytes[10], 0);
+      memory.leave();
+      memory.enter();
+      assert.equal(memory.bytes[AT + 9], 9);
+      memory.dispose();
+      backing.release();
+    });
+
+    it('shows what was shared to whoever comes next, at every switch', () => {
+      const backing = backend.createBacking(PAGE_SIZE);
+      const spaces = Array.from({ length: 3 }, (_, index) => {
+        const memory = backend.create('conformance');
+        memory.mapBacking(AT + index * PAGE_SIZE, PAGE_SIZE, RW, backing, 0, 'shared');
+        return memory;
+      });
+      for (let turn = 0; turn < 60; turn++) {
+        const index = (turn * 7 + (turn >> 2)) % spaces.length;
+        const memory = spaces[index];
+        memory.enter();
+        const counter = AT + index * PAGE_SIZE + 8;
+        assert.equal(memory.bytes[counter], turn);
+        memory.bytes[counter]++;
+        memory.leave();
+      }
+      for (const memory of spaces) memory.dispose();
       backing.release();
     });
 

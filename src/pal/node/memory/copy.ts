@@ -1,7 +1,11 @@
 /**
  * The memory back end that needs nothing from the host: plain wasm memories, eager copies, permissions in a
- * table that engines check before each access. Shared pages are copies brought up to date when an address
- * space is entered and written back when it is left; between the two only its own tasks and the kernel run.
+ * table that engines check before each access.
+ *
+ * Shared pages are copies, brought up to date when an address space is entered and written back when it is left; only
+ * one is entered at a time. While it is, its own tasks change them, which the kernel sees because `bytes` of the
+ * backing collects their writes, and the kernel does, which they see because of `changed`. What remains: two mappings
+ * of the same pages in one address space show each other's writes only after one of these.
  */
 
 import { type Backing, type GuestMemory, type MemoryBackend, PAGE_SIZE, PROT_EXEC, PROT_WRITE } from '../../../kernel/platform.ts';
@@ -22,20 +26,34 @@ function effective(prot: number): number {
 }
 
 export class CopyBacking implements Backing {
-  bytes: Uint8Array;
+  /** What is known of it without asking the address space that has it entered. */
+  stored: Uint8Array;
   size: number;
+  /** The address space that is entered, while it shares pages of this. */
+  sharer: CopyMemory | undefined;
   #references = 1;
 
   constructor(size: number) {
     this.size = size;
-    this.bytes = new Uint8Array(pageCeil(size));
+    this.stored = new Uint8Array(pageCeil(size));
+  }
+
+  get bytes(): Uint8Array {
+    this.sharer?.collect(this);
+    return this.stored;
+  }
+
+  changed(offset: number, length: number): void {
+    this.sharer?.show(this, offset, offset + length);
   }
 
   resize(size: number): void {
     const bytes = new Uint8Array(pageCeil(size));
-    bytes.set(this.bytes.subarray(0, Math.min(size, this.size)));
-    this.bytes = bytes;
+    const before = this.bytes;
+    bytes.set(before.subarray(0, Math.min(size, this.size)));
+    this.stored = bytes;
     this.size = size;
+    this.changed(0, Math.max(before.length, bytes.length));
   }
 
   retain(): void {
@@ -49,8 +67,8 @@ export class CopyBacking implements Backing {
 
 interface SharedCopy {
   readonly region: Region<CopyBacking>;
-  /** The backing as it was at `enter`, to find out what the tasks wrote. */
-  readonly before: Uint8Array;
+  /** The pages as backing and copy last agreed, to find out what the tasks wrote. */
+  readonly agreed: Uint8Array;
 }
 
 export class CopyMemory implements GuestMemory, Pooled {
@@ -164,11 +182,17 @@ export class CopyMemory implements GuestMemory, Pooled {
     return permissions & MAPPED ? permissions & 7 : -1;
   }
 
-  #refresh(region: Region<CopyBacking>): void {
-    const length = region.end - region.start;
-    const content = (region.source as CopyBacking).bytes.subarray(region.offset, region.offset + length);
-    this.bytes.set(content, region.start);
-    if (content.length < length) this.bytes.fill(0, region.start + content.length, region.end);
+  /** Brings [from, to) of a backing, as it is stored, into a mapping of it. */
+  #refresh(region: Region<CopyBacking>, agreed?: Uint8Array, from = 0, to = Number.POSITIVE_INFINITY): void {
+    const start = Math.max(from, region.offset);
+    const end = Math.min(to, region.offset + region.end - region.start);
+    if (start >= end) return;
+    const content = (region.source as CopyBacking).stored.subarray(start, end);
+    const at = start - region.offset;
+    for (const [target, place] of [[this.bytes, region.start + at], [agreed, at]] as const) {
+      target?.set(content, place);
+      target?.fill(0, place + content.length, place + end - start);
+    }
   }
 
   enter(): void {
@@ -176,24 +200,44 @@ export class CopyMemory implements GuestMemory, Pooled {
     for (const region of this.#regions.list) {
       if (!region.shared) continue;
       this.#refresh(region);
-      this.#shared.push({ region: { ...region }, before: this.bytes.slice(region.start, region.end) });
+      this.#shared.push({ region: { ...region }, agreed: this.bytes.slice(region.start, region.end) });
+      (region.source as CopyBacking).sharer = this;
     }
   }
 
   leave(): void {
-    for (const { region, before } of this.#shared ?? []) {
-      const backing = (region.source as CopyBacking).bytes;
-      for (let at = 0; at < before.length; at += PAGE_SIZE) {
-        const now = this.bytes.subarray(region.start + at, region.start + at + PAGE_SIZE);
-        const old = before.subarray(at, at + PAGE_SIZE);
-        if (Buffer.compare(now, old) === 0) continue;
-        for (let i = 0; i < PAGE_SIZE; i++) {
-          const target = region.offset + at + i;
-          if (now[i] !== old[i] && target < backing.length) backing[target] = now[i];
-        }
-      }
-    }
+    for (const copy of this.#shared ?? []) this.#writeBack(copy);
+    for (const { region } of this.#shared ?? []) (region.source as CopyBacking).sharer = undefined;
     this.#shared = undefined;
+  }
+
+  /** What tasks wrote to shared pages of a backing reaches it, and its other mappings here. */
+  collect(source: CopyBacking): void {
+    const copies = (this.#shared ?? []).filter(({ region }) => region.source === source);
+    let wrote = false;
+    for (const copy of copies) wrote = this.#writeBack(copy) || wrote;
+    if (wrote && copies.length > 1) this.show(source, 0, Number.POSITIVE_INFINITY);
+  }
+
+  show(source: CopyBacking, from: number, to: number): void {
+    for (const { region, agreed } of this.#shared ?? []) if (region.source === source) this.#refresh(region, agreed, from, to);
+  }
+
+  #writeBack({ region, agreed }: SharedCopy): boolean {
+    const { stored } = region.source as CopyBacking;
+    let wrote = false;
+    for (let at = 0; at < agreed.length; at += PAGE_SIZE) {
+      const now = this.bytes.subarray(region.start + at, region.start + at + PAGE_SIZE);
+      const old = agreed.subarray(at, at + PAGE_SIZE);
+      if (Buffer.compare(now, old) === 0) continue;
+      for (let i = 0; i < PAGE_SIZE; i++) {
+        const target = region.offset + at + i;
+        if (now[i] !== old[i] && target < stored.length) stored[target] = now[i];
+      }
+      old.set(now);
+      wrote = true;
+    }
+    return wrote;
   }
 
   residentBytes(): number {

@@ -53,6 +53,9 @@ export class FfiBacking implements Backing, MappedFile {
     this.#setSize(size);
   }
 
+  /** The pages are the mappings' own. */
+  changed(): void {}
+
   retain(): void {
     this.#references++;
   }

@@ -27,10 +27,18 @@ export interface Backing {
   readonly size: number;
   /** To be called after writing to `bytes`: back ends that copy bring the mappings of the running address space up to date. */
   changed(offset: number, length: number): void;
+  /** Set by who owns the content: it will not change any more. Translations of it hold wherever it is mapped. */
+  constant: boolean;
   /** Grows (zero-filled) or shrinks. Throws RangeError when the host has no memory. */
   resize(size: number): void;
   retain(): void;
   release(): void;
+}
+
+/** The page at address a is a constant backing's, unwritten, at `a + shift`. */
+export interface CodeOrigin {
+  readonly backing: Backing;
+  readonly shift: number;
 }
 
 export interface GuestMemory {
@@ -52,9 +60,11 @@ export interface GuestMemory {
   fork(): GuestMemory;
   /** PROT_ bits of the page that holds an address, or -1 where nothing is mapped. */
   permissionsAt(address: number): number;
+  /** Where all of an executable range comes from, if that is one constant backing and nothing can have been written to it; else undefined. */
+  origin(start: number, end: number): CodeOrigin | undefined;
   /** Where `protects` is false: one byte of PROT_ bits per 4 KiB page (32-bit memory, 4 MiB), for engines to check. */
   readonly permissions: WebAssembly.Memory | undefined;
-  /** For the engine to keep what it made for this memory; survives pooling. */
+  /** For the engine to keep what it made for this memory; survives pooling, and with it whatever `origin` said. */
   engineSlot: unknown;
 
   /** Called when a task of this address space is about to run after one of another; copying back ends bring shared pages up to date here, and write them back in `leave`. */

@@ -62,8 +62,6 @@ class TranslatorExecutor implements Executor, CodeReader {
   readonly #hooks: ExecutorHooks;
   readonly #space: CodeSpace;
   readonly #checked: boolean;
-  #precise = false;
-  #flagsAcrossReturns = false;
   #changedCode = false;
   /** A hook asked to stop (and not only changed code did). */
   #hookStopped = false;
@@ -81,7 +79,7 @@ class TranslatorExecutor implements Executor, CodeReader {
     this.#checked = !backend.protects;
     if (memory.engineSlot instanceof CodeSpace) {
       this.#space = memory.engineSlot;
-      this.#space.invalidateAll();
+      this.#space.attach();
     } else {
       this.#space = new CodeSpace(memory, engine.runtime(this.#checked), this.#checked ? memory.permissions : undefined);
       memory.engineSlot = this.#space;
@@ -91,7 +89,7 @@ class TranslatorExecutor implements Executor, CodeReader {
   }
 
   get #variant(): string {
-    return `${this.#precise ? 'p' : ''}${this.#flagsAcrossReturns ? 'f' : ''}${this.#checked ? 'c' : ''}@`;
+    return `${this.#space.precise ? 'p' : ''}${this.#space.flagsAcrossReturns ? 'f' : ''}${this.#checked ? 'c' : ''}@`;
   }
 
   run(): Trap {
@@ -173,7 +171,7 @@ class TranslatorExecutor implements Executor, CodeReader {
   /** A translation made at build time, for the ordinary variant. */
   #stored(pc: number): LiveModule | undefined {
     const { store, cache, statistics } = this.#engine;
-    if (store === undefined || this.#precise || this.#flagsAcrossReturns || this.#checked) return undefined;
+    if (store === undefined || this.#space.precise || this.#space.flagsAcrossReturns || this.#checked) return undefined;
     for (const compiled of store.find(pc)) {
       if (!this.#usable(compiled)) continue;
       cache.add(this.#variant, compiled);
@@ -184,7 +182,7 @@ class TranslatorExecutor implements Executor, CodeReader {
   }
 
   #revalidate(module: LiveModule): boolean {
-    if (!module.valid && this.#usable(module.compiled)) module.valid = true;
+    if (!module.valid && this.#usable(module.compiled)) this.#space.place(module);
     return module.valid;
   }
 
@@ -197,16 +195,16 @@ class TranslatorExecutor implements Executor, CodeReader {
     const { statistics } = this.#engine;
     const started = performance.now();
     const made = translateModule(pc, this, {
-      precise: this.#precise,
+      precise: this.#space.precise,
       checked: this.#checked,
-      flagsAcrossReturns: this.#flagsAcrossReturns,
+      flagsAcrossReturns: this.#space.flagsAcrossReturns,
       writable: (start, end) => (this.#isWritable(start) || this.#isWritable(end - 1) ? this.#memory.bytes.slice(start, end) : undefined),
       resumed: this.#space.holds(pc),
       dispatchOf: (table) => this.#space.dispatches.get(table),
       isEntry: (target) => this.#space.units.has(target),
     });
     if (made === undefined) return undefined;
-    if (made.readsReturnedFlags && !this.#flagsAcrossReturns) {
+    if (made.readsReturnedFlags && !this.#space.flagsAcrossReturns) {
       // Units made so far drop the flags at `ret`: make all of them again, before this one runs.
       this.#keepFlagsAcrossReturns();
       return this.#translate(pc);
@@ -228,6 +226,11 @@ class TranslatorExecutor implements Executor, CodeReader {
 
   /** The guest bytes that the module was made from still stand there, and may be executed. */
   #usable(module: CompiledModule): boolean {
+    const { origin } = module;
+    if (origin !== undefined) {
+      const now = this.#space.originOf(module);
+      if (now?.backing === origin.backing && now.shift === origin.shift) return true;
+    }
     const guest = this.#memory.bytes;
     for (const { start, bytes } of module.source) {
       if (!this.#executable(start) || start + bytes.length > this.#window.end) return false;
@@ -321,31 +324,31 @@ class TranslatorExecutor implements Executor, CodeReader {
 
   codeChanged(address: number, length: number): void {
     this.#window = { start: 0, end: 0 };
-    if (this.#space.invalidate(address, length)) this.#changedCode = true;
+    if (this.#space.changed(address, length)) this.#changedCode = true;
   }
 
   requirePreciseFaults(): void {
-    if (this.#precise) return;
-    this.#precise = true;
+    if (this.#space.precise) return;
+    this.#space.precise = true;
     this.#forgetCode();
   }
 
   #keepFlagsAcrossReturns(): void {
-    this.#flagsAcrossReturns = true;
+    if (this.#space.flagsAcrossReturns) return;
+    this.#space.flagsAcrossReturns = true;
     this.#forgetCode();
   }
 
   #forgetCode(): void {
     this.#space.clear();
-    this.#space.units.clear();
     this.#changedCode = true;
   }
 
   forkOver(memory: GuestMemory, hooks: ExecutorHooks): Executor {
     const child = new TranslatorExecutor(this.#engine, memory, this.#backend, hooks);
     child.cpu.u8.set(this.cpu.u8.subarray(0, CPU.contextBytes));
-    if (this.#precise) child.requirePreciseFaults();
-    if (this.#flagsAcrossReturns) child.#keepFlagsAcrossReturns();
+    if (this.#space.precise) child.requirePreciseFaults();
+    if (this.#space.flagsAcrossReturns) child.#keepFlagsAcrossReturns();
     return child;
   }
 

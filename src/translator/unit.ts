@@ -1,5 +1,7 @@
 /** Translated modules: one or more units, and the guest bytes that they were made from. */
 
+import type { CodeOrigin } from '../kernel/platform.ts';
+
 export interface SourceRange {
   readonly start: number;
   readonly bytes: Uint8Array;
@@ -12,6 +14,8 @@ export interface CompiledModule {
   readonly units: readonly number[];
   /** Every byte that the translation depends on; it is valid wherever these bytes stand. */
   readonly source: readonly SourceRange[];
+  /** Where the bytes came from when they were last found to be the same: there they need not be compared. */
+  origin?: CodeOrigin | undefined;
   readonly module: WebAssembly.Module;
   readonly faults: FaultMap;
   /** Its units look at each entry whether their source has changed: it may lie in writable memory. */

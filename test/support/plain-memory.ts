@@ -54,6 +54,10 @@ class PlainMemory implements GuestMemory {
     for (let page = address / PAGE; page < (address + length) / PAGE; page++) this.#perm[page] = 0;
   }
 
+  origin(): undefined {
+    return undefined;
+  }
+
   permissionsAt(address: number): number {
     const entry = this.#perm[Math.floor(address / PAGE)] ?? 0;
     return entry === 0 ? -1 : entry & 7;

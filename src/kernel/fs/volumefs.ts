@@ -275,6 +275,7 @@ export class VolumeInode extends Inode {
       const backing = this.fs.memory.createBacking(size);
       const { bytes } = backing;
       for (let at = 0; at < size; ) at += this.fs.volume.read(this.ino, at, bytes.subarray(at, Math.min(at + (1 << 20), size)));
+      backing.constant = this.fs.readOnly;
       this.#backing = backing;
     } else if (this.#backing.size < size) this.#backing.resize(size);
     return this.#backing;

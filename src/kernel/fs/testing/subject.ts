@@ -46,6 +46,7 @@ export interface Subject {
 }
 
 class PlainBacking implements Backing {
+  constant = false;
   bytes: Uint8Array;
   size: number;
 

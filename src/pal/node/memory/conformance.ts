@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { type Backing, type GuestMemory, type MemoryBackend, PAGE_SIZE, PROT_EXEC, PROT_NONE, PROT_READ, PROT_WRITE } from '../../../kernel/platform.ts';
+import { type GuestMemory, type MemoryBackend, PAGE_SIZE, PROT_EXEC, PROT_NONE, PROT_READ, PROT_WRITE } from '../../../kernel/platform.ts';
 
 const RW = PROT_READ | PROT_WRITE;
 const AT = 0x40_0000;
@@ -117,29 +117,74 @@ export function describeMemoryBackend(name: string, make: () => MemoryBackend, a
       backing.release();
     });
 
-    it('keeps what the engine made only while the code is the same', () => {
-      const one = backend.createBacking(PAGE_SIZE);
-      const two = backend.createBacking(PAGE_SIZE);
-      const life = (backing: Backing, run: (memory: GuestMemory) => void): unknown => {
-        const memory = backend.create('engine');
-        memory.mapBacking(AT, PAGE_SIZE, PROT_READ | PROT_EXEC, backing, 0, 'private');
-        const found = memory.engineSlot;
-        memory.engineSlot = backing;
-        memory.enter();
-        run(memory);
-        memory.dispose();
-        return found;
-      };
-      const nothing = (): void => {};
-      assert.equal(life(one, nothing), undefined);
-      if (backend.protects) assert.equal(life(one, nothing), one);
-      assert.equal(life(two, nothing), undefined, 'another file at the same address');
-      life(two, (memory) => memory.protect(AT, PAGE_SIZE, RW));
-      assert.equal(life(two, nothing), undefined, 'code that may have been written');
-      life(two, (memory) => memory.mapAnonymous(AT + PAGE_SIZE, PAGE_SIZE, RW | PROT_EXEC));
-      assert.equal(life(two, nothing), undefined, 'generated code');
+    it('says which constant file code is, as long as nobody could write to it', () => {
+      const one = backend.createBacking(2 * PAGE_SIZE);
+      const two = backend.createBacking(2 * PAGE_SIZE);
+      const RX = PROT_READ | PROT_EXEC;
+      one.constant = true;
+      const memory = fresh();
+      memory.mapBacking(AT, PAGE_SIZE, RX, one, PAGE_SIZE, 'private');
+      assert.deepEqual(memory.origin(AT, AT + PAGE_SIZE), { backing: one, shift: PAGE_SIZE - AT });
+      assert.equal(memory.origin(AT, AT + PAGE_SIZE + 1), undefined, 'beyond its end');
+      memory.mapBacking(AT + PAGE_SIZE, PAGE_SIZE, RX, one, PAGE_SIZE, 'private');
+      assert.equal(memory.origin(AT + PAGE_SIZE - 1, AT + PAGE_SIZE + 1), undefined, 'two mappings that do not continue each other');
+      memory.mapBacking(AT, 2 * PAGE_SIZE, RX, one, 0, 'private');
+      assert.equal(memory.origin(AT, AT + 2 * PAGE_SIZE)?.backing, one);
+      memory.protect(AT, PAGE_SIZE, PROT_READ);
+      assert.equal(memory.origin(AT, AT + 1), undefined, 'no code');
+      memory.protect(AT, PAGE_SIZE, RX);
+      assert.equal(memory.origin(AT, AT + 1)?.backing, one);
+      const child = memory.fork();
+      assert.equal(child.origin(AT, AT + 2 * PAGE_SIZE)?.backing, one, 'in a child');
+      child.dispose();
+      memory.enter();
+      memory.protect(AT, PAGE_SIZE, RW | PROT_EXEC);
+      memory.protect(AT, PAGE_SIZE, RX);
+      assert.equal(memory.origin(AT, AT + 1), undefined, 'it may have been written');
+      assert.equal(memory.origin(AT + PAGE_SIZE, AT + 2 * PAGE_SIZE)?.backing, one);
+      memory.mapBacking(AT, 2 * PAGE_SIZE, RX, two, 0, 'private');
+      assert.equal(memory.origin(AT, AT + 1), undefined, 'a file that may change');
+      memory.mapAnonymous(AT, PAGE_SIZE, RX);
+      assert.equal(memory.origin(AT, AT + 1), undefined, 'no file');
+      memory.mapBacking(AT, PAGE_SIZE, RX, one, 0, 'private');
+      memory.dispose();
+      const next = fresh();
+      assert.equal(next.origin(AT, AT + 1), undefined, 'a pooled memory has nothing mapped');
+      next.dispose();
       one.release();
       two.release();
+    });
+
+    it('keeps what the engine made', () => {
+      if (!backend.protects) return;
+      const memory = backend.create('engine');
+      memory.engineSlot = backend;
+      memory.dispose();
+      assert.equal(backend.create('engine').engineSlot, backend);
+    });
+
+    it('maps again over what is there: nothing that was written shows', () => {
+      const file = backend.createBacking(8 * PAGE_SIZE);
+      for (let page = 0; page < 8; page++) file.bytes.fill(page + 1, page * PAGE_SIZE, (page + 1) * PAGE_SIZE);
+      for (let life = 0; life < 3; life++) {
+        const memory = backend.create('again');
+        memory.mapBacking(AT, 8 * PAGE_SIZE, PROT_READ, file, 0, 'private');
+        memory.enter();
+        memory.mapBacking(AT, 4 * PAGE_SIZE, RW, file, 0, 'private');
+        fill(memory, AT + PAGE_SIZE, PAGE_SIZE, 99);
+        memory.protect(AT + PAGE_SIZE, PAGE_SIZE, PROT_READ);
+        memory.mapBacking(AT, 8 * PAGE_SIZE, PROT_READ, file, 0, 'private');
+        for (let page = 0; page < 8; page++) assert.ok(all(memory, AT + page * PAGE_SIZE, PAGE_SIZE, page + 1), `page ${page}`);
+        memory.mapBacking(AT, 2 * PAGE_SIZE, RW, file, PAGE_SIZE, 'private');
+        assert.ok(all(memory, AT, PAGE_SIZE, 2), 'another part of the file');
+        memory.mapAnonymous(AT + 2 * PAGE_SIZE, 2 * PAGE_SIZE, RW);
+        assert.ok(all(memory, AT + 2 * PAGE_SIZE, 2 * PAGE_SIZE, 0));
+        fill(memory, AT, 4 * PAGE_SIZE, 77);
+        memory.mapAnonymous(AT, 8 * PAGE_SIZE, PROT_READ);
+        assert.ok(all(memory, AT, 8 * PAGE_SIZE, 0));
+        memory.dispose();
+      }
+      file.release();
     });
 
     it('shares pages between address spaces and with the kernel', () => {

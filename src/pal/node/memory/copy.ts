@@ -8,7 +8,7 @@
  * of the same pages in one address space show each other's writes only after one of these.
  */
 
-import { type Backing, type GuestMemory, type MemoryBackend, PAGE_SIZE, PROT_EXEC, PROT_WRITE } from '../../../kernel/platform.ts';
+import { type Backing, type CodeOrigin, type GuestMemory, type MemoryBackend, PAGE_SIZE, PROT_EXEC, PROT_WRITE } from '../../../kernel/platform.ts';
 import { grownMemory, newMemory, type Pooled, Pool } from './pool.ts';
 import { pageCeil, type Region, RegionMap } from './regions.ts';
 
@@ -31,6 +31,7 @@ export class CopyBacking implements Backing {
   size: number;
   /** The address space that is entered, while it shares pages of this. */
   sharer: CopyMemory | undefined;
+  constant = false;
   #references = 1;
 
   constructor(size: number) {
@@ -113,7 +114,7 @@ export class CopyMemory implements GuestMemory, Pooled {
       if (table[page] & USED) this.bytes.fill(0, page * PAGE_SIZE, (page + 1) * PAGE_SIZE);
     }
     this.#setPages(address, end, effective(prot) | MAPPED | USED);
-    this.#regions.set({ start: address, end, prot, source: undefined, offset: 0, shared: false, live: true });
+    this.#regions.set({ start: address, end, prot, source: undefined, offset: 0, shared: false, clean: (prot & PROT_WRITE) === 0, live: true });
   }
 
   mapBacking(address: number, length: number, prot: number, backing: Backing, offset: number, sharing: 'private' | 'shared'): void {
@@ -122,11 +123,12 @@ export class CopyMemory implements GuestMemory, Pooled {
     if (sharing === 'private') {
       this.mapAnonymous(address, length, prot);
       this.bytes.set(source.bytes.subarray(offset, offset + (end - address)), address);
+      if ((prot & PROT_WRITE) === 0) this.#regions.set({ start: address, end, prot, source, offset, shared: false, clean: true, live: true });
       return;
     }
     this.#reach(end);
     this.#setPages(address, end, effective(prot) | MAPPED | USED);
-    const region = { start: address, end, prot, source, offset, shared: true, live: true };
+    const region = { start: address, end, prot, source, offset, shared: true, clean: false, live: true };
     this.#regions.set(region);
     if (this.#shared !== undefined) {
       this.leave();
@@ -151,7 +153,9 @@ export class CopyMemory implements GuestMemory, Pooled {
 
   discard(address: number, length: number): void {
     for (const region of this.#regions.within(address, address + pageCeil(length))) {
-      if (!region.shared) this.bytes.fill(0, region.start, region.end);
+      if (region.shared) continue;
+      this.bytes.fill(0, region.start, region.end);
+      this.#regions.set({ ...region, source: undefined, offset: 0, clean: false });
     }
     this.#regions.mergeRange(address, address + length);
   }
@@ -163,6 +167,7 @@ export class CopyMemory implements GuestMemory, Pooled {
       if (region.shared) child.mapBacking(region.start, region.end - region.start, region.prot, region.source as CopyBacking, region.offset, 'shared');
       else {
         child.mapAnonymous(region.start, region.end - region.start, region.prot);
+        child.#regions.set({ ...region });
         this.#copyPages(child, region.start, region.end);
       }
     }
@@ -180,6 +185,10 @@ export class CopyMemory implements GuestMemory, Pooled {
   permissionsAt(address: number): number {
     const permissions = this.#table[Math.floor(address / PAGE_SIZE)] ?? 0;
     return permissions & MAPPED ? permissions & 7 : -1;
+  }
+
+  origin(start: number, end: number): CodeOrigin | undefined {
+    return this.#regions.origin(start, end);
   }
 
   /** Brings [from, to) of a backing, as it is stored, into a mapping of it. */
@@ -250,8 +259,6 @@ export class CopyMemory implements GuestMemory, Pooled {
     if (this.#shared !== undefined) this.leave();
     for (const region of this.#regions.list) this.#setPages(region.start, region.end, USED);
     this.#regions.clear();
-    // Whether the next process has the same code is not known here.
-    this.engineSlot = undefined;
     this.#backend.pool.put(this);
   }
 }

@@ -13,6 +13,7 @@ export class FfiBacking implements Backing, MappedFile {
   readonly fd: number;
   bytes: Uint8Array = EMPTY;
   size = 0;
+  constant = false;
   readonly #libc: Libc;
   #references = 1;
   /** The file's size. It never shrinks: a guest access behind the end of a file would be SIGBUS, which no one catches. */

@@ -8,17 +8,17 @@
  *
  * **Pooling.** A disposed memory keeps its anonymous and file mappings with their original content (one
  * madvise). The next process of the same program takes over those that it maps alike, and what is left over
- * is made inaccessible before it runs. What the engine keeps in `engineSlot` stays as long as the executable
- * pages are those of the same files, unwritten.
+ * is made inaccessible before it runs. What the engine keeps in `engineSlot` stays; `origin` tells it which of
+ * it holds again.
  */
 
-import { ADDRESS_LIMIT, type Backing, type GuestMemory, PAGE_SIZE, PROT_EXEC, PROT_READ, PROT_WRITE } from '../../../kernel/platform.ts';
+import { ADDRESS_LIMIT, type Backing, type CodeOrigin, type GuestMemory, PAGE_SIZE, PROT_EXEC, PROT_READ, PROT_WRITE } from '../../../kernel/platform.ts';
 import type { FfiBackend } from './ffi.ts';
 import { FfiBacking } from './ffi-backing.ts';
 import { type Libc, PROT } from './libc.ts';
 import type { PageRun } from './pagemap.ts';
 import { grownMemory, newMemory, type Pooled } from './pool.ts';
-import { pageCeil, type Region, RegionMap } from './regions.ts';
+import { pageCeil, type Region, RegionMap, setProt } from './regions.ts';
 import type { MappedFile } from './snapshots.ts';
 
 type Mapping = Region<MappedFile>;
@@ -27,12 +27,26 @@ type Mapping = Region<MappedFile>;
 const GAP = 8;
 /** More runs than this in one region: a wider gap. */
 const MANY_RUNS = 32;
+/** A range that is to be mapped and consists of more different pieces than this is mapped whole. */
+const MANY_PIECES = 6;
 /** From so many owned pages on, the parent moves to the extent as well. */
 const REMAP_PAGES = 512;
 
 function hostProt(prot: number): number {
   if (prot & PROT_WRITE) return PROT.READ | PROT.WRITE;
   return prot & (PROT_READ | PROT_EXEC) ? PROT.READ : PROT.NONE;
+}
+
+/** A part of a range that is to be mapped, and what has to be done about it. */
+interface Piece {
+  readonly from: number;
+  to: number;
+  readonly how: 'map' | 'protect' | 'keep';
+}
+
+/** Whether the pages of a region are what `wanted` would put there. */
+function holdsSame(region: Mapping, wanted: Mapping): boolean {
+  return region.clean && !region.shared && !wanted.shared && region.source === wanted.source && (region.source === undefined || region.offset - region.start === wanted.offset - wanted.start);
 }
 
 function joined(runs: PageRun[], gap: number): PageRun[] {
@@ -56,12 +70,8 @@ export class FfiMemory implements GuestMemory, Pooled {
   readonly #libc: Libc;
   readonly #base: bigint;
   readonly #regions = new RegionMap<MappedFile>({ retain: (s) => s.retain(), release: (s) => s.release() });
-  /** There may be regions of an earlier process; and some of them may be accessible. */
-  #hasStale = false;
+  /** Regions of an earlier process may be accessible. */
   #staleAccessible = false;
-  #entered = false;
-  /** Executable pages were not, or not always, those of a file. */
-  #ownCode = false;
 
   constructor(backend: FfiBackend, pool: string) {
     this.#backend = backend;
@@ -102,52 +112,51 @@ export class FfiMemory implements GuestMemory, Pooled {
     return region !== undefined && region.start < end;
   }
 
-  /** Takes over mappings that an earlier process left, if they are what is wanted. */
-  #adopt(wanted: Mapping): boolean {
-    if (!this.#hasStale || wanted.shared) return false;
+  /** Maps, but for the parts that are there already (mostly from an earlier process) and at most need another protection. */
+  #map(wanted: Mapping): void {
+    const { start, end, source } = wanted;
+    this.#reach(end);
+    const prot = hostProt(wanted.prot);
     const { list } = this.#regions;
-    let at = wanted.start;
-    let sameProt = true;
-    for (let index = this.#regions.indexAt(at); at < wanted.end; index++) {
+    const todo: Piece[] = [];
+    for (let at = start, index = this.#regions.indexAt(start); at < end; ) {
       const region = list[index];
-      if (region === undefined || region.live || region.start > at || region.source !== wanted.source) return false;
-      if (region.source !== undefined && region.offset + (at - region.start) !== wanted.offset + (at - wanted.start)) return false;
-      if (hostProt(region.prot) !== hostProt(wanted.prot)) sameProt = false;
-      at = region.end;
+      const inside = region !== undefined && region.start <= at;
+      const to = Math.min(end, region === undefined ? end : inside ? region.end : region.start);
+      let how: Piece['how'] = 'map';
+      if (inside ? holdsSame(region, wanted) : source === undefined) how = (inside ? hostProt(region.prot) : PROT.NONE) === prot ? 'keep' : 'protect';
+      const last = todo.at(-1);
+      if (last?.how === how) last.to = to;
+      else todo.push({ from: at, to, how });
+      if (inside) index++;
+      at = to;
     }
-    if (!sameProt) this.#libc.protect(this.#host(wanted.start), wanted.end - wanted.start, hostProt(wanted.prot));
+    if (todo.length > MANY_PIECES) this.#mapPages(wanted, start, end, prot);
+    else {
+      for (const { from, to, how } of todo) {
+        if (how === 'map') this.#mapPages(wanted, from, to, prot);
+        else if (how === 'protect') this.#libc.protect(this.#host(from), to - from, prot);
+      }
+    }
     this.#regions.set(wanted);
-    return true;
   }
 
-  #map(wanted: Mapping): void {
-    this.#reach(wanted.end);
-    if (this.#adopt(wanted)) return;
-    if (wanted.prot & PROT_EXEC) {
-      if (wanted.prot & PROT_WRITE || wanted.shared || !(wanted.source instanceof FfiBacking)) this.#ownCode = true;
-      // Later changes are told to the engine; an engine that is yet to be made must not find other code.
-      if (!this.#entered) this.engineSlot = undefined;
-    }
-    const { start, end, source } = wanted;
-    const address = this.#host(start);
-    const prot = hostProt(wanted.prot);
-    if (source !== undefined) {
-      if (wanted.shared) this.#libc.mapShared(address, end - start, prot, source.fd, wanted.offset);
-      else this.#libc.mapPrivate(address, end - start, prot, source.fd, wanted.offset);
-    } else if (this.#overlaps(start, end)) this.#libc.mapAnonymous(address, end - start, prot);
-    else if (prot !== PROT.NONE) this.#libc.protect(address, end - start, prot);
-    this.#regions.set(wanted);
+  #mapPages({ start, source, offset, shared }: Mapping, from: number, to: number, prot: number): void {
+    const address = this.#host(from);
+    if (source === undefined) this.#libc.mapAnonymous(address, to - from, prot);
+    else if (shared) this.#libc.mapShared(address, to - from, prot, source.fd, offset + (from - start));
+    else this.#libc.mapPrivate(address, to - from, prot, source.fd, offset + (from - start));
   }
 
   mapAnonymous(address: number, length: number, prot: number): void {
-    this.#map({ start: address, end: address + pageCeil(length), prot, source: undefined, offset: 0, shared: false, live: true });
+    this.#map({ start: address, end: address + pageCeil(length), prot, source: undefined, offset: 0, shared: false, clean: (prot & PROT_WRITE) === 0, live: true });
   }
 
   mapBacking(address: number, length: number, prot: number, backing: Backing, offset: number, sharing: 'private' | 'shared'): void {
     const source = backing as FfiBacking;
     const end = address + pageCeil(length);
     const present = Math.min(end, address + Math.max(0, source.bytes.length - offset));
-    if (present > address) this.#map({ start: address, end: present, prot, source, offset, shared: sharing === 'shared', live: true });
+    if (present > address) this.#map({ start: address, end: present, prot, source, offset, shared: sharing === 'shared', clean: (prot & PROT_WRITE) === 0, live: true });
     // Behind the end of the file there are no pages: a mapping that always traps.
     if (present < end) this.mapAnonymous(present, end - present, 0);
   }
@@ -167,8 +176,7 @@ export class FfiMemory implements GuestMemory, Pooled {
         }
         to = region.end;
       }
-      if ((prot & PROT_EXEC) !== (region.prot & PROT_EXEC) || (prot & PROT_EXEC && prot & PROT_WRITE)) this.#ownCode = true;
-      region.prot = prot;
+      setProt(region, prot);
     }
     if (from >= 0) this.#libc.protect(this.#host(from), to - from, wanted);
     this.#regions.mergeRange(address, end);
@@ -188,7 +196,7 @@ export class FfiMemory implements GuestMemory, Pooled {
       if (region.source === undefined) this.#libc.discard(this.#host(region.start), region.end - region.start);
       else {
         this.#libc.mapAnonymous(this.#host(region.start), region.end - region.start, hostProt(region.prot));
-        this.#regions.set({ ...region, source: undefined, offset: 0 });
+        this.#regions.set({ ...region, source: undefined, offset: 0, clean: false });
       }
     }
     this.#regions.mergeRange(address, end);
@@ -219,7 +227,7 @@ export class FfiMemory implements GuestMemory, Pooled {
     const extent = this.#backend.snapshots.allocate(pages * PAGE_SIZE);
     let offset = 0;
     for (const run of runs) {
-      const part = { start: start + run.from * PAGE_SIZE, end: start + run.to * PAGE_SIZE, prot, source: extent, offset: extent.offset + offset, shared: false, live: true };
+      const part = { start: start + run.from * PAGE_SIZE, end: start + run.to * PAGE_SIZE, prot, source: extent, offset: extent.offset + offset, shared: false, clean: false, live: true };
       extent.bytes.set(this.bytes.subarray(part.start, part.end), offset);
       offset += part.end - part.start;
       child.#map({ ...part });
@@ -234,9 +242,12 @@ export class FfiMemory implements GuestMemory, Pooled {
     return region?.live ? region.prot : -1;
   }
 
+  origin(start: number, end: number): CodeOrigin | undefined {
+    return this.#regions.origin(start, end);
+  }
+
   /** Shared pages are the same pages; only what an earlier process left needs care. */
   enter(): void {
-    this.#entered = true;
     if (!this.#staleAccessible) return;
     this.#staleAccessible = false;
     let from = -1;
@@ -266,18 +277,17 @@ export class FfiMemory implements GuestMemory, Pooled {
   }
 
   dispose(): void {
-    if (this.#ownCode) this.engineSlot = undefined;
-    this.#ownCode = this.#entered = false;
     const { list } = this.#regions;
     if (list.length > 0) {
       for (const region of [...list]) {
         const keep = !region.shared && (region.source === undefined || region.source instanceof FfiBacking);
-        if (keep) region.live = false;
-        else this.unmap(region.start, region.end - region.start);
+        if (keep) {
+          region.live = false;
+          region.clean = true;
+        } else this.unmap(region.start, region.end - region.start);
       }
-      this.#hasStale = list.length > 0;
-      this.#staleAccessible = this.#hasStale;
-      if (this.#hasStale) this.#libc.discard(this.#host(list[0].start), (list.at(-1) as Mapping).end - list[0].start);
+      this.#staleAccessible = list.length > 0;
+      if (list.length > 0) this.#libc.discard(this.#host(list[0].start), (list.at(-1) as Mapping).end - list[0].start);
     }
     this.#backend.pool.put(this);
   }

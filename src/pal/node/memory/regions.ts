@@ -3,7 +3,7 @@
  * each other. Both back ends keep one; it describes, it maps nothing.
  */
 
-import { PAGE_SIZE } from '../../../kernel/platform.ts';
+import { type Backing, type CodeOrigin, PAGE_SIZE, PROT_EXEC, PROT_WRITE } from '../../../kernel/platform.ts';
 
 export interface Region<S> {
   start: number;
@@ -15,6 +15,8 @@ export interface Region<S> {
   /** Offset of `start` in the source. */
   offset: number;
   shared: boolean;
+  /** Nobody could write to it since it was mapped: it holds what its source holds. */
+  clean: boolean;
   /** False: left over from an earlier process of a pooled memory, to be taken over or dropped. */
   live: boolean;
 }
@@ -27,9 +29,14 @@ export function pageCeil(address: number): number {
   return pageFloor(address + PAGE_SIZE - 1);
 }
 
+export function setProt<S>(region: Region<S>, prot: number): void {
+  region.prot = prot;
+  if (prot & PROT_WRITE) region.clean = false;
+}
+
 function continues<S>(a: Region<S>, b: Region<S>): boolean {
   return (
-    a.end === b.start && a.prot === b.prot && a.source === b.source && a.shared === b.shared && a.live === b.live &&
+    a.end === b.start && a.prot === b.prot && a.source === b.source && a.shared === b.shared && a.live === b.live && a.clean === b.clean &&
     (a.source === undefined || a.offset + (a.end - a.start) === b.offset)
   );
 }
@@ -112,8 +119,23 @@ export class RegionMap<S> {
   }
 
   protect(start: number, end: number, prot: number): void {
-    for (const region of this.within(start, end)) region.prot = prot;
+    for (const region of this.within(start, end)) setProt(region, prot);
     this.mergeRange(start, end);
+  }
+
+  /** See `GuestMemory.origin`. */
+  origin(start: number, end: number): CodeOrigin | undefined {
+    const { list } = this;
+    let first: Region<S> | undefined;
+    for (let index = this.indexAt(start), at = start; at < end; index++) {
+      const region = list[index];
+      if (region === undefined || region.start > at || !region.live || !region.clean || (region.prot & PROT_EXEC) === 0) return undefined;
+      first ??= region;
+      if (region.source !== first.source || region.offset - region.start !== first.offset - first.start) return undefined;
+      at = region.end;
+    }
+    const backing = first?.source as (S & Partial<Backing>) | undefined;
+    return backing?.constant === true ? { backing: backing as S & Backing, shift: (first as Region<S>).offset - (first as Region<S>).start } : undefined;
   }
 
   mergeRange(start: number, end: number): void {

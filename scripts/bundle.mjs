@@ -1,16 +1,57 @@
-/** One file for each thing that is started, so that starting it does not look for hundreds: dist/bundle. After `tsc -b`. */
+/**
+ * dist/bundle: one file for each thing that is started, and beside it the code that V8 made of it, so that a start neither
+ * looks for hundreds of files nor compiles them. After `tsc -b`.
+ *
+ *     NAME.cjs          what is started: hands NAME.HASH.js to V8 with its cache
+ *     NAME.HASH.js      the bundled sources
+ *     NAME.HASH.cache   what V8 had compiled when a run ended (scripts/train.mjs); another version of Node ignores it
+ *
+ * The cache is code, as trusted as the sources beside it, and made with them: nothing is kept in the user's directories.
+ */
 
-import { rmSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { rolldown } from 'rolldown';
+import { train } from './train.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const out = `${root}dist/bundle`;
-/** What is in one group shares its parts. */
-const GROUPS = [{ exec: 'dist/cli/exec.js' }, { worker: 'dist/libos/worker.js' }, { main: 'dist/cli/main.js', daemon: 'dist/libos/daemon.js' }];
+const ENTRIES = { exec: 'dist/cli/exec.js', run: 'dist/cli/run.js', worker: 'dist/libos/worker.js', main: 'dist/cli/main.js', daemon: 'dist/libos/daemon.js' };
+
+/** ASCII alone, which is read without decoding and takes a byte a character. All else stands in strings. */
+const ascii = (code) => code.replace(/[^\x00-\x7f]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`);
+
+/** Keeps the cache where there is none yet: the first run of each entry trains it. */
+const TRAIN = `
+process.on('exit', () => {
+  const { existsSync, writeFileSync } = require('node:fs');
+  if (!existsSync(at + '.cache')) writeFileSync(at + '.cache', script.createCachedData());
+});`;
+
+const starter = (file, cached) => `'use strict';
+const { readFileSync } = require('node:fs');
+const { Script } = require('node:vm');
+const at = \`\${__dirname}/${file}\`;
+const script = new Script(readFileSync(\`\${at}.js\`, 'latin1'), { filename: \`\${at}.js\`${cached ? ', cachedData: readFileSync(`${at}.cache`)' : ''} });${cached ? '' : TRAIN}
+script.runInThisContext()(exports, require, module, __filename, __dirname);
+`;
+
+function start(name, text) {
+  // Replaced at once: a test may be starting the old one.
+  writeFileSync(`${out}/${name}.cjs.new`, text);
+  renameSync(`${out}/${name}.cjs.new`, `${out}/${name}.cjs`);
+}
 
 rmSync(out, { recursive: true, force: true });
-for (const input of GROUPS) {
-  const bundle = await rolldown({ cwd: root, input, platform: 'node', external: [/^node:/, 'yaml'], logLevel: 'warn' });
-  await bundle.write({ dir: out, format: 'esm', entryFileNames: '[name].js', chunkFileNames: `${Object.keys(input)[0]}-[name]-[hash].js`, comments: false });
+mkdirSync(out, { recursive: true });
+const files = {};
+for (const [name, input] of Object.entries(ENTRIES)) {
+  const bundle = await rolldown({ cwd: root, input, platform: 'node', external: [/^node:/], logLevel: 'warn' });
+  const { output } = await bundle.generate({ format: 'cjs', codeSplitting: false, comments: false });
+  const code = `(function (exports, require, module, __filename, __dirname) {${ascii(output[0].code)}\n})`;
+  files[name] = `${name}.${createHash('sha256').update(code).digest('hex').slice(0, 12)}`;
+  writeFileSync(`${out}/${files[name]}.js`, code);
+  start(name, starter(files[name], false));
 }
+for (const name of train(root, Object.keys(ENTRIES), (name) => `${out}/${files[name]}.cache`)) start(name, starter(files[name], true));

@@ -3,8 +3,8 @@
 import { nearest } from '../config/nearest.ts';
 import { Failure, toFailure } from '../libos/errors.ts';
 import { VERSION } from '../libos/version.ts';
-import type { Command } from './command.ts';
-import { GLOBAL_OPTIONS, parseArguments } from './parse.ts';
+import { help } from './help.ts';
+import { parseArguments } from './parse.ts';
 import { COMMANDS } from './registry.ts';
 import { reportFailure } from './report.ts';
 
@@ -23,21 +23,6 @@ A first session:
   cd hello && cloister build && cloister run /bin/date
 
 cloister COMMAND --help explains one command.
-`;
-}
-
-function help(command: Command): string {
-  const rows = [...command.options, ...GLOBAL_OPTIONS].map(({ flag, short, doc }) => [short === undefined ? `    ${flag}` : `${short}, ${flag}`, doc]);
-  const width = Math.max(...rows.map(([left]) => left.length));
-  return `Usage: cloister ${command.usage}
-
-${command.doc}
-
-Options:
-${rows.map(([left, doc]) => `  ${left.padEnd(width)}  ${doc}`).join('\n')}
-
-Examples:
-${command.examples.map((example) => `  ${example}`).join('\n')}
 `;
 }
 

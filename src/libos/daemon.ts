@@ -57,29 +57,34 @@ function stop(): void {
 
 const enclave = startEnclave({ ...request, onLog: log });
 let info: BootInfo;
-try {
-  info = (await enclave.booted) as BootInfo;
-  await listen({ path: instance.socket, enclave, toWire, answer: (method, params) => (Object.hasOwn(OWN, method) ? OWN[method](params) : ask(method, params)) });
-} catch (error) {
-  const wire = toWire(error);
-  log('error', wire.message);
-  ready({ error: wire });
-  process.exit(1);
+
+async function main(): Promise<number> {
+  try {
+    info = (await enclave.booted) as BootInfo;
+    await listen({ path: instance.socket, enclave, toWire, answer: (method, params) => (Object.hasOwn(OWN, method) ? OWN[method](params) : ask(method, params)) });
+  } catch (error) {
+    const wire = toWire(error);
+    log('error', wire.message);
+    ready({ error: wire });
+    return 1;
+  }
+  log('info', `started, measurement ${info.measurement}`);
+  if (info.warning !== undefined) log('warn', info.warning);
+  ready({ info });
+  closeSync(READY_FD);
+  process.on('SIGTERM', stop);
+  process.on('SIGINT', stop);
+  process.on('SIGHUP', () => {});
+  let code = 0;
+  try {
+    await enclave.ended;
+  } catch (error) {
+    log('error', (error as Error).stack ?? String(error));
+    code = 1;
+  }
+  rmSync(instance.socket, { force: true });
+  log('info', 'stopped');
+  return code;
 }
-log('info', `started, measurement ${info.measurement}`);
-if (info.warning !== undefined) log('warn', info.warning);
-ready({ info });
-closeSync(READY_FD);
-process.on('SIGTERM', stop);
-process.on('SIGINT', stop);
-process.on('SIGHUP', () => {});
-let code = 0;
-try {
-  await enclave.ended;
-} catch (error) {
-  log('error', (error as Error).stack ?? String(error));
-  code = 1;
-}
-rmSync(instance.socket, { force: true });
-log('info', 'stopped');
-process.exit(code);
+
+void main().then((code) => process.exit(code));

@@ -14,8 +14,8 @@ export interface StartOptions extends Omit<BootRequest, 'stateDirectory'> {
   readonly onTrace?: (text: string) => void;
 }
 
-/** A module that is started on its own; it lies beside this one, in the sources, compiled or bundled. */
-export const entry = (name: 'worker' | 'daemon'): URL => new URL(`./${name}.${import.meta.url.endsWith('.ts') ? 'ts' : 'js'}`, import.meta.url);
+/** A module that is started on its own; it lies beside this one, in the sources, compiled or bundled, and is named alike. */
+export const entry = (name: 'worker' | 'daemon'): URL => new URL(`./${name}${/\.[cjt]+s$/.exec(import.meta.url)?.[0]}`, import.meta.url);
 
 export type RunningEnclave = EnclaveThread;
 

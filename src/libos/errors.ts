@@ -1,8 +1,6 @@
 /** Errors of the layers below, by what they mean to a person. */
 
-import { ControlError } from '../pal/node/control/client.ts';
-import { EnclaveError } from '../pal/node/enclave-thread.ts';
-import type { WireError } from '../pal/node/messages.ts';
+import { RemoteError, type WireError } from '../pal/node/messages.ts';
 import { Failure, type FailureKind } from './failure.ts';
 
 export { Failure, type FailureKind };
@@ -39,7 +37,7 @@ const KINDS: Readonly<Record<string, readonly [FailureKind, string?]>> = {
 /** Any error as a `Failure`; what nobody expected is `internal`. */
 export function toFailure(error: unknown): Failure {
   if (error instanceof Failure) return error;
-  if ((error instanceof EnclaveError || error instanceof ControlError) && error.kind !== undefined) {
+  if (error instanceof RemoteError && error.kind !== undefined) {
     const failure = new Failure(error.kind as FailureKind, error.message, error.hint);
     if (error.stack !== undefined) failure.stack = error.stack;
     return failure;

@@ -10,7 +10,6 @@
  */
 
 import { chmodSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
-import { randomUUID } from 'node:crypto';
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { defaultFile } from '../config/schema.ts';
@@ -46,7 +45,7 @@ export class Instance {
       if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
     }
     if (existsSync(this.layer)) throw new Failure('instance', `${file} is missing`, 'Restore it from a copy: the keys of the writable layer depend on it.');
-    const id = randomUUID();
+    const id = crypto.randomUUID();
     mkdirSync(this.state, { recursive: true, mode: 0o700 });
     writeFileSync(file, `${id}\n`, { flag: 'wx' });
     return id;

@@ -8,13 +8,15 @@ import { toWire } from './errors.ts';
 
 const { port, bell, boot: request } = workerData as InnerData;
 const host = new WorkerHost(port, bell);
-let enclave: Enclave | undefined;
-try {
-  enclave = await boot(request as BootRequest, host);
-} catch (error) {
-  host.post({ kind: 'failed', error: toWire(error) });
-}
-if (enclave !== undefined) {
+
+async function main(): Promise<void> {
+  let enclave: Enclave;
+  try {
+    enclave = await boot(request as BootRequest, host);
+  } catch (error) {
+    host.post({ kind: 'failed', error: toWire(error) });
+    return;
+  }
   host.post({ kind: 'booted', info: enclave.info });
   try {
     enclave.kernel.run();
@@ -22,4 +24,6 @@ if (enclave !== undefined) {
     enclave.close();
   }
 }
-port.close();
+
+// Bundled as CommonJS, which has no top-level await.
+void main().finally(() => port.close());

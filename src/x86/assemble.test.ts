@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { decode, TRUNCATED } from './decode.ts';
 import { disassemble } from './disassemble.ts';
-import { FORMS } from './inst/index.ts';
+import { FORMS } from './forms.ts';
 import { randomInstance } from './instances.ts';
 import type { Random } from './instances.ts';
 

@@ -6,19 +6,20 @@
  * Never reads outside `bytes`.
  */
 
-import { FORMS } from './inst/index.ts';
+import { ROWS } from './inst/index.ts';
 import type { Gpr, Imm, Insn, Mem, Operand, Rel } from './insn.ts';
 import { GPR, HIGH, MMX, SEG, ST, Where, XMM } from './operands.ts';
 import type { OperandSpec } from './operands.ts';
 import type { Row } from './row.ts';
-import { compileTable } from './table.ts';
-import type { Form } from './table.ts';
+import { compileRow, compileTable } from './table.ts';
+import type { Form, Leaf } from './table.ts';
 
 /** The bytes end before the instruction does. */
 export const TRUNCATED = 'truncated';
 
 const MAX_LENGTH = 15;
-const LEAVES = compileTable(FORMS);
+/** Compiled when something is first decoded: it takes longer than starting a program whose code was translated ahead. */
+let leaves: readonly Leaf[] | undefined;
 const SIZES = [2, 4, 8] as const;
 const NO_OPERANDS: readonly Operand[] = [];
 
@@ -146,7 +147,8 @@ export function decode(bytes: Uint8Array, offset: number, pc: number): Insn | un
   const prefix = repeat === 0xf3 ? 2 : repeat === 0xf2 ? 3 : operand16 ? 1 : 0;
   // 90 is `xchg` again, and no longer `nop`, when REX.B names r8.
   const slot = opcode === 0x90 && (rex & 1) !== 0 && map === 0 ? 0x91 : opcode;
-  const leaf = LEAVES[(map << 11) | (slot << 3) | (prefix << 1) | w];
+  leaves ??= compileTable(ROWS.map(compileRow));
+  const leaf = leaves[(map << 11) | (slot << 3) | (prefix << 1) | w];
   if (leaf === undefined) return undefined;
 
   let form: Form;

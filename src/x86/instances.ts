@@ -6,7 +6,7 @@
 import { assemble } from './assemble.ts';
 import type { AssembleOptions } from './assemble.ts';
 import type { Gpr, Mem, Operand } from './insn.ts';
-import { FORMS } from './inst/index.ts';
+import { FORMS } from './forms.ts';
 import { GPR, HIGH, MMX, SEG, ST, takesMemory, takesRegister, Where, XMM } from './operands.ts';
 import type { OperandSpec } from './operands.ts';
 import type { Form } from './table.ts';

@@ -8,7 +8,7 @@
 
 import { MessageChannel, Worker, type MessagePort } from 'node:worker_threads';
 import { Doorbell } from './doorbell.ts';
-import type { LogLevel, TerminalSize, ToInner, ToOuter, WireError } from './messages.ts';
+import { type LogLevel, RemoteError, type TerminalSize, type ToInner, type ToOuter } from './messages.ts';
 import { Ring } from './ring.ts';
 
 /** Where a program's input comes from. */
@@ -62,19 +62,7 @@ export interface InnerData {
 }
 
 /** An error that was raised in the enclave's thread. */
-export class EnclaveError extends Error {
-  readonly kind: string | undefined;
-  readonly code: string;
-  readonly hint: string | undefined;
-
-  constructor({ kind, code, message, hint, stack }: WireError) {
-    super(message);
-    this.kind = kind;
-    this.code = code;
-    this.hint = hint;
-    if (stack !== undefined) this.stack = stack;
-  }
-}
+export class EnclaveError extends RemoteError {}
 
 const INPUT_BYTES = 128 * 1024;
 const OUTPUT_BYTES = 256 * 1024;

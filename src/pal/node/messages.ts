@@ -1,4 +1,4 @@
-/** What crosses between the outer thread and the enclave's thread besides the bytes in the rings. */
+/** What crosses between the outer thread and the enclave's thread besides the bytes in the rings. Imports nothing: every start loads it. */
 
 export interface TerminalSize {
   readonly rows: number;
@@ -35,6 +35,21 @@ export interface WireError {
   readonly message: string;
   readonly hint?: string;
   readonly stack?: string;
+}
+
+/** An error that was raised in another thread or process. */
+export class RemoteError extends Error {
+  readonly kind: string | undefined;
+  readonly code: string;
+  readonly hint: string | undefined;
+
+  constructor({ kind, code, message, hint, stack }: WireError) {
+    super(message);
+    this.kind = kind;
+    this.code = code;
+    this.hint = hint;
+    if (stack !== undefined) this.stack = stack;
+  }
 }
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error';

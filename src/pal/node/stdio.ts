@@ -3,20 +3,26 @@
  *
  * Pipes are opened anew through /proc/self/fd, so that making them non-blocking does not change them for the
  * other processes that share them; only as much is read as the program asks for. Files and devices that never
- * block are read and written directly; terminals go through libuv, which opens them anew as well.
+ * block are read and written directly; terminals go through libuv, which opens them anew as well. `node:net` and
+ * `node:tty` are loaded where they are needed: that takes 4 ms of a start.
  */
 
 import { constants, fstatSync, openSync, readSync, writeSync } from 'node:fs';
-import { Socket } from 'node:net';
-import { isatty, ReadStream, WriteStream } from 'node:tty';
+import type { SocketConstructorOpts } from 'node:net';
 import type { Sink, Source } from './enclave-thread.ts';
+
+const net = (): typeof import('node:net') => process.getBuiltinModule('node:net');
+const tty = (): typeof import('node:tty') => process.getBuiltinModule('node:tty');
+
+/** Major number of /dev/null and its like. */
+const MEMORY_DEVICES = 1;
 
 type Kind = 'direct' | 'pipe' | 'terminal' | 'closed';
 
 function kindOf(fd: number): Kind {
   try {
     const stat = fstatSync(fd);
-    if (isatty(fd)) return 'terminal';
+    if (stat.isCharacterDevice() && stat.rdev >> 8 !== MEMORY_DEVICES && tty().isatty(fd)) return 'terminal';
     return stat.isFIFO() || stat.isSocket() ? 'pipe' : 'direct';
   } catch {
     return 'closed';
@@ -75,7 +81,7 @@ function pipeSource(fd: number): Source {
       },
     },
   };
-  const socket = new Socket({ ...options, manualStart: true } as ConstructorParameters<typeof Socket>[0]);
+  const socket = new (net().Socket)({ ...options, manualStart: true } as SocketConstructorOpts);
   const atEnd = (): void => {
     ended = true;
     finish(undefined);
@@ -98,7 +104,7 @@ function pipeSource(fd: number): Source {
 }
 
 function terminalSource(fd: number, raw: boolean): Source {
-  const stream = new ReadStream(fd);
+  const stream = new (tty().ReadStream)(fd);
   if (raw) stream.setRawMode(true);
   let ended = false;
   let waiting: { limit: number; deliver: (bytes: Uint8Array | undefined) => void } | undefined;
@@ -144,7 +150,7 @@ function directSink(fd: number): Sink {
 
 function pipeSink(fd: number): Sink {
   const own = reopened(fd, constants.O_WRONLY);
-  const socket = new Socket({ fd: own, readable: false, writable: true });
+  const socket = new (net().Socket)({ fd: own, readable: false, writable: true });
   let waiting: ((open: boolean) => void) | undefined;
   let open = true;
   const settle = (): void => {
@@ -171,7 +177,7 @@ function pipeSink(fd: number): Sink {
 }
 
 function terminalSink(fd: number): Sink {
-  const stream = new WriteStream(fd);
+  const stream = new (tty().WriteStream)(fd);
   let open = true;
   stream.on('error', () => {
     open = false;

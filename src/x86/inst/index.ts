@@ -1,7 +1,5 @@
-/** All instructions, by family. A family's rows are clash-checked against the others when the decoder loads. */
+/** All instructions, by family. A family's rows are clash-checked against the others when something is first decoded. */
 
-import { compileRow } from '../table.ts';
-import type { Form } from '../table.ts';
 import type { Row } from '../row.ts';
 import { ARITH } from './arith.ts';
 import { BIT } from './bit.ts';
@@ -49,4 +47,3 @@ export const FAMILIES: Readonly<Record<string, readonly Row[]>> = {
 };
 
 export const ROWS: readonly Row[] = Object.values(FAMILIES).flat();
-export const FORMS: readonly Form[] = ROWS.map(compileRow);

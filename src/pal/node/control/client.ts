@@ -2,20 +2,14 @@
 
 import { connect, type Socket } from 'node:net';
 import type { Sink, Source } from '../enclave-thread.ts';
-import type { WireError } from '../messages.ts';
+import { RemoteError, type WireError } from '../messages.ts';
 import { decodeJson, decodeNumbers, encodeFrame, encodeJson, encodeNumbers, type ExecRequest, type Frame, FRAME, FrameReader, PROTOCOL, ProtocolError } from './frame.ts';
 import { socketPath } from './path.ts';
 
-export class ControlError extends Error {
-  readonly kind: string;
-  readonly code: string;
-  readonly hint: string | undefined;
-
+/** An error that the enclave's process answered with, or that it cannot be reached. */
+export class ControlError extends RemoteError {
   constructor({ kind, code, message, hint }: WireError) {
-    super(message);
-    this.kind = kind ?? 'internal';
-    this.code = code;
-    this.hint = hint;
+    super({ kind: kind ?? 'internal', code, message, ...(hint !== undefined && { hint }) });
   }
 }
 

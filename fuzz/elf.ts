@@ -48,19 +48,19 @@ function spots(bytes: Uint8Array): number[] {
   for (const { type, offset, filesz } of segments) if (type === PT_DYNAMIC || type === PT_GNU_EH_FRAME) for (let at = 0; at < Math.min(filesz, 512); at += 8) out.push(offset + at);
   return out.filter((at) => at + 8 <= bytes.length);
 }
-const SPOTS = SAMPLES.map(spots);
 
-function damage(which: number, random: Random): Uint8Array {
-  const bytes = SAMPLES[which].slice();
+export function damage(sample: Uint8Array, random: Random): Uint8Array {
+  const places = spots(sample);
+  const bytes = sample.slice();
   const view = new DataView(bytes.buffer);
   for (let changes = 1 + random(4); changes > 0; changes--) {
-    const at = SPOTS[which][random(SPOTS[which].length)];
+    const at = places[random(places.length)];
     const kind = random(5);
     if (kind === 0) bytes[random(Math.min(bytes.length, 4096))] ^= 1 << random(8);
     else if (kind === 1) view.setBigUint64(at, EDGES[random(EDGES.length)], true);
     else if (kind === 2) view.setUint32(at + 4 * random(2), Number(BigInt.asUintN(32, EDGES[random(EDGES.length)])), true);
     else if (kind === 3) view.setUint32(at, view.getUint32(at, true) + 4096 * (random(7) - 3), true);
-    else view.setBigUint64(at, view.getBigUint64(SPOTS[which][random(SPOTS[which].length)], true), true);
+    else view.setBigUint64(at, view.getBigUint64(places[random(places.length)], true), true);
   }
   return random(5) === 0 ? bytes.slice(0, random(bytes.length)) : bytes;
 }
@@ -108,7 +108,7 @@ function ahead(bytes: Uint8Array, random: Random): void {
 export function fuzz(seed: number, iterations: number): void {
   const random = randomFrom(seed);
   for (let iteration = 0; iteration < iterations; iteration++) {
-    const bytes = damage(random(SAMPLES.length), random);
+    const bytes = damage(SAMPLES[random(SAMPLES.length)], random);
     // biome-ignore format: a table
     const readers: Readonly<Record<string, () => void>> = {
       parser:      () => void parseElf(bytes),

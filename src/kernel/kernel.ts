@@ -5,7 +5,7 @@
 
 import type { Pid } from '../base/flavor.ts';
 import { assert } from '../base/assert.ts';
-import { SIG, SIGKILL, type SigInfo, signalName } from '../abi/signal.ts';
+import { SIG, SIGILL, SIGKILL, type SigInfo, signalName } from '../abi/signal.ts';
 import { toHex } from '../base/bytes.ts';
 import { CPU, type CpuState, RAX } from '../x86/state.ts';
 import { Errno, ENOMEM } from './errno.ts';
@@ -224,7 +224,8 @@ export class Kernel {
     const rip = cpu.rip;
     const bytes = task.mm.vmas.allows(rip, 1, 1) ? toHex(task.mm.memory.bytes.subarray(rip, rip + task.mm.vmas.allowedPrefix(rip, 15, 1))) : 'not mapped';
     const where = task.mm.vmas.find(rip);
-    this.host.log('info', `${task.comm}[${task.tid}]: ${signalName(info.signo)} at 0x${rip.toString(16)} (${where?.name ?? '?'}${where?.file === undefined ? '' : `+0x${(rip - where.start + where.offset).toString(16)}`}), address 0x${(info.addr ?? 0).toString(16)}, code ${bytes}`);
+    // An instruction that the engines do not know is for whoever runs it to know.
+    this.host.log(info.signo === SIGILL ? 'warn' : 'info', `${task.comm}[${task.tid}]: ${signalName(info.signo)} at 0x${rip.toString(16)} (${where?.name ?? '?'}${where?.file === undefined ? '' : `+0x${(rip - where.start + where.offset).toString(16)}`}), address 0x${(info.addr ?? 0).toString(16)}, code ${bytes}`);
   }
 
   installPidfd(task: Task, process: Process, address: number): void {

@@ -23,7 +23,7 @@ export function admit(configuration: Configuration, message: ExecMessage): Admis
 
 function entryPoint(configuration: Configuration, program: string): string {
   const name = toText(program);
-  if (!program.startsWith('/')) throw new Failure('entry-point', `${name} is not an absolute path`, `Name the program as it is seen inside, as /bin/${name}.`);
+  if (!program.startsWith('/')) throw new Failure('entry-point', `${name} is not an absolute path`, `Name the program as it is seen inside, as /bin/${name.replace(/^.*\//, '')}.`);
   const parts = program.split('/').filter((part) => part !== '' && part !== '.');
   const path = `/${parts.join('/')}`;
   const allowed = configuration.entry_points.map(toByteString);

@@ -11,6 +11,8 @@ const MAX_SIZE = 2 ** 46;
 export interface SpaceAccount {
   usedBytes: number;
   readonly limitBytes: number;
+  /** Counts them among the memory of the enclave too; throws when that is used up. */
+  readonly charge?: (bytes: number) => void;
 }
 
 export class Chunks {
@@ -30,6 +32,7 @@ export class Chunks {
 
   #take(bytes: number): void {
     if (bytes > 0 && this.#account.usedBytes + bytes > this.#account.limitBytes) throw ENOSPC;
+    this.#account.charge?.(bytes);
     this.#account.usedBytes += bytes;
     this.#held += bytes;
   }

@@ -11,6 +11,7 @@ import { Chunks, type SpaceAccount } from './chunks.ts';
 export interface TmpfsOptions {
   readonly memory: MemoryBackend;
   readonly now: () => bigint;
+  readonly charge?: (bytes: number) => void;
   readonly limitBytes?: number;
   /** Permissions of the root directory; default 1777. */
   readonly mode?: number;
@@ -35,7 +36,7 @@ export class Tmpfs implements FileSystem {
     this.type = options.type ?? 'tmpfs';
     this.memory = options.memory;
     this.now = options.now;
-    this.account = { usedBytes: 0, limitBytes: options.limitBytes ?? Number.POSITIVE_INFINITY };
+    this.account = { usedBytes: 0, limitBytes: options.limitBytes ?? Number.POSITIVE_INFINITY, ...(options.charge && { charge: options.charge }) };
     this.root = new TmpfsInode(this, S_IFDIR | (options.mode ?? 0o1777), { uid: options.uid ?? 0, gid: options.gid ?? 0 }, 0);
     this.root.parentLinks = 2;
   }

@@ -13,7 +13,7 @@ const mounts = new WeakMap<Vfs, Mount>();
 function mountOf(vfs: Vfs): Mount {
   let mount = mounts.get(vfs);
   if (mount === undefined) {
-    const fs = new Tmpfs({ memory: vfs.memory, now: () => vfs.now() });
+    const fs = new Tmpfs({ memory: vfs.memory, now: () => vfs.now(), charge: vfs.charge });
     mount = new Mount(0, fs, new Dentry('', undefined, fs.root), 'tmpfs', 0, undefined);
     mounts.set(vfs, mount);
   }

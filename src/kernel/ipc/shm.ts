@@ -2,7 +2,7 @@
 
 import { SHM_DEST, SHM_LOCKED, SHMID_DS_BYTES } from '../../abi/ipc.ts';
 import type { Kernel } from '../kernel.ts';
-import { orNoMemory } from '../mm/space.ts';
+import { committedBacking } from '../mm/space.ts';
 import type { Mappable } from '../mm/vma.ts';
 import type { Backing } from '../platform.ts';
 import type { Task } from '../task/task.ts';
@@ -12,7 +12,7 @@ export class ShmSegment extends SysvObject implements Mappable {
   readonly dev = 1;
   readonly ino: number;
   readonly size: number;
-  readonly #backing: Backing;
+  readonly #pages: ReturnType<typeof committedBacking>;
   readonly #table: SysvTable<ShmSegment>;
   readonly creator: number;
   lastPid = 0;
@@ -30,11 +30,11 @@ export class ShmSegment extends SysvObject implements Mappable {
     this.ino = id;
     this.size = size;
     this.creator = task.pid;
-    this.#backing = orNoMemory(() => task.kernel.platform.memory.createBacking(size));
+    this.#pages = committedBacking(task.kernel.account, task.kernel.platform.memory, size);
   }
 
   backing(): Backing {
-    return this.#backing;
+    return this.#pages.backing;
   }
 
   retain(): void {
@@ -54,7 +54,7 @@ export class ShmSegment extends SysvObject implements Mappable {
   }
 
   end(): void {
-    this.#backing.release();
+    this.#pages.release();
   }
 
   /** struct shmid64_ds. */

@@ -32,7 +32,7 @@ const MAX_ARG_BYTES = 6 * 1024 * 1024;
 /** Replaces the program of the running task. `path` is as the guest wrote it. */
 export function execTask(task: Task, file: ExecFile, path: string, argv: readonly string[], env: readonly string[]): void {
   const { kernel, process } = task;
-  const log = (why: string): void => kernel.host.log('info', why);
+  const log = (why: string): void => kernel.host.log('warn', why);
   let invoked = path;
   let args = argv.length === 0 ? [''] : argv;
   let target = file;

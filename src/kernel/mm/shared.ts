@@ -2,7 +2,7 @@
 
 import type { Kernel } from '../kernel.ts';
 import type { Backing } from '../platform.ts';
-import { orNoMemory } from './space.ts';
+import { committedBacking } from './space.ts';
 import type { Mappable } from './vma.ts';
 
 let nextIno = 1;
@@ -11,16 +11,16 @@ class AnonymousShared implements Mappable {
   readonly dev = 1;
   readonly ino = nextIno++;
   readonly size: number;
-  readonly #backing: Backing;
+  readonly #pages: ReturnType<typeof committedBacking>;
   #users = 0;
 
-  constructor(backing: Backing, size: number) {
-    this.#backing = backing;
+  constructor(kernel: Kernel, size: number) {
+    this.#pages = committedBacking(kernel.account, kernel.platform.memory, size);
     this.size = size;
   }
 
   backing(): Backing {
-    return this.#backing;
+    return this.#pages.backing;
   }
 
   retain(): void {
@@ -29,11 +29,11 @@ class AnonymousShared implements Mappable {
 
   release(): void {
     this.#users--;
-    if (this.#users === 0) this.#backing.release();
+    if (this.#users === 0) this.#pages.release();
   }
 }
 
 /** Zero pages that several address spaces may map. They go with their last mapping. */
 export function anonymousShared(kernel: Kernel, size: number): Mappable {
-  return new AnonymousShared(orNoMemory(() => kernel.platform.memory.createBacking(size)), size);
+  return new AnonymousShared(kernel, size);
 }

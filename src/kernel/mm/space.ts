@@ -6,7 +6,7 @@
 
 import { MAP_GROWSDOWN, MAP_LOCKED, MAP_NORESERVE, MAP_STACK } from '../../abi/mman.ts';
 import { EINVAL, ENOMEM } from '../errno.ts';
-import { ADDRESS_LIMIT, type Executor, type GuestMemory, MIN_ADDRESS, PAGE_SIZE, PROT_EXEC, PROT_WRITE } from '../platform.ts';
+import { ADDRESS_LIMIT, type Backing, type Executor, type GuestMemory, type MemoryBackend, MIN_ADDRESS, PAGE_SIZE, PROT_EXEC, PROT_WRITE } from '../platform.ts';
 import type { Task } from '../task/task.ts';
 import { HEAP_BASE, HEAP_ROOM, MMAP_BASE, PRELINK_BASE, PRELINK_END } from './layout.ts';
 import { effectiveProt, type Mappable, pageCeil, pageFloor, type Vma, VmaList } from './vma.ts';
@@ -312,7 +312,7 @@ export class AddressSpace {
   }
 
   #reserve(more: number): void {
-    if (more > 0 && this.account.committedBytes + more > this.account.limitBytes) throw ENOMEM;
+    if (more > 0) reserve(this.account, more);
   }
 
   #commit(delta: number): void {
@@ -334,6 +334,25 @@ export class AddressSpace {
   }
 }
 
+function reserve({ committedBytes, limitBytes }: CommitAccount, more: number): void {
+  if (committedBytes + more > limitBytes) throw ENOMEM;
+}
+
+/** Pages that several address spaces may map. They count as long as they are there; `release` says when they are not. */
+export function committedBacking(account: CommitAccount, memory: MemoryBackend, size: number): { readonly backing: Backing; release(): void } {
+  const bytes = pageCeil(size);
+  reserve(account, bytes);
+  const backing = orNoMemory(() => memory.createBacking(size));
+  account.committedBytes += bytes;
+  return {
+    backing,
+    release() {
+      account.committedBytes -= bytes;
+      backing.release();
+    },
+  };
+}
+
 /** The host's refusal to give memory is the guest's ENOMEM. */
 export function orNoMemory<T>(work: () => T): T {
   try {
@@ -344,9 +363,9 @@ export function orNoMemory<T>(work: () => T): T {
   }
 }
 
-/** Writable memory of its own counts; stacks are mapped generously and rarely used, so they do not. */
+/** Writable memory of its own counts; stacks are mapped generously and rarely used, so they do not. Shared pages count where they are made. */
 function commitOf(vma: Vma): number {
-  if ((vma.prot & PROT_WRITE) === 0 || vma.flags & (MAP_NORESERVE | MAP_STACK | MAP_GROWSDOWN) || vma.sharing === 'shared') return 0;
+  if ((vma.prot & PROT_WRITE) === 0 || vma.flags & (MAP_STACK | MAP_GROWSDOWN) || vma.sharing === 'shared') return 0;
   return vma.end - vma.start;
 }
 

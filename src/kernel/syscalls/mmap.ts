@@ -4,7 +4,7 @@ import { MAP_ANONYMOUS, MAP_FIXED, MAP_FIXED_NOREPLACE, MAP_GROWSDOWN, MAP_HUGET
 import { RLIMIT } from '../../abi/resource.ts';
 import { EACCES, EEXIST, EINVAL, ENODEV, ENOMEM, EOPNOTSUPP, EOVERFLOW, EPERM } from '../errno.ts';
 import { anonymousShared } from '../mm/shared.ts';
-import { AddressSpace } from '../mm/space.ts';
+import { AddressSpace, type MapRequest } from '../mm/space.ts';
 import { type Mappable, pageCeil } from '../mm/vma.ts';
 import { ADDRESS_LIMIT, MIN_ADDRESS, PAGE_SIZE, PROT_EXEC, PROT_READ, PROT_WRITE } from '../platform.ts';
 import type { Task } from '../task/task.ts';
@@ -34,8 +34,8 @@ export function sys_mmap(task: Task, address: number, length: number, protection
   const place = fixed ? { address } : { hint: address };
   if (flags & MAP_ANONYMOUS) {
     if (flags & MAP_HUGETLB && size % 0x20_0000 !== 0) throw EINVAL;
-    const file = sharing === 'shared' ? anonymousShared(task.kernel, size) : undefined;
-    return mm.map({ ...place, length: size, prot, sharing, flags, file, name: file === undefined ? '' : '/dev/zero (deleted)' });
+    const request: MapRequest = { ...place, length: size, prot, sharing, flags };
+    return sharing === 'shared' ? mapNew(task, { ...request, name: '/dev/zero (deleted)' }) : mm.map(request);
   }
   const source = task.kernel.files.mapping(task, fd, sharing === 'shared' && (prot & PROT_WRITE) !== 0);
   if (!source.readable || (sharing === 'shared' && prot & PROT_WRITE && !source.writable)) throw EACCES;
@@ -43,11 +43,20 @@ export function sys_mmap(task: Task, address: number, length: number, protection
   if (offset + size > Number.MAX_SAFE_INTEGER) throw EOVERFLOW;
   if (source.file === undefined) throw ENODEV;
   const hint = fixed || address !== 0 || offset !== 0 ? undefined : task.kernel.options.prelink?.get(source.name);
-  return mm.map({
-    ...(hint !== undefined && mm.isFree(hint, hint + size) ? { hint } : place),
-    length: size, prot, sharing, flags, file: source.file === 'zero' ? (sharing === 'shared' ? anonymousShared(task.kernel, size) : undefined) : source.file,
-    offset: source.file === 'zero' ? 0 : offset, name: source.name, mayWrite: source.writable,
-  });
+  const request: MapRequest = { ...(hint !== undefined && mm.isFree(hint, hint + size) ? { hint } : place), length: size, prot, sharing, flags, name: source.name, mayWrite: source.writable };
+  if (source.file !== 'zero') return mm.map({ ...request, file: source.file, offset });
+  return sharing === 'shared' ? mapNew(task, request) : mm.map(request);
+}
+
+/** Shared zero pages; they go again if they cannot be mapped. */
+function mapNew({ kernel, mm }: Task, request: MapRequest): number {
+  const file = anonymousShared(kernel, request.length);
+  file.retain?.();
+  try {
+    return mm.map({ ...request, file });
+  } finally {
+    file.release?.();
+  }
 }
 
 /** What the file side says of a descriptor that is to be mapped. */

@@ -50,7 +50,7 @@ function tmpfs(vfs: Vfs, data: string): Tmpfs {
         throw EINVAL;
     }
   }
-  return new Tmpfs({ memory: vfs.memory, now: () => vfs.now(), ...options });
+  return new Tmpfs({ memory: vfs.memory, now: () => vfs.now(), charge: vfs.charge, ...options });
 }
 
 // biome-ignore format: a table

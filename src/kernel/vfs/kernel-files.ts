@@ -35,7 +35,7 @@ export class KernelFiles extends Vfs {
     this.mountRoot(root, root.type === 'overlay' ? 'overlay' : '/dev/root');
     this.stdio = new HostStdio();
     const safe = MS_NOSUID | MS_NODEV | MS_NOEXEC;
-    const tmpfs = (mode: number, sizeBytes?: number): Tmpfs => new Tmpfs({ memory: this.memory, now: () => this.now(), mode, limitBytes: sizeBytes });
+    const tmpfs = (mode: number, sizeBytes?: number): Tmpfs => new Tmpfs({ memory: this.memory, now: () => this.now(), charge: this.charge, mode, limitBytes: sizeBytes });
     this.mountIfPossible('/proc', new ProcFs(this), 'proc', safe);
     this.mountIfPossible('/sys', new SysFs(this), 'sysfs', safe);
     this.mountIfPossible('/dev', makeDevfs(this), 'devtmpfs', MS_NOSUID);

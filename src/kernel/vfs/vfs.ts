@@ -6,7 +6,7 @@
 import { F_SEAL_FUTURE_WRITE, F_SEAL_WRITE } from '../../abi/fcntl.ts';
 import { MS_NOEXEC } from '../../abi/mount.ts';
 import { isDir } from '../../abi/stat.ts';
-import { EBADF, ENOTDIR, ENXIO, EPERM } from '../errno.ts';
+import { EBADF, ENOSPC, ENOTDIR, ENXIO, EPERM } from '../errno.ts';
 import type { HostStream } from '../host.ts';
 import type { Kernel } from '../kernel.ts';
 import type { FileSide } from '../kernel.ts';
@@ -49,6 +49,13 @@ export class Vfs implements FileSide {
   constructor(memory: MemoryBackend) {
     this.memory = memory;
   }
+
+  /** File contents in memory are memory of the enclave. Throws ENOSPC. */
+  readonly charge = (bytes: number): void => {
+    const { account } = this.kernel;
+    if (bytes > 0 && account.committedBytes + bytes > account.limitBytes) throw ENOSPC;
+    account.committedBytes += bytes;
+  };
 
   /** CLOCK_REALTIME_COARSE in nanoseconds: file systems stamp with it, as Linux does. */
   now(): bigint {

@@ -2,6 +2,7 @@
 
 import { closeSync, rmSync, writeSync } from 'node:fs';
 import { listen } from '../pal/node/control/server.ts';
+import { peerUser } from '../pal/node/process.ts';
 import type { BootInfo, BootRequest } from './boot.ts';
 import { startEnclave } from './enclave.ts';
 import { Failure, toWire } from './errors.ts';
@@ -28,7 +29,7 @@ function ready(line: unknown): void {
 
 /** Methods that this process answers itself; the enclave answers the others. */
 const OWN: Readonly<Record<string, (params: unknown) => Promise<unknown>>> = {
-  status: async () => ({ ...info, pid: process.pid, ...((await ask('status', undefined)) as object) }),
+  status: async () => ({ ...info, pid: process.pid, residentBytes: process.memoryUsage.rss(), ffi: peer !== undefined, ...((await ask('status', undefined)) as object) }),
   kill: async (params) => {
     const { pid, signal } = (params ?? {}) as { pid?: unknown; signal?: unknown };
     if (!Number.isInteger(pid) || !Number.isInteger(signal) || (signal as number) < 0 || (signal as number) > 64) throw new Failure('usage', 'kill wants a pid and a signal');
@@ -55,13 +56,15 @@ function stop(): void {
   enclave.shutdown();
 }
 
+/** Asks the host which user has connected; undefined without FFI. */
+const peer = peerUser();
 const enclave = startEnclave({ ...request, onLog: log });
 let info: BootInfo;
 
 async function main(): Promise<number> {
   try {
     info = (await enclave.booted) as BootInfo;
-    await listen({ path: instance.socket, enclave, toWire, answer: (method, params) => (Object.hasOwn(OWN, method) ? OWN[method](params) : ask(method, params)) });
+    await listen({ path: instance.socket, enclave, toWire, peer, onRefused: (message) => log('warn', message), answer: (method, params) => (Object.hasOwn(OWN, method) ? OWN[method](params) : ask(method, params)) });
   } catch (error) {
     const wire = toWire(error);
     log('error', wire.message);

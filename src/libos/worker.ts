@@ -23,6 +23,7 @@ async function main(): Promise<void> {
   } finally {
     enclave.close();
   }
+  host.post({ kind: 'closed' });
 }
 
 // Bundled as CommonJS, which has no top-level await.

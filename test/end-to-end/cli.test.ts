@@ -114,7 +114,11 @@ describe('cloister', { skip: existsSync('/bin/bash') && process.arch === 'x64' ?
       assert.equal(run(['kill', '9999']).code, 110);
       assert.equal(run(['cp', cloister, ':/tmp/tool']).code, 0);
       assert.equal(run(['exec', '/bin/cat', '/tmp/tool']).output, readFileSync(cloister, 'utf8'));
-      assert.equal(JSON.parse(run(['status', '--json']).output).running, true);
+      const status = JSON.parse(run(['status', '--json']).output);
+      assert.equal(status.running, true);
+      assert.equal(status.memory, status.ffi ? 'ffi' : 'copy');
+      assert.ok(status.residentBytes > 2 ** 24 && status.residentBytes < 2 ** 32);
+      assert.match(run(['status']).output, /^engine +translator\nmemory .* resident\nffi /m);
     } finally {
       assert.equal(run(['stop']).code, 0);
     }

@@ -1,5 +1,6 @@
 import { toByteString } from '../../base/bytes.ts';
 import { type BootInfo, startEnclave } from '../../libos/enclave.ts';
+import { immediateExit } from '../../pal/node/process.ts';
 import { choice, type Command, flag, value, values } from '../command.ts';
 import { exitCodeOf } from '../exit-codes.ts';
 import { attachTerminal, hostEnvironment, openStdio, variableOf } from '../stdio.ts';
@@ -38,6 +39,9 @@ export const command: Command = {
       },
       onTrace: (text) => void process.stderr.write(text),
     });
+    // Made ready while the enclave boots; a terminal only then, for ^C is a key to a raw one.
+    const early = terminal ? undefined : openStdio(false);
+    const exit = immediateExit();
     const info = (await enclave.booted) as BootInfo;
     if (info.warning !== undefined && !flag(invocation, 'quiet')) note(info.warning);
     const session = enclave.exec({
@@ -45,15 +49,20 @@ export const command: Command = {
       env: values(invocation, 'env').map(variableOf),
       hostEnv: hostEnvironment(),
       cwd: '',
-      ...openStdio(terminal),
+      ...(early ?? openStdio(terminal)),
     });
     forwardSignals(session);
     if (terminal) attachTerminal(session);
+    let code: number;
     try {
-      return exitCodeOf(await session.exited);
+      code = exitCodeOf(await session.exited);
     } finally {
       enclave.shutdown();
-      await enclave.ended;
+      await enclave.closed;
     }
+    // Whoever listens for the process's end gets the ordinary one.
+    if (process.listenerCount('exit') === 0) exit?.(code);
+    await enclave.ended;
+    return code;
   },
 };

@@ -7,6 +7,7 @@ import { test } from 'node:test';
 import { ControlClient, ControlError } from './control/client.ts';
 import { encodeFrame, FRAME } from './control/frame.ts';
 import { listen } from './control/server.ts';
+import { peerUser } from './process.ts';
 import { EnclaveError, EnclaveThread, type Program, type Sink, type Source } from './enclave-thread.ts';
 
 const start = (): EnclaveThread =>
@@ -93,7 +94,9 @@ test('the control socket', async (t) => {
   const path = join(deep, 'control.sock');
   const enclave = start();
   const toWire = (error: unknown) => ({ code: 'x', kind: 'usage', message: (error as Error).message });
-  const server = await listen({ path, enclave, toWire, answer: async (method, params) => (method === 'echo' ? params : Promise.reject(new Error('no such method'))) });
+  let peer = peerUser();
+  const refusals: string[] = [];
+  const server = await listen({ path, enclave, toWire, peer: peer && ((fd) => peer?.(fd)), onRefused: (message) => refusals.push(message), answer: async (method, params) => (method === 'echo' ? params : Promise.reject(new Error('no such method'))) });
 
   await t.test('programs and calls', async () => {
     const bytes = Uint8Array.from({ length: 1_000_000 }, (_, index) => index * 31);
@@ -131,6 +134,19 @@ test('the control socket', async (t) => {
       await new Promise((resolve) => socket.once('close', resolve));
       assert.match(answer, /control socket: /);
     }
+  });
+  await t.test('another user is refused', { skip: peer === undefined && 'node:ffi is off' }, async () => {
+    const real = peer;
+    for (const user of [12_345_678, undefined]) {
+      peer = () => user;
+      const client = new ControlClient(path);
+      await assert.rejects(client.call('echo', 1), (error) => error instanceof ControlError && error.code === 'peer');
+    }
+    assert.deepEqual(refusals, ['a connection of user 12345678 was refused', 'a connection of user unknown was refused']);
+    peer = real;
+    const client = new ControlClient(path);
+    assert.equal(await client.call('echo', 1), 1);
+    client.close();
   });
   server.close();
   enclave.shutdown();

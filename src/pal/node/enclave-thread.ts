@@ -221,7 +221,9 @@ class LiveSession implements Session {
 export class EnclaveThread {
   /** What `boot` reported; rejects with `EnclaveError`. */
   readonly booted: Promise<unknown>;
-  /** Settles when the thread has ended; rejects if it ended by a fault of ours. */
+  /** Settles when the enclave has stopped and its layer is sealed; rejects if it ended by a fault of ours. */
+  readonly closed: Promise<void>;
+  /** The same when the thread has ended. */
   readonly ended: Promise<void>;
   readonly #worker: Worker;
   readonly #port: MessagePort;
@@ -238,15 +240,19 @@ export class EnclaveThread {
     const { port1, port2 } = new MessageChannel();
     this.#port = port1;
     const booted = Promise.withResolvers<unknown>();
+    const closed = Promise.withResolvers<void>();
     const ended = Promise.withResolvers<void>();
     this.booted = booted.promise;
+    this.closed = closed.promise;
     this.ended = ended.promise;
     // Whoever is interested awaits these; nobody having asked yet is not an error of its own.
     this.booted.catch(() => {});
+    this.closed.catch(() => {});
     this.ended.catch(() => {});
     port1.on('message', (message: ToOuter) => {
       if (message === 0) return this.#pump();
       if (message.kind === 'booted') booted.resolve(message.info);
+      else if (message.kind === 'closed') closed.resolve();
       else if (message.kind === 'failed') booted.reject(new EnclaveError(message.error));
       else this.#receive(message);
     });
@@ -258,6 +264,7 @@ export class EnclaveThread {
     });
     this.#worker.on('error', (error: Error) => {
       booted.reject(error);
+      closed.reject(error);
       ended.reject(error);
       for (const session of this.#sessions.values()) session.abandon(error);
     });
@@ -267,6 +274,7 @@ export class EnclaveThread {
         port1.close();
         const error = new Error('the enclave has ended');
         booted.reject(error);
+        closed.resolve();
         for (const session of this.#sessions.values()) session.abandon(error);
         ended.resolve();
       });
@@ -320,7 +328,7 @@ export class EnclaveThread {
     this.#sessions.delete(session.id);
   }
 
-  #receive(message: Exclude<ToOuter, 0 | { kind: 'booted' | 'failed' }>): void {
+  #receive(message: Exclude<ToOuter, 0 | { kind: 'booted' | 'closed' | 'failed' }>): void {
     switch (message.kind) {
       case 'log':
         return this.#onLog(message.level, message.message);

@@ -58,6 +58,8 @@ export type ToOuter =
   /** Rings changed. */
   | 0
   | { readonly kind: 'booted'; readonly info: unknown }
+  /** The enclave has stopped and its layer is sealed; only the thread's own end is left. */
+  | { readonly kind: 'closed' }
   /** The enclave did not start. */
   | { readonly kind: 'failed'; readonly error: WireError }
   /** A program was not started. */

@@ -1,6 +1,7 @@
 /**
- * The control socket of a running enclave. Who may connect is decided by the host's permissions: the socket lies
- * in a directory of mode 0700 and has mode 0600 itself, so it is its owner alone (and root).
+ * The control socket of a running enclave. It is its owner's alone, and root's: the host says which user has connected
+ * (SO_PEERCRED, unix(7)), and the socket lies in a directory of mode 0700 and has mode 0600 itself. Where Node cannot ask
+ * (no FFI), the permissions alone decide.
  */
 
 import { chmodSync, rmSync } from 'node:fs';
@@ -11,6 +12,8 @@ import { decodeExec, decodeJson, decodeNumbers, encodeFrame, encodeJson, encodeN
 import { socketPath } from './path.ts';
 
 const SIGHUP = 1;
+/** How long a connection that is not served may stay. */
+const REFUSAL_MS = 1000;
 
 export interface ControlOptions {
   readonly path: string;
@@ -18,13 +21,32 @@ export interface ControlOptions {
   /** Answers a call; throws for what there is not. */
   readonly answer: (method: string, params: unknown) => Promise<unknown>;
   readonly toWire: (error: unknown) => WireError;
+  /** Tells which user has connected on a descriptor; undefined where nobody can be asked. */
+  readonly peer: ((fd: number) => number | undefined) | undefined;
+  readonly onRefused: (message: string) => void;
+}
+
+/** Why a connection is not served; undefined when it is. */
+function refusal(socket: Socket, { peer }: ControlOptions): string | undefined {
+  if (peer === undefined) return undefined;
+  // Node gives a connection's descriptor in no other way.
+  const fd = (socket as Socket & { readonly _handle?: { readonly fd?: number } })._handle?.fd;
+  const user = fd === undefined ? undefined : peer(fd);
+  return user === 0 || (user !== undefined && user === process.getuid?.()) ? undefined : `a connection of user ${user ?? 'unknown'} was refused`;
 }
 
 /** Takes over a socket that nobody listens on: the caller holds the instance's lock. */
 export function listen(options: ControlOptions): Promise<Server> {
   const path = socketPath(options.path);
   rmSync(path, { force: true });
-  const server = createServer((socket) => new Connection(socket, options));
+  const server = createServer((socket) => {
+    const refused = refusal(socket, options);
+    if (refused === undefined) return new Connection(socket, options);
+    options.onRefused(refused);
+    // It is told why, and not listened to.
+    socket.on('error', () => {}).resume().setTimeout(REFUSAL_MS, () => socket.destroy());
+    return socket.end(encodeJson(FRAME.refused, { kind: 'host', code: 'peer', message: 'the enclave serves the user who started it, and root' }));
+  });
   return new Promise((resolve, reject) => {
     server.once('error', reject);
     server.listen(path, () => {

@@ -1,6 +1,6 @@
 /**
  * The C library's memory calls over `node:ffi`. Numbers in, numbers out where the value allows it; host
- * addresses are BigInt. This is the only module that calls foreign functions.
+ * addresses are BigInt. Foreign functions are called here and in `../process.ts`, nowhere else.
  */
 
 // biome-ignore format: a table
@@ -34,7 +34,8 @@ export interface Libc {
 }
 
 /** Loads `node:ffi` without its notice on the terminal: `status` says which back end is in use. */
-function loadFfi(): typeof import('node:ffi') | undefined {
+export function loadFfi(): typeof import('node:ffi') | undefined {
+  if (process.platform !== 'linux' || (process.arch !== 'x64' && process.arch !== 'arm64')) return undefined;
   const emitWarning = process.emitWarning;
   process.emitWarning = () => {};
   try {
@@ -47,7 +48,6 @@ function loadFfi(): typeof import('node:ffi') | undefined {
 }
 
 export function openLibc(): Libc | undefined {
-  if (process.platform !== 'linux' || (process.arch !== 'x64' && process.arch !== 'arm64')) return undefined;
   const ffi = loadFfi();
   if (ffi === undefined) return undefined;
   // biome-ignore format: a table

@@ -1,0 +1,32 @@
+/**
+ * What Node does not offer about this process and its sockets, over `node:ffi`; undefined where FFI is off
+ * (`--no-experimental-ffi`) or the host is another.
+ */
+
+import { loadFfi } from './memory/libc.ts';
+
+const SOL_SOCKET = 1, SO_PEERCRED = 17;
+/** struct ucred: pid, uid, gid. */
+const UCRED_BYTES = 12;
+
+/**
+ * Ends the process as _exit(2) does: at once, where `process.exit` waits for other threads, and those for whatever V8 is
+ * compiling. The caller has seen to everything that should still happen.
+ */
+export function immediateExit(): ((code: number) => void) | undefined {
+  return loadFfi()?.dlopen(null, { _exit: { return: 'void', arguments: ['int32'] } }).functions._exit;
+}
+
+/** Tells which user is at the other end of a Unix socket. */
+export function peerUser(): ((fd: number) => number | undefined) | undefined {
+  const ffi = loadFfi();
+  if (ffi === undefined) return undefined;
+  const { getsockopt } = ffi.dlopen(null, { getsockopt: { return: 'int32', arguments: ['int32', 'int32', 'int32', 'uint64', 'uint64'] } }).functions;
+  const credentials = new Uint32Array(UCRED_BYTES / 4);
+  const length = new Uint32Array(1);
+  const addresses = [ffi.getRawPointer(credentials.buffer), ffi.getRawPointer(length.buffer)] as const;
+  return (fd) => {
+    length[0] = UCRED_BYTES;
+    return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, ...addresses) === 0 && length[0] === UCRED_BYTES ? credentials[1] : undefined;
+  };
+}

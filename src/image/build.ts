@@ -13,6 +13,7 @@ import { writeImage } from '../encfs/5-disk/image-writer.ts';
 import { applyBom, type BomOptions } from './bom.ts';
 import { type DependencyAddition, type DependencyReport, type ElfCache, resolveDependencies } from './dependencies.ts';
 import { ImageBuildError } from './errors.ts';
+import { ldCacheOf } from './ld-cache.ts';
 import { DEFAULT_EPOCH, isSourceFile, Sources } from './source.ts';
 
 export interface BuildImageOptions {
@@ -99,6 +100,14 @@ function addExtra(root: ImageDirectory, sources: Sources, extra: ReadonlyMap<str
   }
 }
 
+/** Without /etc/ld.so.cache every dynamic program searches directories for each of its libraries when it starts. */
+function addLdCache(root: ImageDirectory, sources: Sources): void {
+  const etc = root.entries.get('etc');
+  if (etc !== undefined && (etc.kind !== 'directory' || etc.entries.has('ld.so.cache'))) return;
+  const content = ldCacheOf(root);
+  if (content !== undefined) addExtra(root, sources, new Map([['/etc/ld.so.cache', { mode: 0o644, content }]]));
+}
+
 /** Name of the cache's file and of the output's stamp within it. */
 const CACHE_NAME = 'image.json';
 
@@ -114,6 +123,7 @@ export function buildImage(options: BuildImageOptions): BuiltImage {
   if (root?.kind !== 'directory') throw new ImageBuildError('unreadable', `${options.tree} is not a directory`);
   const withoutLibraries = options.bom === undefined ? new Set<ImageFile>() : applyBom(root, sources, options.bom);
   const report = options.dependencies === 'resolve' ? resolveWithCache(root, sources, withoutLibraries, options.cache) : { additions: [], warnings: [] };
+  if (options.dependencies === 'resolve') addLdCache(root, sources);
   if (options.extra !== undefined) addExtra(root, sources, options.extra);
 
   let files = 0, bytes = 0;

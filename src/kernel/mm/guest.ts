@@ -95,6 +95,11 @@ export function readStringArray(mm: AddressSpace, address: GuestAddr, budget: nu
   }
 }
 
+/** The guest's memory at whole, for reading or writing the fields of a structure at [address, address + length): as `view`, to be used at once. */
+export function fields(mm: AddressSpace, address: GuestAddr, length: number, access: 'read' | 'write'): DataView {
+  return checked(mm, address, length, access === 'read' ? PROT_READ : PROT_WRITE);
+}
+
 function checked(mm: AddressSpace, address: number, length: number, need: number): DataView {
   if (!mm.vmas.allows(address, length, need)) throw EFAULT;
   return mm.memory.view;

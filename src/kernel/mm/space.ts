@@ -11,6 +11,8 @@ import type { Task } from '../task/task.ts';
 import { HEAP_BASE, HEAP_ROOM, MMAP_BASE, PRELINK_BASE, PRELINK_END } from './layout.ts';
 import { effectiveProt, type Mappable, pageCeil, pageFloor, type Vma, VmaList } from './vma.ts';
 
+/** Beside PROT_ bits. */
+const OCCUPIED = 0x100;
 const KEPT_FLAGS = MAP_GROWSDOWN | MAP_LOCKED | MAP_NORESERVE | MAP_STACK;
 
 /** Counts what all address spaces together may come to need. */
@@ -111,16 +113,22 @@ export class AddressSpace {
       name: request.name ?? '', mayWrite: request.mayWrite ?? true, accessible: start + length,
     };
     this.#reserve(commitOf(vma));
-    this.unmap(start, start + length);
-    orNoMemory(() => this.#populate(vma));
+    const before = this.#replaced(start, vma.end);
+    try {
+      orNoMemory(() => this.#populate(vma, before !== 0));
+    } catch (error) {
+      this.memory.unmap(start, length);
+      throw error;
+    } finally {
+      if ((vma.prot | before) & PROT_EXEC) this.executor?.codeChanged(start, length);
+    }
     vma.file?.retain?.();
     this.#insert(vma);
-    if (vma.prot & PROT_EXEC) this.executor?.codeChanged(start, length);
     return start;
   }
 
   /** Gives the pages of a mapping their content and protection. */
-  #populate(vma: Vma): void {
+  #populate(vma: Vma, overOthers: boolean): void {
     const { file, start } = vma;
     const length = vma.end - start;
     const prot = effectiveProt(vma.prot);
@@ -132,6 +140,7 @@ export class AddressSpace {
     const present = Math.min(Math.max(pageCeil(file.size) - vma.offset, 0), length);
     vma.accessible = start + present;
     if (present > 0) this.memory.mapBacking(start, present, prot, backing, vma.offset, vma.sharing);
+    if (overOthers && present < length) this.memory.unmap(start + present, length - present);
   }
 
   /** A file has grown behind a mapping: true when `address` is accessible now. */
@@ -150,12 +159,27 @@ export class AddressSpace {
   unmap(start: number, end: number): void {
     if (this.isFree(start, end)) return;
     for (const vma of this.vmas.remove(start, end)) {
-      this.#commit(-commitOf(vma));
-      if (vma.prot & PROT_EXEC) this.executor?.codeChanged(vma.start, vma.end - vma.start);
       this.memory.unmap(vma.start, vma.end - vma.start);
-      flushShared(vma);
-      vma.file?.release?.();
+      if (vma.prot & PROT_EXEC) this.executor?.codeChanged(vma.start, vma.end - vma.start);
+      this.#gone(vma);
     }
+  }
+
+  /** Forgets what lay in a range whose pages are about to be replaced. Returns the protections there were, with a bit of its own when there was anything. */
+  #replaced(start: number, end: number): number {
+    let prots = 0;
+    if (this.isFree(start, end)) return prots;
+    for (const vma of this.vmas.remove(start, end)) {
+      prots |= vma.prot | OCCUPIED;
+      this.#gone(vma);
+    }
+    return prots;
+  }
+
+  #gone(vma: Vma): void {
+    this.#commit(-commitOf(vma));
+    flushShared(vma);
+    vma.file?.release?.();
   }
 
   /** ENOMEM where the range has holes (what lies before the hole has changed by then, as in Linux). */

@@ -1,6 +1,6 @@
 /** Signal state: what is pending, and what the process wants done. Owned by tasks and processes; changed by `send` and `deliver`. */
 
-import { NSIG, type SigInfo, SIGRTMIN, SIG_DFL } from '../../abi/signal.ts';
+import { NSIG, type SigInfo, SIGRTMIN, SIG_DFL, SIG_IGN } from '../../abi/signal.ts';
 
 export interface SignalAction {
   readonly handler: number;
@@ -9,10 +9,13 @@ export interface SignalAction {
   readonly mask: bigint;
 }
 
-const DEFAULT: SignalAction = Object.freeze({ handler: SIG_DFL, flags: 0, restorer: 0, mask: 0n });
+export const DEFAULT: SignalAction = Object.freeze({ handler: SIG_DFL, flags: 0, restorer: 0, mask: 0n });
+const IGNORED: SignalAction = Object.freeze({ ...DEFAULT, handler: SIG_IGN });
+
+const BITS = Array.from({ length: NSIG + 1 }, (_, signal) => (signal === 0 ? 0n : 1n << BigInt(signal - 1)));
 
 /** Bit of a signal in a set. */
-export const bit = (signal: number): bigint => 1n << BigInt(signal - 1);
+export const bit = (signal: number): bigint => BITS[signal];
 
 /** Shared by all threads of a process, and after clone(CLONE_SIGHAND). */
 export class SignalHandlers {
@@ -25,8 +28,11 @@ export class SignalHandlers {
 
   /** execve: handlers go, ignored signals stay ignored. */
   reset(): void {
-    for (let signal = 1; signal <= NSIG; signal++) if (this.actions[signal].handler > 1) this.actions[signal] = DEFAULT;
-    for (let signal = 1; signal <= NSIG; signal++) if (this.actions[signal].handler === 1) this.actions[signal] = { ...DEFAULT, handler: 1 };
+    const { actions } = this;
+    for (let signal = 1; signal <= NSIG; signal++) {
+      const action = actions[signal];
+      if (action !== DEFAULT) actions[signal] = action.handler === SIG_IGN ? IGNORED : DEFAULT;
+    }
   }
 
   resetOne(signal: number): void {

@@ -2,13 +2,39 @@
 
 import { NSIG, SA_EXPOSE_TAGBITS, SA_NOCLDSTOP, SA_NOCLDWAIT, SA_NODEFER, SA_ONSTACK, SA_RESETHAND, SA_RESTART, SA_RESTORER, SA_SIGINFO, DEFAULT_ACTION, SIG_IGN, SIGKILL, SIGSTOP, SIG_DFL } from '../../abi/signal.ts';
 import { EINVAL } from '../errno.ts';
-import { getBig, getU64, putBig, putU64, view } from '../mm/guest.ts';
-import { bit } from '../signal/state.ts';
+import type { AddressSpace } from '../mm/space.ts';
+import { fields } from '../mm/guest.ts';
+import { bit, DEFAULT, type SignalAction } from '../signal/state.ts';
 import type { Task } from '../task/task.ts';
 
 const KNOWN = SA_NOCLDSTOP + SA_NOCLDWAIT + SA_SIGINFO + SA_EXPOSE_TAGBITS + SA_RESTORER + SA_ONSTACK + SA_RESTART + SA_NODEFER + SA_RESETHAND;
 /** SIGILL, SIGTRAP, SIGBUS, SIGFPE, SIGSEGV: their handlers look at registers. */
-const SYNCHRONOUS = [4, 5, 7, 8, 11];
+const SYNCHRONOUS = new Set([4, 5, 7, 8, 11]);
+
+const U32 = 0x1_0000_0000;
+const STOPPERS = bit(SIGKILL) | bit(SIGSTOP);
+
+/** struct sigaction of the system call: handler, flags, restorer, mask. Unknown flags are cleared, which is how programs find out what is supported. */
+function readAction(mm: AddressSpace, address: number): SignalAction {
+  const data = fields(mm, address, 32, 'read');
+  const handler = data.getUint32(address, true) + data.getUint32(address + 4, true) * U32;
+  const flags = (data.getUint32(address + 8, true) & KNOWN) >>> 0;
+  const restorer = data.getUint32(address + 16, true) + data.getUint32(address + 20, true) * U32;
+  const masks = data.getUint32(address + 24, true) !== 0 || data.getUint32(address + 28, true) !== 0;
+  if (handler === SIG_DFL && flags === 0 && restorer === 0 && !masks) return DEFAULT;
+  return { handler, flags, restorer, mask: masks ? data.getBigUint64(address + 24, true) & ~STOPPERS : 0n };
+}
+
+function writeAction(mm: AddressSpace, address: number, { handler, flags, restorer, mask }: SignalAction): void {
+  const data = fields(mm, address, 32, 'write');
+  data.setUint32(address, handler % U32, true);
+  data.setUint32(address + 4, Math.floor(handler / U32), true);
+  data.setUint32(address + 8, flags, true);
+  data.setUint32(address + 12, 0, true);
+  data.setUint32(address + 16, restorer % U32, true);
+  data.setUint32(address + 20, Math.floor(restorer / U32), true);
+  data.setBigUint64(address + 24, mask, true);
+}
 
 export function sys_rt_sigaction(task: Task, signal: number, actAt: number, oldAt: number, size: number): number {
   if (size !== 8 || signal < 1 || signal > NSIG || (actAt !== 0 && (signal === SIGKILL || signal === SIGSTOP))) throw EINVAL;
@@ -16,23 +42,15 @@ export function sys_rt_sigaction(task: Task, signal: number, actAt: number, oldA
   const { actions } = task.process.handlers;
   const old = actions[signal];
   if (actAt !== 0) {
-    view(mm, actAt, 32, 'read');
-    // Unknown flags are cleared, which is how programs find out what is supported.
-    const flags = Number(getBig(mm, actAt + 8) & BigInt(KNOWN));
-    const action = { handler: getU64(mm, actAt), flags, restorer: getU64(mm, actAt + 16), mask: getBig(mm, actAt + 24) & ~(bit(SIGKILL) | bit(SIGSTOP)) };
-    if (oldAt !== 0) view(mm, oldAt, 32, 'write');
+    const action = readAction(mm, actAt);
+    if (oldAt !== 0) fields(mm, oldAt, 32, 'write');
     actions[signal] = action;
-    if (action.handler > SIG_IGN && SYNCHRONOUS.includes(signal)) mm.executor.requirePreciseFaults();
+    if (action.handler > SIG_IGN && SYNCHRONOUS.has(signal)) mm.executor.requirePreciseFaults();
     if (action.handler === SIG_IGN || (action.handler === SIG_DFL && DEFAULT_ACTION[signal] === 'ignore')) {
       task.process.pending.remove(bit(signal));
       for (const other of task.process.tasks) other.pending.remove(bit(signal));
     }
   }
-  if (oldAt !== 0) {
-    putU64(mm, oldAt, old.handler);
-    putU64(mm, oldAt + 8, old.flags);
-    putU64(mm, oldAt + 16, old.restorer);
-    putBig(mm, oldAt + 24, old.mask);
-  }
+  if (oldAt !== 0) writeAction(mm, oldAt, old);
   return 0;
 }

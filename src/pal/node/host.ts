@@ -14,6 +14,9 @@ import { Ring } from './ring.ts';
 /** How far the wall clock may be from where the monotonic one puts it before it is read anew. */
 const CLOCK_STEP_MS = 5;
 
+/** Random bytes made at once: a call for 16 costs as much as one for hundreds. */
+const RANDOM_BYTES = 4096;
+
 /** Bytes asked for when somebody only waits for input to be there. */
 const PEEK_BYTES = 1;
 
@@ -78,6 +81,8 @@ export class WorkerHost implements Host {
   readonly #port: MessagePort;
   readonly #bell: Doorbell;
   readonly #terminals = new Map<number, RingStream>();
+  readonly #random = new Uint8Array(RANDOM_BYTES);
+  #randomLeft = 0;
   #seen = 0;
   #requestsTaken = 0;
   #streamIds = 0;
@@ -104,7 +109,19 @@ export class WorkerHost implements Host {
   }
 
   random(into: Uint8Array): void {
-    randomFillSync(into);
+    if (into.length > RANDOM_BYTES / 8) {
+      randomFillSync(into);
+      return;
+    }
+    if (this.#randomLeft < into.length) {
+      randomFillSync(this.#random);
+      this.#randomLeft = RANDOM_BYTES;
+    }
+    this.#randomLeft -= into.length;
+    const taken = this.#random.subarray(this.#randomLeft, this.#randomLeft + into.length);
+    into.set(taken);
+    // Nothing that was given out is kept.
+    taken.fill(0);
   }
 
   nextRequest(): HostRequest | undefined {

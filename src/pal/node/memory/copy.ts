@@ -109,12 +109,18 @@ export class CopyMemory implements GuestMemory, Pooled {
   mapAnonymous(address: number, length: number, prot: number): void {
     const end = address + pageCeil(length);
     this.#reach(end);
+    this.#part(address, end);
     const table = this.#table;
     for (let page = address / PAGE_SIZE; page < end / PAGE_SIZE; page++) {
       if (table[page] & USED) this.bytes.fill(0, page * PAGE_SIZE, (page + 1) * PAGE_SIZE);
     }
     this.#setPages(address, end, effective(prot) | MAPPED | USED);
     this.#regions.set({ start: address, end, prot, source: undefined, offset: 0, shared: false, clean: (prot & PROT_WRITE) === 0, live: true });
+  }
+
+  /** Pages of a backing that are about to be replaced reach it first. */
+  #part(start: number, end: number): void {
+    if (this.#shared?.some(({ region }) => region.start < end && region.end > start) === true) this.unmap(start, end - start);
   }
 
   mapBacking(address: number, length: number, prot: number, backing: Backing, offset: number, sharing: 'private' | 'shared'): void {
@@ -127,6 +133,7 @@ export class CopyMemory implements GuestMemory, Pooled {
       return;
     }
     this.#reach(end);
+    this.#part(address, end);
     this.#setPages(address, end, effective(prot) | MAPPED | USED);
     const region = { start: address, end, prot, source, offset, shared: true, clean: false, live: true };
     this.#regions.set(region);

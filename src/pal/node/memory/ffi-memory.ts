@@ -29,6 +29,8 @@ const GAP = 8;
 const MANY_RUNS = 32;
 /** A range that is to be mapped and consists of more different pieces than this is mapped whole. */
 const MANY_PIECES = 6;
+/** Written regions closer than this are discarded in one call, with what lies between. */
+const DISCARD_GAP = 64 * 1024;
 /** From so many owned pages on, the parent moves to the extent as well. */
 const REMAP_PAGES = 512;
 
@@ -278,17 +280,29 @@ export class FfiMemory implements GuestMemory, Pooled {
 
   dispose(): void {
     const { list } = this.#regions;
-    if (list.length > 0) {
-      for (const region of [...list]) {
-        const keep = !region.shared && (region.source === undefined || region.source instanceof FfiBacking);
-        if (keep) {
-          region.live = false;
-          region.clean = true;
-        } else this.unmap(region.start, region.end - region.start);
+    let from = -1;
+    let to = -1;
+    const discard = (): void => {
+      if (from >= 0) this.#libc.discard(this.#host(from), to - from);
+    };
+    for (const region of [...list]) {
+      if (region.shared || (region.source !== undefined && !(region.source instanceof FfiBacking))) {
+        this.unmap(region.start, region.end - region.start);
+        continue;
       }
-      this.#staleAccessible = list.length > 0;
-      if (list.length > 0) this.#libc.discard(this.#host(list[0].start), (list.at(-1) as Mapping).end - list[0].start);
+      // What nobody wrote to keeps its pages.
+      if (!region.clean) {
+        if (region.start - to > DISCARD_GAP) {
+          discard();
+          from = region.start;
+        }
+        to = region.end;
+      }
+      region.live = false;
+      region.clean = true;
     }
+    discard();
+    this.#staleAccessible = list.length > 0;
     this.#backend.pool.put(this);
   }
 

@@ -11,19 +11,17 @@
  */
 
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { loadavg, tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { COMPUTE } from './compute.ts';
 import { measure, type SideName } from './measure.ts';
-import { keep, median, megabytes, printHeader, printRow, printStart, printSummary, type Result, type Start, summarize, time } from './report.ts';
+import { keep, median, megabytes, printHeader, printRow, printStart, printSummary, type Result, summarize, time } from './report.ts';
 import { ROWS, type Row } from './rows.ts';
+import { measureStarts } from './starts.ts';
 import { type Build, CLI, programPath, QEMU, Stage } from './stage.ts';
 
-const STARTS = 7;
-/** As in programs/micro.c. */
-const ENOUGH_MS = 4000;
 const ROW_TIMEOUT_MS = 180_000;
 const HISTORY = join(import.meta.dirname, 'history');
 
@@ -40,19 +38,6 @@ function numbersOf(command: string, args: readonly string[], cwd: string): { ns?
   return { ns: median(numbers) };
 }
 
-/** Wall time of a whole command: the median of seven, of fewer where that takes longer than four seconds. */
-function wallNs(command: string, args: readonly string[], cwd: string): { ns?: number | undefined; problem?: string } {
-  const times: number[] = [];
-  const began = performance.now();
-  for (let i = 0; i < STARTS && (i < 3 || performance.now() - began < ENOUGH_MS); i++) {
-    const start = process.hrtime.bigint();
-    const { status, signal, stderr } = spawnSync(command, args, { cwd, encoding: 'utf8', timeout: ROW_TIMEOUT_MS, stdio: ['ignore', 'ignore', 'pipe'] });
-    if (status !== 0) return { problem: `${signal ?? `status ${status}`}: ${stderr?.trim().split('\n').at(-1)}` };
-    times.push(Number(process.hrtime.bigint() - start));
-  }
-  return { ns: median(times) };
-}
-
 /** A row of `programs/micro.c`, which takes its times itself. */
 function measureMicro(row: Row, sides: readonly SideName[], { work, micro, instance, files }: Stage): Result {
   const missing = row.needs.filter((name) => programPath(name) === undefined);
@@ -64,27 +49,6 @@ function measureMicro(row: Row, sides: readonly SideName[], { work, micro, insta
   const within = sides.includes('qemu') && !['spawn', 'fork-exec', 'command'].includes(row.args[0]);
   const emulated = within ? numbersOf(QEMU, [micro, ...here], work) : {};
   return { name: row.name, group: row.group, nativeNs: native.ns, enclaveNs: enclave.ns, qemuNs: emulated.ns, goal: row.goal, problem: native.problem ?? enclave.problem ?? emulated.problem };
-}
-
-/** The most memory that one process of `run /bin/true` had resident. */
-function peakBytes(args: readonly string[], work: string): { value?: number; problem?: string } {
-  const out = join(work, 'peak');
-  const { status, stderr, error } = spawnSync('/usr/bin/time', ['-f', '%M', '-o', out, CLI, ...args], { cwd: work, encoding: 'utf8', timeout: ROW_TIMEOUT_MS });
-  return status === 0 ? { value: Number(readFileSync(out, 'latin1').trim()) * 1024 } : { problem: error?.message ?? stderr };
-}
-
-function measureStarts({ work, instance }: Stage): Start[] {
-  const run = ['-C', instance, 'run', '--quiet', '/bin/true'];
-  const { ns, problem } = wallNs(CLI, run, work);
-  const starts: Start[] = [
-    { name: 'run /bin/true', unit: 'ns', value: ns, limit: 400e6, problem },
-    { name: 'run /bin/true, peak', unit: 'bytes', limit: 200e6, ...peakBytes(run, work) },
-  ];
-  const started = spawnSync(CLI, ['-C', instance, 'start'], { cwd: work, stdio: 'ignore', timeout: 30_000 });
-  if (started.status !== 0) return [...starts, { name: 'exec /bin/true', unit: 'ns', limit: 30e6, problem: `start: status ${started.status}` }];
-  const exec = wallNs(CLI, ['-C', instance, 'exec', '/bin/true'], work);
-  spawnSync(CLI, ['-C', instance, 'stop'], { cwd: work, stdio: 'ignore', timeout: 30_000 });
-  return [...starts, { name: 'exec /bin/true', unit: 'ns', value: exec.ns, limit: 30e6, problem: exec.problem }];
 }
 
 function printBuild({ buildNs, rebuildNs, imageBytes, translatedBytes }: Build): void {
@@ -111,7 +75,7 @@ async function main(): Promise<void> {
     // Other work on the machine shows here: beyond 1 at the start the ratios are doubtful.
     const load = [loadavg()[0]];
     printHeader();
-    const starts = isWhole && build !== undefined ? measureStarts(stage) : [];
+    const starts = isWhole && build !== undefined ? await measureStarts(stage) : [];
     starts.forEach(printStart);
     const results: Result[] = [];
     const add = (result: Result): void => {

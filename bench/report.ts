@@ -16,12 +16,13 @@ export interface Result {
   readonly problem?: string | undefined;
 }
 
-/** What has no native counterpart: a limit instead of a ratio. */
+/** What mostly has no native counterpart: a limit instead of a ratio. */
 export interface Start {
   readonly name: string;
   readonly unit: 'ns' | 'bytes';
   readonly value?: number | undefined;
-  readonly limit: number;
+  readonly native?: number | undefined;
+  readonly limit?: number | undefined;
   readonly problem?: string | undefined;
 }
 
@@ -39,6 +40,12 @@ export function time(ns: number | undefined): string {
   if (ns < 1e6) return `${(ns / 1e3).toFixed(1)} µs`;
   if (ns < 1e9) return `${(ns / 1e6).toFixed(1)} ms`;
   return `${(ns / 1e9).toFixed(2)} s`;
+}
+
+/** Small ones in kilobytes. */
+function bytes(count: number | undefined): string {
+  if (count === undefined) return '–';
+  return count < 1e6 ? `${(count / 1e3).toFixed(1)} KB` : `${(count / 1e6).toFixed(1)} MB`;
 }
 
 export const megabytes = (bytes: number | undefined): string => (bytes === undefined ? '–' : `${(bytes / 1e6).toFixed(0)} MB`);
@@ -67,9 +74,10 @@ export function printRow({ name, nativeNs, enclaveNs, qemuNs, firstNs, goal, pro
   if (problem !== undefined) console.log(`    ${problem}`);
 }
 
-export function printStart({ name, unit, value, limit, problem }: Start): void {
-  const shown = (each: number | undefined): string => (unit === 'ns' ? time(each) : megabytes(each));
-  console.log(line([name, '', shown(value), '', '', '', '', `≤ ${shown(limit).replace('.0', '')}`, value === undefined ? '' : value <= limit ? 'reached' : 'missed']));
+export function printStart({ name, unit, native, value, limit, problem }: Start): void {
+  const shown = unit === 'ns' ? time : bytes;
+  const verdict = value === undefined || limit === undefined ? '' : value <= limit ? 'reached' : 'missed';
+  console.log(line([name, native === undefined ? '' : shown(native), shown(value), '', '', '', '', limit === undefined ? '' : `≤ ${shown(limit).replace('.0', '')}`, verdict]));
   if (problem !== undefined) console.log(`    ${problem}`);
 }
 

@@ -55,7 +55,7 @@ export class Stage {
     this.micro = join(this.files, 'bin/micro');
     this.server = join(this.files, 'bin/serve');
     mkdirSync(join(this.files, 'bin'), { recursive: true });
-    for (const name of ['micro', 'serve']) run('gcc', ['-O2', '-w', '-static', '-o', join(this.files, 'bin', name), join(PROGRAMS, `${name}.c`)]);
+    for (const name of ['micro', 'serve', 'idle']) run('gcc', ['-O2', '-w', '-static', '-o', join(this.files, 'bin', name), join(PROGRAMS, `${name}.c`)]);
     const kernels = join(PROGRAMS, 'kernels');
     for (const name of readdirSync(kernels)) {
       const to = join(this.files, 'bin', basename(name).replace(/\.\w+$/, ''));
@@ -85,6 +85,7 @@ export class Stage {
     }
     copyFileSync(this.micro, join(tree, 'bin/micro'));
     copyFileSync(this.server, join(tree, 'bin/serve'));
+    copyFileSync(join(this.files, 'bin/idle'), join(tree, 'bin/idle'));
     mkdirSync(join(tree, 'data'));
     cpSync(this.files, join(tree, 'bench'), { recursive: true });
     const buildNs = this.#build();

@@ -2,14 +2,14 @@
  * An address space made of host pages: the wasm memory is a reservation of 16 GiB, and mmap(2) with MAP_FIXED
  * decides what lies in it. What is not mapped is PROT_NONE, so V8 raises a trap.
  *
- * **Fork.** The host cannot share anonymous pages copy-on-write within one process. So the pages that a
- * mapping owns (pagemap(5) tells) are copied once into an extent of a memory file, which the child maps
- * privately; where there are many, the parent does too, and its next fork copies only what it wrote since.
+ * **Fork.** The host cannot share anonymous pages copy-on-write within one process. So the pages that the
+ * mappings own (pagemap(5) tells) are copied into the child; where there are many, once into an extent of a memory
+ * file, which both map privately, so that the next fork copies only what was written since.
  *
- * **Pooling.** A disposed memory keeps its anonymous and file mappings with their original content (one
- * madvise). The next process of the same program takes over those that it maps alike, and what is left over
- * is made inaccessible before it runs. What the engine keeps in `engineSlot` stays; `origin` tells it which of
- * it holds again.
+ * **Pooling.** A disposed memory keeps its anonymous and file mappings with their original content, and the pages
+ * of small processes with it: a page fault of the host costs many times what clearing a page does. The next process
+ * of the same program takes over those that it maps alike, and what is left over is made inaccessible before it runs.
+ * What the engine keeps in `engineSlot` stays; `origin` tells it which of it holds again.
  */
 
 import { ADDRESS_LIMIT, type Backing, type CodeOrigin, type GuestMemory, PAGE_SIZE, PROT_EXEC, PROT_READ, PROT_WRITE } from '../../../kernel/platform.ts';
@@ -29,8 +29,11 @@ const GAP = 8;
 const MANY_RUNS = 32;
 /** A range that is to be mapped and consists of more different pieces than this is mapped whole. */
 const MANY_PIECES = 6;
-/** Written regions closer than this are discarded in one call, with what lies between. */
-const DISCARD_GAP = 64 * 1024;
+/** So many written pages a memory keeps when it goes to the pool; and regions of so few pages are not asked which they are. */
+const SCRUB_PAGES = 256;
+const SMALL_PAGES = 16;
+/** A fork of at most so many owned pages copies them. */
+const COPY_PAGES = 256;
 /** From so many owned pages on, the parent moves to the extent as well. */
 const REMAP_PAGES = 512;
 
@@ -51,7 +54,11 @@ function holdsSame(region: Mapping, wanted: Mapping): boolean {
   return region.clean && !region.shared && !wanted.shared && region.source === wanted.source && (region.source === undefined || region.offset - region.start === wanted.offset - wanted.start);
 }
 
-function joined(runs: PageRun[], gap: number): PageRun[] {
+const NONE_OWNED: readonly PageRun[] = [];
+
+const pagesIn = (runs: readonly PageRun[]): number => runs.reduce((sum, { from, to }) => sum + to - from, 0);
+
+function joined(runs: readonly PageRun[], gap: number): PageRun[] {
   const result: { from: number; to: number }[] = [];
   for (const run of runs) {
     const last = result.at(-1);
@@ -208,7 +215,14 @@ export class FfiMemory implements GuestMemory, Pooled {
     const child = this.#backend.create(this.pool) as FfiMemory;
     try {
       if (this.bytes.length > child.bytes.length) child.#reach(this.bytes.length);
-      for (const region of [...this.#regions.list]) if (region.live) this.#forkRegion(child, region);
+      const regions = this.#regions.list.filter(({ live }) => live);
+      const owned = regions.map((region) => (region.shared || region.clean ? NONE_OWNED : this.#owned(region, GAP)));
+      const copies = owned.reduce((sum, runs) => sum + pagesIn(runs), 0) <= COPY_PAGES;
+      regions.forEach((region, index) => {
+        if (owned[index].length === 0) child.#map({ ...region });
+        else if (copies) this.#copyRegion(child, region, owned[index]);
+        else this.#partRegion(child, region, owned[index]);
+      });
     } catch (error) {
       child.dispose();
       throw error;
@@ -216,27 +230,47 @@ export class FfiMemory implements GuestMemory, Pooled {
     return child;
   }
 
-  #forkRegion(child: FfiMemory, region: Mapping): void {
-    child.#map({ ...region });
-    if (region.shared) return;
+  #owned({ start, end }: Mapping, gap: number): PageRun[] {
+    return this.#backend.pageMap.owned(this.#host(start), (end - start) / PAGE_SIZE, gap);
+  }
+
+  /** Runs `work` while the pages of a region can be read. */
+  #whileReadable({ start, end, prot }: Mapping, work: () => void): void {
+    const hidden = hostProt(prot) === PROT.NONE;
+    if (hidden) this.#libc.protect(this.#host(start), end - start, PROT.READ);
+    work();
+    if (hidden) this.#libc.protect(this.#host(start), end - start, PROT.NONE);
+  }
+
+  /** Few pages: the child gets copies. */
+  #copyRegion(child: FfiMemory, region: Mapping, runs: readonly PageRun[]): void {
     const { start, end, prot } = region;
-    let runs = this.#backend.pageMap.owned(this.#host(start), (end - start) / PAGE_SIZE, GAP);
+    child.#map({ ...region, prot: prot | PROT_WRITE });
+    this.#whileReadable(region, () => {
+      for (const { from, to } of runs) child.bytes.set(this.bytes.subarray(start + from * PAGE_SIZE, start + to * PAGE_SIZE), start + from * PAGE_SIZE);
+    });
+    if ((prot & PROT_WRITE) === 0) child.protect(start, end - start, prot);
+  }
+
+  /** Many pages: they move to an extent that both map. */
+  #partRegion(child: FfiMemory, region: Mapping, owned: readonly PageRun[]): void {
+    child.#map({ ...region });
+    const { start, prot } = region;
+    let runs = owned;
     for (let gap = GAP * 4; runs.length > MANY_RUNS; gap *= 4) runs = joined(runs, gap);
-    const pages = runs.reduce((sum, run) => sum + run.to - run.from, 0);
-    if (pages === 0) return;
-    const readable = hostProt(prot) !== PROT.NONE;
-    if (!readable) this.#libc.protect(this.#host(start), end - start, PROT.READ);
-    const extent = this.#backend.snapshots.allocate(pages * PAGE_SIZE);
-    let offset = 0;
-    for (const run of runs) {
-      const part = { start: start + run.from * PAGE_SIZE, end: start + run.to * PAGE_SIZE, prot, source: extent, offset: extent.offset + offset, shared: false, clean: false, live: true };
-      extent.bytes.set(this.bytes.subarray(part.start, part.end), offset);
-      offset += part.end - part.start;
-      child.#map({ ...part });
-      if (pages >= REMAP_PAGES) this.#map(part);
-    }
-    extent.release();
-    if (!readable) this.#libc.protect(this.#host(start), end - start, PROT.NONE);
+    const pages = pagesIn(runs);
+    this.#whileReadable(region, () => {
+      const extent = this.#backend.snapshots.allocate(pages * PAGE_SIZE);
+      let offset = 0;
+      for (const run of runs) {
+        const part = { start: start + run.from * PAGE_SIZE, end: start + run.to * PAGE_SIZE, prot, source: extent, offset: extent.offset + offset, shared: false, clean: false, live: true };
+        extent.bytes.set(this.bytes.subarray(part.start, part.end), offset);
+        offset += part.end - part.start;
+        child.#map({ ...part });
+        if (pages >= REMAP_PAGES) this.#map(part);
+      }
+      extent.release();
+    });
   }
 
   permissionsAt(address: number): number {
@@ -279,31 +313,44 @@ export class FfiMemory implements GuestMemory, Pooled {
   }
 
   dispose(): void {
-    const { list } = this.#regions;
-    let from = -1;
-    let to = -1;
-    const discard = (): void => {
-      if (from >= 0) this.#libc.discard(this.#host(from), to - from);
-    };
-    for (const region of [...list]) {
+    let left = SCRUB_PAGES;
+    for (const region of [...this.#regions.list]) {
       if (region.shared || (region.source !== undefined && !(region.source instanceof FfiBacking))) {
         this.unmap(region.start, region.end - region.start);
         continue;
       }
-      // What nobody wrote to keeps its pages.
-      if (!region.clean) {
-        if (region.start - to > DISCARD_GAP) {
-          discard();
-          from = region.start;
-        }
-        to = region.end;
-      }
+      // What nobody wrote to is as it was.
+      if (!region.clean) left -= this.#scrub(region, left);
       region.live = false;
       region.clean = true;
     }
-    discard();
-    this.#staleAccessible = list.length > 0;
+    this.#staleAccessible = this.#regions.list.length > 0;
     this.#backend.pool.put(this);
+  }
+
+  /**
+   * Gives pages that were written their first content again: in place where there are at most `limit`, which spares the
+   * next process the faults; else they go back to the host. Returns how many stay.
+   */
+  #scrub(region: Mapping, limit: number): number {
+    const { start, end, offset } = region;
+    const source = region.source as FfiBacking | undefined;
+    const size = (end - start) / PAGE_SIZE;
+    const runs = source?.constant === false ? undefined : size <= SMALL_PAGES ? [{ from: 0, to: size }] : this.#owned(region, 0);
+    const pages = runs === undefined ? 0 : pagesIn(runs);
+    if (runs === undefined || pages > limit) {
+      this.#libc.discard(this.#host(start), end - start);
+      return 0;
+    }
+    if (pages > 0 && (region.prot & PROT_WRITE) === 0) {
+      this.#libc.protect(this.#host(start), end - start, PROT.READ | PROT.WRITE);
+      region.prot = PROT_READ | PROT_WRITE;
+    }
+    for (const { from, to } of runs) {
+      if (source === undefined) this.bytes.fill(0, start + from * PAGE_SIZE, start + to * PAGE_SIZE);
+      else this.bytes.set(source.bytes.subarray(offset + from * PAGE_SIZE, offset + to * PAGE_SIZE), start + from * PAGE_SIZE);
+    }
+    return pages;
   }
 
   /** For a memory that is not used again: its pages go back now, not when it is collected. */

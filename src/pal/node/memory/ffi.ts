@@ -13,11 +13,12 @@ export class FfiBackend implements MemoryBackend {
   readonly protects = true;
   readonly libc: Libc;
   readonly snapshots: Snapshots;
-  readonly pageMap = new PageMap();
+  readonly pageMap: PageMap;
   readonly pool = new Pool<FfiMemory>((memory) => memory.destroy());
 
   constructor(libc: Libc) {
     this.libc = libc;
+    this.pageMap = new PageMap(libc);
     this.snapshots = new Snapshots(libc);
   }
 

@@ -27,6 +27,8 @@ export interface Libc {
   protect(address: bigint, length: number, prot: number): void;
   /** Private pages go back to what they were mapped as. */
   discard(address: bigint, length: number): void;
+  /** Negative where it fails. `argument`: a host address. */
+  ioctl(fd: number, request: bigint, argument: bigint): number;
   createFile(name: string): number;
   setSize(fd: number, size: number): void;
   punch(fd: number, offset: number, length: number): void;
@@ -56,6 +58,7 @@ export function openLibc(): Libc | undefined {
     munmap:        { return: 'int32',  arguments: ['uint64', 'uint64'] },
     mprotect:      { return: 'int32',  arguments: ['uint64', 'uint64', 'int32'] },
     madvise:       { return: 'int32',  arguments: ['uint64', 'uint64', 'int32'] },
+    ioctl:         { return: 'int32',  arguments: ['int32', 'uint64', 'uint64'] },
     memfd_create:  { return: 'int32',  arguments: ['string', 'uint32'] },
     ftruncate:     { return: 'int32',  arguments: ['int32', 'int64'] },
     fallocate:     { return: 'int32',  arguments: ['int32', 'int32', 'int64', 'int64'] },
@@ -80,6 +83,7 @@ export function openLibc(): Libc | undefined {
     unmapView: (address, length) => check(c.munmap(address, BigInt(length)), 'munmap'),
     protect: (address, length, prot) => check(c.mprotect(address, BigInt(length), prot), 'mprotect'),
     discard: (address, length) => check(c.madvise(address, BigInt(length), MADV_DONTNEED), 'madvise'),
+    ioctl: (fd, request, argument) => c.ioctl(fd, request, argument),
     createFile: (name) => {
       const fd = c.memfd_create(name, MFD_CLOEXEC);
       check(fd, 'memfd_create');

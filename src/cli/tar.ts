@@ -1,6 +1,9 @@
 /** Writes ustar archives (pax(1), "ustar Interchange Format") whose bytes depend on names and contents only. */
 
-import { closeSync, openSync, readSync, statSync, writeSync } from 'node:fs';
+import { chmodSync } from 'node:fs';
+import { toByteString } from '../base/bytes.ts';
+import { writeFully } from '../base/host-files.ts';
+import { NodeFile, writeAtomically } from '../pal/node/storage.ts';
 
 export interface TarEntry {
   readonly name: string;
@@ -26,23 +29,31 @@ function header(name: string, size: number): Uint8Array {
   return block;
 }
 
+/** Nothing is at `target` before all of it is. Throws HostFileError. */
 export function writeTar(target: string, entries: readonly TarEntry[]): void {
-  const out = openSync(target, 'w');
-  const put = (bytes: Uint8Array): void => {
-    for (let at = 0; at < bytes.length; ) at += writeSync(out, bytes, at);
-  };
-  try {
+  writeAtomically(toByteString(target), (file) => {
+    let end = 0;
+    const put = (bytes: Uint8Array): void => {
+      writeFully(file, end, bytes);
+      end += bytes.length;
+    };
+    const chunk = new Uint8Array(1 << 20);
     for (const { name, path } of entries) {
-      const { size } = statSync(path);
-      put(header(name, size));
-      const fd = openSync(path, 'r');
-      const chunk = new Uint8Array(1 << 20);
-      for (let count = readSync(fd, chunk); count > 0; count = readSync(fd, chunk)) put(chunk.subarray(0, count));
-      closeSync(fd);
-      put(new Uint8Array((BLOCK - (size % BLOCK)) % BLOCK));
+      const source = new NodeFile(toByteString(path), 'r');
+      try {
+        const size = source.size();
+        put(header(name, size));
+        for (let at = 0, count = 1; at < size && count > 0; at += count) {
+          count = source.read(at, chunk.subarray(0, Math.min(chunk.length, size - at)));
+          put(chunk.subarray(0, count));
+        }
+        put(new Uint8Array((BLOCK - (size % BLOCK)) % BLOCK));
+      } finally {
+        source.close();
+      }
     }
     put(new Uint8Array(2 * BLOCK));
-  } finally {
-    closeSync(out);
-  }
+  });
+  // Nothing in it is secret.
+  chmodSync(target, 0o666 & ~process.umask());
 }

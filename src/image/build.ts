@@ -18,6 +18,8 @@ import { DEFAULT_EPOCH, isSourceFile, Sources } from './source.ts';
 
 export interface BuildImageOptions {
   readonly host: HostTree;
+  /** Called with the image before a new one takes its place: what belongs to it can be made first, and take its place after. */
+  readonly made?: (image: BuiltImage) => void;
   /** Puts the file at the path in its place when `write` has returned (pal: `writeAtomically`). */
   readonly writeAtomically: <Result>(path: string, write: (file: HostFile) => Result) => Result;
   /** The directory that becomes `/`. */
@@ -140,11 +142,19 @@ export function buildImage(options: BuildImageOptions): BuiltImage {
 
   const print = `${fingerprint(root, options)}${options.derived === undefined ? '' : ` ${options.derived.tag}`}`;
   const known = loadCache(options.cache);
-  if (known !== undefined && known.fingerprint === print && known.output === outputStamp(options.host, options.output)) return result(fromHex(known.root), true);
+  if (known !== undefined && known.fingerprint === print && known.output === outputStamp(options.host, options.output)) {
+    const image = result(fromHex(known.root), true);
+    options.made?.(image);
+    return image;
+  }
   if (options.derived !== undefined) addExtra(root, sources, options.derived.make(root));
-  const imageRoot = options.writeAtomically(options.output, (file) => writeImage(root, options.key, file));
-  options.cache?.replace(CACHE_NAME, new TextEncoder().encode(JSON.stringify({ fingerprint: print, root: toHex(imageRoot), output: outputStamp(options.host, options.output) })));
-  return result(imageRoot, false);
+  const image = options.writeAtomically(options.output, (file) => {
+    const made = result(writeImage(root, options.key, file), false);
+    options.made?.(made);
+    return made;
+  });
+  options.cache?.replace(CACHE_NAME, new TextEncoder().encode(JSON.stringify({ fingerprint: print, root: toHex(image.root), output: outputStamp(options.host, options.output) })));
+  return image;
 }
 
 const ELF_CACHE_NAME = 'elf.json';

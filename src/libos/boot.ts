@@ -9,6 +9,7 @@ import { SIM_WARNING, SimTee } from '../attestation/index.ts';
 import { toByteString, toHex } from '../base/bytes.ts';
 import type { Configuration } from '../config/index.ts';
 import { LayerVolume } from '../encfs/5-disk/layer-volume.ts';
+import { Errno } from '../kernel/errno.ts';
 import { Kernel } from '../kernel/kernel.ts';
 import type { Engine } from '../kernel/platform.ts';
 import { tracerTo } from '../kernel/strace/index.ts';
@@ -104,7 +105,12 @@ export async function boot(request: BootRequest, host: WorkerHost): Promise<Encl
       engine: engine.name, memory: memory.name,
     },
     close() {
-      layer.close();
+      try {
+        layer.close();
+      } catch (error) {
+        if (!(error instanceof Errno)) throw error;
+        throw new Failure('host', `the writable layer is not complete: ${error.message}`, 'What programs wrote and did not sync is lost; what was there before is not. Make room, and look at the disk.');
+      }
       image.close();
     },
   };

@@ -8,7 +8,7 @@ import { writeFully } from '../base/host-files.ts';
 import { parseConfiguration } from '../config/index.ts';
 import { PrivateKey, sha384 } from '../crypto/index.ts';
 import { buildImage, type BuiltImage } from '../image/index.ts';
-import { NodeDirectory, nodeTree, writeAtomically } from '../pal/node/storage.ts';
+import { NodeDirectory, nodeTree, stageFile, type StagedFile, writeAtomically } from '../pal/node/storage.ts';
 import { type AheadProgress, translateImage } from './ahead.ts';
 import { Failure } from './errors.ts';
 import { readImageKey, readKeyFile } from './sealed.ts';
@@ -43,40 +43,45 @@ export function build(instance: Instance, request: BuildRequest): BuildResult {
   const imageKey = request.imageKey === undefined ? undefined : readImageKey(request.imageKey);
   mkdirSync(instance.build, { recursive: true });
   const cache = new NodeDirectory(toByteString(instance.cache));
-  const image = buildImage({
-    host: nodeTree,
-    writeAtomically,
-    tree: toByteString(instance.tree),
-    output: toByteString(instance.sealedImage),
-    cache,
-    dependencies: request.dependencies,
-    ...(request.translation === 'ahead' && { derived: { tag: RUNTIME, make: (root) => translateImage(root, cache, request.progress ?? (() => {})) } }),
-    ...(imageKey && { key: imageKey }),
-    ...(request.bom !== undefined && {
-      bom: { file: toByteString(request.bom), base: toByteString(instance.directory), includeDirectories: (request.includeDirectories ?? []).map(toByteString), variable: (name: string) => process.env[name] },
-    }),
-    ...(process.env.SOURCE_DATE_EPOCH !== undefined && { epoch: epochOf(process.env.SOURCE_DATE_EPOCH) }),
-  });
   const sealed = canonicalBytes({ source: toHex(sha384(source)), configuration } as unknown as Canonical);
-  const { metadata, entry_points } = configuration;
-  const claims: EnclaveClaims = {
+  const claimsOf = (image: BuiltImage): EnclaveClaims => ({
     imageRoot: toHex(image.root),
     imageKind: image.kind,
     configuration: toHex(sha384(sealed)),
-    productId: metadata.product_id,
-    securityVersion: metadata.security_version,
-    debuggable: metadata.debuggable,
-    entryPoints: entry_points,
+    productId: configuration.metadata.product_id,
+    securityVersion: configuration.metadata.security_version,
+    debuggable: configuration.metadata.debuggable,
+    entryPoints: configuration.entry_points,
     runtime: RUNTIME,
-  };
-  replaceFile(instance.sealedConfiguration, sealed);
-  replaceFile(instance.manifest, signManifest(claims, key));
-  const identity = identityOf(claims, key.publicKey);
-  return { image, measurement: toHex(identity.measurement), signer: toHex(identity.signer), signKey, signKeyKind };
-}
-
-function replaceFile(path: string, content: Uint8Array): void {
-  writeAtomically(toByteString(path), (file) => writeFully(file, 0, content));
+  });
+  // All three are whole before the first takes its place, so that no full disk leaves parts of two builds.
+  const staged: StagedFile<void>[] = [];
+  const stage = (path: string, content: Uint8Array): void => void staged.push(stageFile(toByteString(path), (file) => writeFully(file, 0, content)));
+  try {
+    const image = buildImage({
+      host: nodeTree,
+      writeAtomically,
+      tree: toByteString(instance.tree),
+      output: toByteString(instance.sealedImage),
+      cache,
+      made: (image) => {
+        stage(instance.sealedConfiguration, sealed);
+        stage(instance.manifest, signManifest(claimsOf(image), key));
+      },
+      dependencies: request.dependencies,
+      ...(request.translation === 'ahead' && { derived: { tag: RUNTIME, make: (root) => translateImage(root, cache, request.progress ?? (() => {})) } }),
+      ...(imageKey && { key: imageKey }),
+      ...(request.bom !== undefined && {
+        bom: { file: toByteString(request.bom), base: toByteString(instance.directory), includeDirectories: (request.includeDirectories ?? []).map(toByteString), variable: (name: string) => process.env[name] },
+      }),
+      ...(process.env.SOURCE_DATE_EPOCH !== undefined && { epoch: epochOf(process.env.SOURCE_DATE_EPOCH) }),
+    });
+    for (const file of staged) file.place();
+    const identity = identityOf(claimsOf(image), key.publicKey);
+    return { image, measurement: toHex(identity.measurement), signer: toHex(identity.signer), signKey, signKeyKind };
+  } finally {
+    for (const file of staged) file.drop();
+  }
 }
 
 function epochOf(text: string): number {

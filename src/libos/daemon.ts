@@ -15,6 +15,9 @@ const READY_FD = 3;
 const request = JSON.parse(process.argv[2]) as Omit<BootRequest, 'stateDirectory'>;
 const instance = Instance.at(request.directory);
 
+// A full disk keeps lines out of the log, and nothing else.
+process.stderr.on('error', () => {});
+
 function log(level: string, message: string): void {
   process.stderr.write(`${new Date().toISOString()} ${level} ${message}\n`);
 }
@@ -38,6 +41,7 @@ const OWN: Readonly<Record<string, (params: unknown) => Promise<unknown>>> = {
   },
   shutdown: async () => {
     stop();
+    await enclave.ended;
     return {};
   },
 };
@@ -82,11 +86,14 @@ async function main(): Promise<number> {
   try {
     await enclave.ended;
   } catch (error) {
-    log('error', (error as Error).stack ?? String(error));
+    const { kind, message, stack } = error as Error & { kind?: string };
+    log('error', kind === undefined || kind === 'internal' ? (stack ?? message) : message);
     code = 1;
   }
   rmSync(instance.socket, { force: true });
   log('info', 'stopped');
+  // Whoever asked for the end is answered first.
+  await new Promise((resolve) => setImmediate(resolve));
   return code;
 }
 

@@ -9,7 +9,7 @@
  * Keys of the user and of the simulated machine lie outside of it, in `stateDirectory()`.
  */
 
-import { chmodSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { defaultFile } from '../config/schema.ts';
@@ -79,6 +79,17 @@ export function createInstance(directory: string, into: 'new' | 'existing'): Ins
   const instance = new Instance(directory);
   if (existsSync(instance.configuration)) throw new Failure('instance', `${instance.directory} is a Cloister instance already`, 'Nothing was changed.');
   if (into === 'new' && existsSync(instance.directory)) throw new Failure('instance', `${instance.directory} exists already`, 'Use `cloister init` inside an existing directory.');
+  try {
+    fill(instance);
+  } catch (error) {
+    // Half an instance would be in the way of the next attempt.
+    if (into === 'new') rmSync(instance.directory, { recursive: true, force: true });
+    throw new Failure('host', `cannot make ${instance.directory}: ${(error as Error).message}`);
+  }
+  return instance;
+}
+
+function fill(instance: Instance): void {
   for (const [path, mode] of TREE) {
     // mkdir's mode is subject to the umask; an image should not depend on it.
     const full = join(instance.tree, path);
@@ -92,7 +103,6 @@ export function createInstance(directory: string, into: 'new' | 'existing'): Ins
   void instance.id;
   writeFileSync(join(instance.directory, '.gitignore'), '/build/\n/.cloister/\n');
   writeFileSync(instance.configuration, defaultFile());
-  return instance;
 }
 
 function chmodTo(path: string, mode: number): void {

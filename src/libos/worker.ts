@@ -19,11 +19,15 @@ async function main(): Promise<void> {
   }
   host.post({ kind: 'booted', info: enclave.info });
   try {
-    enclave.kernel.run();
-  } finally {
-    enclave.close();
+    try {
+      enclave.kernel.run();
+    } finally {
+      enclave.close();
+    }
+    host.post({ kind: 'closed' });
+  } catch (error) {
+    host.post({ kind: 'failed', error: toWire(error) });
   }
-  host.post({ kind: 'closed' });
 }
 
 // Bundled as CommonJS, which has no top-level await.

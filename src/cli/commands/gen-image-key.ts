@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs';
+import { rmSync, writeFileSync } from 'node:fs';
 import { generateImageKey } from '../../encfs/1-crypto/keys.ts';
 import { Failure } from '../../libos/errors.ts';
 import type { Command } from '../command.ts';
@@ -14,7 +14,10 @@ export const command: Command = {
       writeFileSync(file, generateImageKey(), { mode: 0o600, flag: 'wx' });
     } catch (error) {
       const { code, message } = error as NodeJS.ErrnoException;
-      throw code === 'EEXIST' ? new Failure('key', `${file} exists already`, 'Name another file; keys are never overwritten.') : new Failure('host', message);
+      if (code === 'EEXIST') throw new Failure('key', `${file} exists already`, 'Name another file; keys are never overwritten.');
+      // Half a key would be in the way of the next attempt.
+      rmSync(file, { force: true });
+      throw new Failure('host', `cannot write ${file}: ${message}`);
     }
     return 0;
   },

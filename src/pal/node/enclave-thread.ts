@@ -221,7 +221,7 @@ class LiveSession implements Session {
 export class EnclaveThread {
   /** What `boot` reported; rejects with `EnclaveError`. */
   readonly booted: Promise<unknown>;
-  /** Settles when the enclave has stopped and its layer is sealed; rejects if it ended by a fault of ours. */
+  /** Settles when the enclave has stopped and its layer is sealed; rejects if it could not write everything, or ended by a fault of ours. */
   readonly closed: Promise<void>;
   /** The same when the thread has ended. */
   readonly ended: Promise<void>;
@@ -253,8 +253,12 @@ export class EnclaveThread {
       if (message === 0) return this.#pump();
       if (message.kind === 'booted') booted.resolve(message.info);
       else if (message.kind === 'closed') closed.resolve();
-      else if (message.kind === 'failed') booted.reject(new EnclaveError(message.error));
-      else this.#receive(message);
+      else if (message.kind === 'failed') {
+        const error = new EnclaveError(message.error);
+        booted.reject(error);
+        closed.reject(error);
+        ended.reject(error);
+      } else this.#receive(message);
     });
     const data: InnerData = { port: port2, bell: this.#bell.buffer, boot: options.boot };
     this.#worker = new Worker(options.module, {

@@ -60,7 +60,7 @@ export type ToOuter =
   | { readonly kind: 'booted'; readonly info: unknown }
   /** The enclave has stopped and its layer is sealed; only the thread's own end is left. */
   | { readonly kind: 'closed' }
-  /** The enclave did not start. */
+  /** The enclave did not start, or did not end well. */
   | { readonly kind: 'failed'; readonly error: WireError }
   /** A program was not started. */
   | { readonly kind: 'refused'; readonly id: number; readonly error: WireError }

@@ -85,21 +85,40 @@ export function writeAtomically<Result>(path: string, write: (file: HostFile) =>
   return replaceFile(path, write);
 }
 
-function replaceFile<Result>(path: string, write: (file: HostFile) => Result): Result {
+export interface StagedFile<Result> {
+  readonly result: Result;
+  /** Puts it in its place. */
+  place(): void;
+  /** Removes it, unless it is in its place. */
+  drop(): void;
+}
+
+/** A file that is whole and safe beside `path`: several of them can take their places together. */
+export function stageFile<Result>(path: string, write: (file: HostFile) => Result): StagedFile<Result> {
   const temporary = `${path}.${process.pid}.tmp`;
-  host(() => rmSync(pathOf(temporary), { force: true }));
+  const drop = (): void => rmSync(pathOf(temporary), { force: true });
+  host(drop);
   const file = new NodeFile(temporary, 'wx+');
   try {
     const result = write(file);
     file.sync();
-    host(() => renameSync(pathOf(temporary), pathOf(path)));
-    return result;
+    return { result, place: () => host(() => renameSync(pathOf(temporary), pathOf(path))), drop };
   } catch (error) {
-    rmSync(pathOf(temporary), { force: true });
-    throw error;
+    drop();
+    throw error instanceof HostFileError ? new HostFileError(error.code, `${pathOf(path).toString()}: ${error.message}`) : error;
   } finally {
     file.close();
   }
+}
+
+function replaceFile<Result>(path: string, write: (file: HostFile) => Result): Result {
+  const { result, place, drop } = stageFile(path, write);
+  try {
+    place();
+  } finally {
+    drop();
+  }
+  return result;
 }
 
 const LOCK = 'lock';

@@ -42,7 +42,7 @@ function numbersOf(command: string, args: readonly string[], cwd: string): { ns?
 function measureMicro(row: Row, sides: readonly SideName[], { work, micro, instance, files }: Stage): Result {
   const missing = row.needs.filter((name) => programPath(name) === undefined);
   if (missing.length > 0) return { name: row.name, group: row.group, goal: row.goal, problem: `not installed here: ${missing.join(', ')}` };
-  const here = row.args.map((arg) => arg.replace(/^\/bin\/micro$/, micro).replace(/^\/data\//, `${files}/`));
+  const here = row.args.map((arg) => arg.replace(/^\/bin\/micro$/, micro).replace(/^\/(?:data|bench)\//, `${files}/`));
   const native = numbersOf(micro, here, work);
   const enclave = sides.includes('enclave') ? numbersOf(CLI, ['-C', instance, 'run', '--quiet', '/bin/micro', ...row.args], work) : {};
   // qemu-user does not translate what its guest executes, so only rows within one program say something.

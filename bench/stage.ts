@@ -55,7 +55,8 @@ export class Stage {
     this.micro = join(this.files, 'bin/micro');
     this.server = join(this.files, 'bin/serve');
     mkdirSync(join(this.files, 'bin'), { recursive: true });
-    for (const name of ['micro', 'serve', 'idle']) run('gcc', ['-O2', '-w', '-static', '-o', join(this.files, 'bin', name), join(PROGRAMS, `${name}.c`)]);
+    for (const name of ['micro', 'serve', 'idle']) run('gcc', ['-O2', '-w', '-static', '-pthread', '-o', join(this.files, 'bin', name), join(PROGRAMS, `${name}.c`)]);
+    run('gcc', ['-Os', '-w', '-static', '-nostdlib', '-o', join(this.files, 'bin/tiny'), join(PROGRAMS, 'tiny.c')]);
     const kernels = join(PROGRAMS, 'kernels');
     for (const name of readdirSync(kernels)) {
       const to = join(this.files, 'bin', basename(name).replace(/\.\w+$/, ''));

@@ -3,6 +3,7 @@
  * and, where it is installed, under qemu-x86_64; medians; the whole run is kept in `bench/history/`.
  *
  *   --quick         a dozen compute rows, one repetition after the first, without qemu: about two minutes
+ *   --once          one repetition after the first, of any rows
  *   --group NAME    kernel, compute or files
  *   --no-qemu       native and enclave only
  *   --native        the enclave is not measured
@@ -27,7 +28,7 @@ const HISTORY = join(import.meta.dirname, 'history');
 
 const { values: options, positionals: words } = parseArgs({
   allowPositionals: true,
-  options: { quick: { type: 'boolean' }, group: { type: 'string' }, 'no-qemu': { type: 'boolean' }, native: { type: 'boolean' }, keep: { type: 'boolean' }, 'no-history': { type: 'boolean' } },
+  options: { quick: { type: 'boolean' }, once: { type: 'boolean' }, group: { type: 'string' }, 'no-qemu': { type: 'boolean' }, native: { type: 'boolean' }, keep: { type: 'boolean' }, 'no-history': { type: 'boolean' } },
 });
 
 /** The median of the numbers that a command prints, or why there is none. */
@@ -63,7 +64,7 @@ async function main(): Promise<void> {
     const inGroup = (group: string): boolean => options.group === undefined || options.group === group;
     const compute = COMPUTE.filter(({ name, quick }) => inGroup('compute') && isChosen(name) && (!options.quick || quick));
     const micro = options.quick ? [] : ROWS.filter(({ name, group }) => inGroup(group) && isChosen(name));
-    const isWhole = words.length === 0 && options.group === undefined && !options.quick;
+    const isWhole = words.length === 0 && options.group === undefined && !options.quick && !options.once;
     const sides: SideName[] = ['native'];
     if (!options.native) sides.push('enclave');
     if (!options['no-qemu'] && !options.quick && existsSync(QEMU)) sides.push('qemu');
@@ -85,7 +86,7 @@ async function main(): Promise<void> {
     for (const row of micro) add(measureMicro(row, sides, stage));
     for (const row of compute) {
       const missing = stage.missing(row);
-      add(missing.length > 0 ? { name: row.name, group: 'compute', problem: `not installed here: ${missing.join(', ')}` } : await measure(row, sides, stage, options.quick ? 1 : undefined));
+      add(missing.length > 0 ? { name: row.name, group: 'compute', problem: `not installed here: ${missing.join(', ')}` } : await measure(row, sides, stage, options.quick || options.once ? 1 : undefined));
     }
     const summary = summarize(results);
     if (summary !== undefined) printSummary(summary);

@@ -38,6 +38,8 @@ export interface Case {
   readonly mnemonic: string;
   readonly ops: readonly Operand[];
   readonly bytes: Uint8Array;
+  /** What goes to the code area, for cases that need more than their bytes. */
+  readonly code?: Uint8Array;
   readonly text: string;
   /** Where its explicit memory operand points. */
   readonly at: number;
@@ -61,7 +63,7 @@ const OBEYS_ROUNDING = /^(cvtt?[sp][sd]2(si|pi|dq)|round)/;
 export const BIT_TEST = /^bt[src]?$/;
 const ALIGNMENT: Readonly<Record<number, number>> = { 0: 64, 16: 16 };
 
-function memoryOperand(random: (limit: number) => number, size: number, at: number): Mem {
+function memoryAround(random: (limit: number) => number, size: number, at: number): Mem {
   const common = { kind: 'mem', segment: undefined, size } as const;
   const kind = random(8);
   if (kind === 0) return { ...common, base: -1, index: -1, scale: 1, disp: at, ripRelative: true, addressSize: 8 };
@@ -78,15 +80,15 @@ function memoryOperand(random: (limit: number) => number, size: number, at: numb
   return { ...common, base, index, scale, disp, ripRelative: false, addressSize };
 }
 
-/** An instance of a form; `undefined` where the draw was no good. */
-export function makeCase(form: Form, source: Source, place: Place): Case | undefined {
+/** An instance of a form; `undefined` where the draw was no good. `chooseMemory` makes memory operands, by default at the address given to it. */
+export function makeCase(form: Form, source: Source, place: Place, chooseMemory = memoryAround): Case | undefined {
   const { mnemonic } = form.row;
   const middle = place.data + DATA_BYTES / 2;
   let at = middle;
   const memory = (random: (limit: number) => number, size: number): Mem => {
     at = middle + random(256);
     at -= at % (ALIGNMENT[size] ?? 1);
-    return memoryOperand(random, size, at);
+    return chooseMemory(random, size, at);
   };
   const instance = randomInstance(form, source.below, { memory, pc: place.pc });
   if (instance === undefined) return undefined;

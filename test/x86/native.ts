@@ -11,6 +11,9 @@ const READ_WRITE_EXEC = 7;
 const BASES = [0x2000_0000, 0x3000_0000, 0x5000_0000, 0x6000_0000];
 
 export const DATA_BYTES = 0x1_0000;
+/** For programs of several functions, some way behind the data, after which accesses must fault. */
+export const CODE_AREA = 2 * DATA_BYTES;
+export const CODE_AREA_BYTES = 0x4000;
 const CODE_BYTES = 0x1000;
 /** Offset of the instruction under test in the code page, and of the target of its jumps after it. */
 const INSN = 0x800;
@@ -40,8 +43,10 @@ export interface Native {
   readonly after: NativeState;
   setFlags(rflags: number): void;
   flags(): number;
-  /** Puts the instruction in place. */
-  place(insn: Uint8Array): void;
+  /** Guest address of the code area. */
+  readonly code: number;
+  /** Puts the instruction in place, and what it needs in the code area. */
+  place(insn: Uint8Array, code?: Uint8Array): void;
   /** Runs it; true where it went to a target rather than on. */
   run(): boolean;
 }
@@ -78,7 +83,7 @@ export function openNative(): Native | undefined {
     mmap: { return: 'uint64', arguments: ['uint64', 'uint64', 'int32', 'int32', 'int32', 'int64'] },
     bsearch: { return: 'uint64', arguments: ['uint64', 'uint64', 'uint64', 'uint64', 'uint64'] },
   });
-  const total = CODE_BYTES + 0x1000 + DATA_BYTES;
+  const total = CODE_BYTES + 0x1000 + CODE_AREA + CODE_AREA_BYTES;
   const base = BASES.find((address) => c.mmap(BigInt(address), BigInt(total), READ_WRITE_EXEC, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0n) === BigInt(address));
   if (base === undefined) return undefined;
   const memory = new Uint8Array(ffi.toArrayBuffer(BigInt(base), total, false));
@@ -127,13 +132,15 @@ export function openNative(): Native | undefined {
     target,
     farTarget: pc + FAR_DISTANCE,
     data,
-    bytes: memory.subarray(CODE_BYTES + 0x1000),
+    bytes: memory.subarray(CODE_BYTES + 0x1000, CODE_BYTES + 0x1000 + DATA_BYTES),
+    code: data + CODE_AREA,
     before: { gpr: new BigUint64Array(block.buffer, block.byteOffset + S.gpr, 16), fx: block.subarray(S.fx, S.fx + 512) },
     after: { gpr: new BigUint64Array(block.buffer, block.byteOffset + S.gprOut, 16), fx: block.subarray(S.fxOut, S.fxOut + 512) },
     setFlags: (rflags) => view.setBigUint64(S.flags, BigInt(rflags | 0x202), true),
     flags: () => view.getUint32(S.flagsOut, true),
-    place: (insn) => {
+    place: (insn, code) => {
       memory.set(insn, INSN);
+      if (code !== undefined) memory.set(code, CODE_BYTES + 0x1000 + CODE_AREA);
       if (insn.length < TARGET_DISTANCE - 16) memory.set(exit(target, 1), INSN + TARGET_DISTANCE);
       memory.set(exit(pc + insn.length, 0), INSN + insn.length);
     },

@@ -7,6 +7,7 @@
  *   --cases N                         cases per family (default 10000)
  *   --seed N                          the seed that a failing run printed
  *   --sequences                       only the sequences of instructions
+ *   --routines                        only the programs of several functions
  *   --faults                          only the accesses that fault
  *   --trace                           names each instruction before it runs (when the host process dies)
  */
@@ -23,12 +24,14 @@ import { differences } from './compare.ts';
 import { testFaults } from './faults.ts';
 import { type Native, openNative } from './native.ts';
 import { Source } from './random.ts';
+import { testRoutineFaults } from './routine-faults.ts';
+import { makeRoutines } from './routines.ts';
 import { makeSequence } from './sequences.ts';
 import { Subject } from './subject.ts';
 import { replay } from './vectors.ts';
 
 const { values: options } = parseArgs({
-  options: { engine: { type: 'string' }, family: { type: 'string' }, mnemonic: { type: 'string' }, cases: { type: 'string', default: '10000' }, seed: { type: 'string' }, sequences: { type: 'boolean', default: false }, faults: { type: 'boolean', default: false }, trace: { type: 'boolean', default: false } },
+  options: { engine: { type: 'string' }, family: { type: 'string' }, mnemonic: { type: 'string' }, cases: { type: 'string', default: '10000' }, seed: { type: 'string' }, sequences: { type: 'boolean', default: false }, routines: { type: 'boolean', default: false }, faults: { type: 'boolean', default: false }, trace: { type: 'boolean', default: false } },
 });
 const seed = options.seed === undefined ? (Math.random() * 2 ** 31) | 0 : Number(options.seed);
 const casesPerFamily = Number(options.cases);
@@ -57,8 +60,8 @@ function testForm(label: string, make: () => Case | undefined, family: string, c
       tries++;
       continue;
     }
-    native.place(x.bytes);
-    subject.place(x.bytes);
+    native.place(x.bytes, x.code);
+    subject.place(x.bytes, x.code);
     if (options.trace) writeSync(2, `${x.text}  ${Buffer.from(x.bytes).toString('hex')}\n`);
     for (let n = 0; n < STATES; n++, done++) {
       fillState(x, family, source, place, state, native.bytes);
@@ -134,16 +137,23 @@ function summarize(engine: string, family: string, tally: Tally, left: number, s
   for (const label of tally.untested) console.log(`    never ran: ${label}`);
 }
 
-/** Random programs: flags and registers that pass from one instruction and one block to the next. */
-function testSequences(subject: Subject, native: Native): boolean {
+/** Random programs: flags and registers that pass from one instruction, one block, one function to the next. */
+function testPrograms(kind: 'sequence' | 'routines', subject: Subject, native: Native): boolean {
   const source = new Source(seed ^ 0x5e9);
   const place = { pc: native.pc, target: native.farTarget, data: native.data };
   const forms = Object.fromEntries(Object.entries(FAMILIES).map(([family, rows]) => [family, FORMS.filter((form) => rows.includes(form.row) && excluded(form) === undefined)]));
   const tally = newTally(1);
   const started = performance.now();
-  testForm('sequence', () => makeSequence(forms, source, place), 'sequence', casesPerFamily, native, subject, source, tally);
-  summarize(subject.name, 'sequence', tally, 0, started);
+  testForm(kind, () => (kind === 'sequence' ? makeSequence(forms, source, place) : makeRoutines(forms, source, place, native.code)), kind, casesPerFamily, native, subject, source, tally);
+  summarize(subject.name, kind, tally, 0, started);
   return tally.failures > 0 || tally.untested.length > 0;
+}
+
+/** Which parts of the run were asked for; all, unless one was named. */
+function wants(part: 'sequences' | 'routines' | 'faults' | 'forms'): boolean {
+  const named = options.sequences || options.routines || options.faults;
+  if (part === 'forms') return !named;
+  return named ? options[part] : options.family === undefined && options.mnemonic === undefined || part === 'faults';
 }
 
 function main(): number {
@@ -160,16 +170,19 @@ function main(): number {
   let failed = false;
   for (const engine of engines) {
     const subject = new Subject(engine, place, true);
-    if (!options.faults && options.family === undefined && options.mnemonic === undefined) {
-      failed = testSequences(subject, native) || failed;
-      if (engine.name === 'translator') {
-        // The other code that it makes: with checks before accesses, and registers where a fault handler finds them.
-        const careful = new Subject(engine, place, false);
-        careful.executor.requirePreciseFaults();
-        failed = testSequences(careful, native) || failed;
-      }
+    const subjects = [subject];
+    if (engine.name === 'translator') {
+      // The other code that it makes: with checks before accesses, and registers where a fault handler finds them.
+      const careful = new Subject(engine, place, false);
+      careful.executor.requirePreciseFaults();
+      // Left and entered again at any back-edge or call.
+      subjects.push(careful, new Subject(engine, place, true, new Source(seed)));
     }
-    if (options.sequences || options.faults) continue;
+    for (const each of subjects) {
+      if (wants('sequences')) failed = testPrograms('sequence', each, native) || failed;
+      if (wants('routines')) failed = testPrograms('routines', each, native) || failed;
+    }
+    if (!wants('forms')) continue;
     for (const [family, rows] of Object.entries(FAMILIES)) {
       if (options.family !== undefined && options.family !== family) continue;
       const inFamily = new Set(rows);
@@ -186,11 +199,18 @@ function main(): number {
       if (tally.failures > 0 || tally.untested.length > 0) failed = true;
     }
   }
-  if (!options.sequences) {
+  if (wants('faults')) {
     const faults = testFaults(engines, place, seed, options.family, options.mnemonic);
     console.log(`faults       ${faults.cases} cases, ${faults.faults} faulted, ${faults.failures.length} wrong`);
     for (const line of faults.failures.slice(0, 12)) console.log(`    ${line}`);
     failed ||= faults.failures.length > 0;
+    const [oracle, engine] = engines;
+    if (engine !== undefined) {
+      const within = testRoutineFaults(oracle, engine, place, seed, Math.ceil(casesPerFamily / 5));
+      console.log(`faults in programs: ${within.cases} cases, ${within.faults} faults, ${within.failures.length} wrong`);
+      for (const line of within.failures.slice(0, 4)) console.log(`    ${line}`);
+      failed ||= within.failures.length > 0 || within.faults === 0;
+    }
   }
   return failed ? 1 : 0;
 }

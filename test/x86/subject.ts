@@ -5,11 +5,12 @@ import { CPU } from '../../src/x86/index.ts';
 import { initialContext } from '../../src/x86/state.ts';
 import { plainBackend } from '../support/plain-memory.ts';
 import type { Case, Place, State } from './cases.ts';
-import { DATA_BYTES } from './native.ts';
+import { CODE_AREA, CODE_AREA_BYTES, DATA_BYTES } from './native.ts';
+import type { Source } from './random.ts';
 
 const HLT = 0xf4;
 /** No test jumps as often: one that does has lost its way, and is stopped. */
-const FUEL = 5000;
+const FUEL = 20_000;
 /** What of the code page an instance may take, filled up with `hlt`. */
 const CODE_BYTES = 0x400;
 
@@ -18,28 +19,39 @@ export class Subject {
   readonly executor: Executor;
   readonly memory: GuestMemory;
   readonly #place: Place;
+  readonly #preemptions: Source | undefined;
 
-  /** `protects`: the engine may rely on the host for page protection (tests that fault must not). */
-  constructor(engine: Engine, place: Place, protects: boolean) {
-    this.name = engine.name;
+  /**
+   * `protects`: the engine may rely on the host for page protection (tests that fault must not). With `preemptions` its fuel
+   * runs out after a few jumps, and often enough another task runs then.
+   */
+  constructor(engine: Engine, place: Place, protects: boolean, preemptions?: Source) {
+    this.name = `${engine.name}${protects ? '' : ', checked'}${preemptions === undefined ? '' : ', preempted'}`;
+    this.#preemptions = preemptions;
     const backend = plainBackend(protects);
     const memory = backend.create('test');
     memory.mapAnonymous(place.pc & ~0xfff, 0x1000, 7);
     memory.mapAnonymous(place.data, DATA_BYTES, 3);
+    memory.mapAnonymous(place.data + CODE_AREA, CODE_AREA_BYTES, 5);
     this.memory = memory;
     this.#place = place;
-    this.executor = engine.create(memory, backend, { syscall: () => 1, tick: () => 1 });
+    this.executor = engine.create(memory, backend, { syscall: () => 1, tick: () => this.#tick() });
   }
 
   get data(): Uint8Array {
     return this.memory.bytes.subarray(this.#place.data, this.#place.data + DATA_BYTES);
   }
 
-  place(insn: Uint8Array): void {
-    const { pc } = this.#place;
+  place(insn: Uint8Array, code?: Uint8Array): void {
+    const { pc, data } = this.#place;
     this.memory.bytes.fill(HLT, pc, pc + CODE_BYTES);
     this.memory.bytes.set(insn, pc);
     this.executor.codeChanged(pc, CODE_BYTES);
+    if (code === undefined) return;
+    const area = data + CODE_AREA;
+    this.memory.bytes.fill(HLT, area, area + CODE_AREA_BYTES);
+    this.memory.bytes.set(code, area);
+    this.executor.codeChanged(area, CODE_AREA_BYTES);
   }
 
   /** Loads a state, ready to run. */
@@ -50,13 +62,39 @@ export class Subject {
     cpu.rflags = state.flags;
     loadFx(cpu, state.fx);
     cpu.rip = this.#place.pc;
-    cpu.i32[CPU.fuel / 4] = FUEL;
+    this.#ticks = 0;
+    this.#refuel();
+  }
+
+  #ticks = 0;
+
+  #refuel(): void {
+    this.executor.cpu.i32[CPU.fuel / 4] = this.#preemptions === undefined ? FUEL : 1 + this.#preemptions.below(12);
+  }
+
+  #tick(): 0 | 1 {
+    if (this.#preemptions === undefined || ++this.#ticks > FUEL) return 1;
+    this.#refuel();
+    return this.#preemptions.below(2) === 0 ? 0 : 1;
+  }
+
+  /** What a switch to another task and back does. */
+  #otherTask(): void {
+    const { cpu } = this.executor;
+    const kept = cpu.u8.slice(0, CPU.contextBytes);
+    cpu.u8.fill(0xaa, 0, CPU.contextBytes);
+    cpu.load(kept);
+    this.#refuel();
   }
 
   /** Where it stopped: the address, and why if not at a `hlt` that was put there. */
   run(x: Case, end: number): { readonly rip: number; readonly trap: string | undefined; readonly fault?: number } {
     const { cpu } = this.executor;
-    const trap = this.executor.run();
+    let trap = this.executor.run();
+    while (trap.kind === 'stopped' && this.#preemptions !== undefined && this.#ticks <= FUEL) {
+      this.#otherTask();
+      trap = this.executor.run();
+    }
     const rip = cpu.rip;
     if (trap.kind === 'exception' && trap.name === 'gp' && (rip === end || rip === x.target)) return { rip, trap: undefined };
     return { rip, trap: trap.kind === 'exception' ? `#${trap.name}` : trap.kind === 'fault' ? `fault at ${trap.address.toString(16)}` : trap.kind, fault: trap.kind === 'fault' ? trap.address : undefined };

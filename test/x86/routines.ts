@@ -60,6 +60,7 @@ class Writer {
   stack = 0;
   poison: Poison | undefined;
   #poisonAt: number;
+  #flagsOfCallee = false;
   #tables = 0;
   #counters = 0;
   /** Bytes pushed since the frame was made; -1: no frame. */
@@ -235,7 +236,16 @@ class Writer {
     }
   }
 
+  /**
+   * Before control leaves a function by other ways than `call` and `ret`: flags that a callee has left are not kept over
+   * those (docs/divergences.md).
+   */
+  settleFlags(): void {
+    if (this.#flagsOfCallee) this.defineFlags();
+  }
+
   defineFlags(): void {
+    this.#flagsOfCallee = false;
     this.draw(this.forms.arith.filter((form) => /^(add|sub|cmp)$/.test(form.row.mnemonic)));
   }
 
@@ -257,13 +267,14 @@ class Writer {
     this.raw(`and eax,${count - 1}; cmp eax,${count}`, 0x83, 0xe0, count - 1, 0x83, 0xf8, count);
   }
 
-  fits(routine: Routine, times = 1): boolean {
-    return this.cost + routine.cost * this.times * times < ENOUGH_COST && routine.stack < ENOUGH_STACK;
+  fits(routine: Routine): boolean {
+    return this.cost + routine.cost * this.times < ENOUGH_COST && routine.stack < ENOUGH_STACK;
   }
 
   /** What a call of the routine costs besides the call itself. */
-  spend(routine: Routine, times = 1): void {
-    this.cost += routine.cost * this.times * times;
+  spend(routine: Routine): void {
+    this.#flagsOfCallee = true;
+    this.cost += routine.cost * this.times;
     this.stack = Math.max(this.stack, routine.stack);
   }
 }
@@ -413,6 +424,7 @@ const oddControl: Piece = (w) => {
     w.raw('call next; pop rcx', 0xe8, 0, 0, 0, 0, 0x59);
     return;
   }
+  w.settleFlags();
   w.raw('push next; ret', 0x68, ...int32(w.here + 6), 0xc3);
 };
 
@@ -454,6 +466,7 @@ function finish(w: Writer, callees: readonly Routine[], takes: number): void {
   const kind = w.below(12);
   const plain = callees.filter((routine) => routine.takes === 0 && w.fits(routine));
   if (takes > 0) return w.raw(`ret ${takes}`, 0xc2, takes, 0);
+  if (kind < 5) w.settleFlags();
   if (kind === 0) return w.raw('pop rcx; jmp rcx', 0x59, 0xff, 0xe1);
   if (kind === 1) return w.raw('lea rsp,[rsp+8]; jmp [rsp-8]', 0x48, 0x8d, 0x64, 0x24, 8, 0xff, 0x64, 0x24, 0xf8);
   if (kind < 5 && plain.length > 0) {
@@ -514,6 +527,7 @@ function routineOf(w: Writer, callees: readonly Routine[], most: number): Routin
   if (w.below(6) === 0) {
     // Leaves all frames behind, up to the last mark.
     const at = w.jcc(w.below(16));
+    w.settleFlags();
     w.raw('mov rsp,[mark]; jmp [mark+8]', 0x48, 0x8b, 0x24, 0x25, ...int32(w.place.data + MARK), 0xff, 0x24, 0x25, ...int32(w.place.data + MARK + 8));
     w.patch(at, w.here);
   }
@@ -545,6 +559,7 @@ export function makeRoutines(forms: FormsByFamily, source: Source, place: Place,
     int32(w.here).forEach((byte, at) => (w.bytes[resume + at] = byte));
   }
   const entry = [0xe9, ...int32(main - (place.pc + 5))];
+  w.settleFlags();
   w.jump('jmp end', [0xe9], place.pc + entry.length);
   if (w.bytes.length > CODE_AREA_BYTES) return undefined;
   return {

@@ -7,7 +7,7 @@
 
 import assert from 'node:assert/strict';
 import { randomFrom } from '../src/encfs/5-disk/model.ts';
-import { decodeExec, decodeJson, decodeNumbers, encodeFrame, encodeJson, encodeNumbers, type Frame, FRAME, FrameReader, ProtocolError } from '../src/pal/node/control/frame.ts';
+import { decodeExec, decodeExecStrings, decodeJson, decodeNumbers, encodeFrame, encodeJson, encodeNumbers, type Frame, FRAME, FrameReader, ProtocolError } from '../src/pal/node/control/frame.ts';
 
 const TYPES = Object.values(FRAME);
 
@@ -21,7 +21,7 @@ export function fuzzControl(seed: number, iterations: number): { frames: number;
     encodeFrame(FRAME.input, new Uint8Array(300)),
     encodeJson(FRAME.call, { method: 'ps', params: null }),
   ];
-  const decoders: readonly ((frame: Frame) => unknown)[] = [({ payload }) => decodeExec(payload), ({ payload }) => decodeJson(payload), ({ payload }) => decodeNumbers(payload, random(3)), () => undefined];
+  const decoders: readonly ((frame: Frame) => unknown)[] = [({ payload }) => decodeExec(payload), ({ payload }) => decodeExecStrings(payload), ({ payload }) => decodeJson(payload), ({ payload }) => decodeNumbers(payload, random(3)), () => undefined];
   for (let round = 0; round < iterations; round++) {
     const stream = Uint8Array.from(Array.from({ length: random(5) + 1 }, () => [...good[random(good.length)]]).flat());
     for (let flips = random(4); flips > 0; flips--) stream[random(stream.length)] = random(3) === 0 ? TYPES[random(TYPES.length)] : random(256);

@@ -4,6 +4,7 @@
  *
  *     NAME.cjs          what is started: hands NAME.HASH.js to V8 with its cache
  *     NAME.HASH.js      the bundled sources
+ *     exec-x64          the client of `exec` for hosts that are x86-64 (src/pal/client)
  *     NAME.HASH.cache   what V8 had compiled when a run ended (scripts/train.mjs); another version of Node ignores it
  *
  * The cache is code, as trusted as the sources beside it, and made with them: nothing is kept in the user's directories.
@@ -54,4 +55,7 @@ for (const [name, input] of Object.entries(ENTRIES)) {
   writeFileSync(`${out}/${files[name]}.js`, code);
   start(name, starter(files[name], false));
 }
+const { execClient } = await import(`${root}dist/pal/client/exec-client.js`);
+const { EXIT_CODES } = await import(`${root}dist/cli/exit-codes.js`);
+writeFileSync(`${out}/exec-x64`, execClient({ notRunning: EXIT_CODES['not-running'][0], host: EXIT_CODES.host[0], internal: EXIT_CODES.internal[0] }), { mode: 0o755 });
 for (const name of train(root, Object.keys(ENTRIES), (name) => `${out}/${files[name]}.cache`)) start(name, starter(files[name], true));

@@ -32,7 +32,7 @@ export const LAYERS: readonly Layer[] = [
   layer(3, 'translator',  'base elf ops wasm x86 ir kernel'),
   layer(3, 'interpreter', 'base ops x86 ir kernel'),
   layer(3, 'encfs',       'base abi crypto kernel'),
-  layer(4, 'pal',         'base abi ops wasm kernel', 'node'),
+  layer(4, 'pal',         'base abi ops wasm x86 kernel', 'node'),
   layer(4, 'image',       'base abi crypto elf encfs'),
   layer(5, 'libos',       'base abi config crypto elf x86 kernel attestation translator interpreter encfs pal image', 'node'),
   layer(7, 'cli',         'base abi config crypto encfs pal libos', 'node'),

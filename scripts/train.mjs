@@ -40,7 +40,8 @@ export function train(root, names, cacheOf) {
     cloister('status');
     cloister('run', PROGRAM);
     if (cloister('start')) {
-      cloister('exec', PROGRAM);
+      // With an option, so that Node does it and not its own client.
+      cloister('exec', '-w', '/', PROGRAM);
       cloister('stop');
     }
   } finally {

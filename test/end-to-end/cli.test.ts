@@ -114,6 +114,8 @@ describe('cloister', { skip: existsSync('/bin/bash') && process.arch === 'x64' ?
       assert.equal(run(['kill', '9999']).code, 110);
       assert.equal(run(['cp', cloister, ':/tmp/tool']).code, 0);
       assert.equal(run(['exec', '/bin/cat', '/tmp/tool']).output, readFileSync(cloister, 'utf8'));
+      // An option, so it is the client in TypeScript that runs it.
+      assert.equal(run(['exec', '-w', '/tmp', '/bin/cat', 'tool']).output, readFileSync(cloister, 'utf8'));
       const status = JSON.parse(run(['status', '--json']).output);
       assert.equal(status.running, true);
       assert.equal(status.memory, status.ffi ? 'ffi' : 'copy');

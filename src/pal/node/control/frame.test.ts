@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { decodeExec, decodeJson, decodeNumbers, encodeFrame, encodeJson, encodeNumbers, FRAME, FrameReader, MAX_PAYLOAD, ProtocolError } from './frame.ts';
+import { decodeExec, decodeExecStrings, decodeJson, decodeNumbers, encodeFrame, encodeJson, encodeNumbers, FRAME, FrameReader, MAX_PAYLOAD, ProtocolError } from './frame.ts';
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
 
@@ -31,6 +31,12 @@ test('requests to start a program are checked', () => {
   for (const change of bad) assert.throws(() => decodeExec(bytes(JSON.stringify({ ...good, ...change }))), ProtocolError, JSON.stringify(change));
 });
 
+test('the same as strings', () => {
+  const strings = (counts: readonly number[], ...texts: readonly string[]): Uint8Array => Uint8Array.from([...counts.flatMap((count) => [count, 0, 0, 0]), ...bytes(texts.map((text) => `${text}\0`).join(''))]);
+  assert.deepEqual(decodeExecStrings(strings([2, 3], '/bin/x', '', 'A=b', 'no variable', 'C=')), { argv: ['/bin/x', ''], env: [], hostEnv: ['A=b', 'C='], cwd: '' });
+  for (const bad of [strings([0, 1], 'A=b'), strings([1, 1], 'x'), strings([1, 0], 'x', 'y'), strings([1, 0]), strings([1, 0], 'x').subarray(0, -1), strings([0xff, 0], 'x'), bytes('')]) assert.throws(() => decodeExecStrings(bad), ProtocolError);
+});
+
 test('noise gives frames or a refusal, nothing else', () => {
   const seed = Number(process.env.SEED ?? Math.floor(Math.random() * 2 ** 31));
   console.log(`seed ${seed}`);
@@ -39,7 +45,7 @@ test('noise gives frames or a refusal, nothing else', () => {
   for (let round = 0; round < 2000; round++) {
     const noise = Uint8Array.from({ length: random() % 64 }, () => (random() % 3 === 0 ? random() : random() % 24));
     try {
-      for (const { payload } of new FrameReader().push(noise)) decodeExec(payload);
+      for (const { payload } of new FrameReader().push(noise)) (random() % 2 === 0 ? decodeExec : decodeExecStrings)(payload);
     } catch (error) {
       assert.ok(error instanceof ProtocolError);
     }

@@ -6,12 +6,14 @@
  * has asked for them: input after `want`, more output after `taken`. Everything that comes in is hostile until parsed.
  */
 
+import { byteString } from '../../../base/bytes.ts';
+
 export const PROTOCOL = 1;
 
 // biome-ignore format: a table
 export const FRAME = {
   // client to enclave
-  hello: 1, exec: 2, input: 3, inputEnd: 4, taken: 5, signal: 6, resize: 7, call: 8,
+  hello: 1, exec: 2, input: 3, inputEnd: 4, taken: 5, signal: 6, resize: 7, call: 8, execStrings: 9,
   // enclave to client
   welcome: 16, want: 17, output: 18, error: 19, exited: 20, refused: 21, result: 22,
 } as const;
@@ -112,4 +114,14 @@ export function decodeExec(payload: Uint8Array): ExecRequest {
   const { rows, columns } = (terminal ?? {}) as { rows?: unknown; columns?: unknown };
   if (!isSize(rows) || !isSize(columns)) throw new ProtocolError('a request to start a program is malformed');
   return { argv, env, hostEnv, cwd: cwd as string, terminal: { rows, columns } };
+}
+
+/** The same as `u32 arguments ‖ u32 variables ‖ strings`, each ended by a zero: what execve(2) gave a client. */
+export function decodeExecStrings(payload: Uint8Array): ExecRequest {
+  if (payload.length < 9 || payload.at(-1) !== 0) throw new ProtocolError('a request to start a program is malformed');
+  const view = new DataView(payload.buffer, payload.byteOffset, payload.length);
+  const [arguments_, variables] = [view.getUint32(0, true), view.getUint32(4, true)];
+  const strings = byteString(payload.subarray(8, -1)).split('\0');
+  if (arguments_ === 0 || strings.length !== arguments_ + variables) throw new ProtocolError('a request to start a program is malformed');
+  return { argv: strings.slice(0, arguments_), env: [], hostEnv: strings.slice(arguments_).filter((variable) => variable.includes('=')), cwd: '' };
 }

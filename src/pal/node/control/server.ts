@@ -8,7 +8,7 @@ import { chmodSync, rmSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
 import type { EnclaveThread, Session, Sink, Source } from '../enclave-thread.ts';
 import type { WireError } from '../messages.ts';
-import { decodeExec, decodeJson, decodeNumbers, encodeFrame, encodeJson, encodeNumbers, type Frame, FRAME, FrameReader, PROTOCOL, ProtocolError } from './frame.ts';
+import { decodeExec, decodeExecStrings, decodeJson, decodeNumbers, encodeFrame, encodeJson, encodeNumbers, type ExecRequest, type Frame, FRAME, FrameReader, PROTOCOL, ProtocolError } from './frame.ts';
 import { socketPath } from './path.ts';
 
 const SIGHUP = 1;
@@ -87,7 +87,8 @@ class Connection {
   #serve({ type, payload }: Frame): void {
     if (!this.#greeted) return this.#greet(type, payload);
     switch (type) {
-      case FRAME.exec: return this.#exec(payload);
+      case FRAME.exec: return this.#exec(decodeExec(payload));
+      case FRAME.execStrings: return this.#exec(decodeExecStrings(payload));
       case FRAME.call: return this.#call(payload);
       case FRAME.input: return this.#input(payload.slice());
       case FRAME.inputEnd: return this.#input(undefined);
@@ -119,9 +120,9 @@ class Connection {
     this.#send(encodeJson(FRAME.welcome, { protocol: PROTOCOL }));
   }
 
-  #exec(payload: Uint8Array): void {
+  #exec(request: ExecRequest): void {
     if (this.#session !== undefined) throw new ProtocolError('one connection starts one program');
-    const session = this.#options.enclave.exec({ ...decodeExec(payload), input: this.#source(), output: this.#sink(FRAME.output, 0), error: this.#sink(FRAME.error, 1) });
+    const session = this.#options.enclave.exec({ ...request, input: this.#source(), output: this.#sink(FRAME.output, 0), error: this.#sink(FRAME.error, 1) });
     this.#session = session;
     session.exited.then(
       (waitStatus) => this.#send(encodeNumbers(FRAME.exited, waitStatus)),

@@ -20,6 +20,9 @@ export class ImageBlocks {
   readonly #cache = new Map<number, Uint8Array>();
   readonly #stored = new Uint8Array(READ_AHEAD * IMAGE_BLOCK);
   #expected = -1;
+  /** The block that was asked for last. */
+  #last = -1;
+  #lastBytes: Uint8Array = new Uint8Array(0);
 
   constructor(file: HostFile, header: ImageHeader, table: Uint8Array, cipher: ImageCipher | undefined) {
     this.#file = file;
@@ -30,8 +33,11 @@ export class ImageBlocks {
 
   /** The plaintext of a block. Never written to. Throws StorageError `image-corrupt`. */
   block(block: number): Uint8Array {
+    if (block === this.#last) return this.#lastBytes;
     const cached = this.#cache.get(block);
     if (cached !== undefined) {
+      this.#last = block;
+      this.#lastBytes = cached;
       // Most recently used goes last.
       this.#cache.delete(block);
       this.#cache.set(block, cached);
@@ -90,6 +96,7 @@ export class ImageBlocks {
 
   close(): void {
     this.#cache.clear();
+    this.#last = -1;
     this.#file.close();
   }
 }

@@ -24,8 +24,16 @@ export interface Sleeper {
 /** Everybody who sleeps on one word, longest first. */
 export type Bucket = Set<Sleeper>;
 
-/** Buckets by address space or shared object. Empty ones are dropped. */
-const TABLE = new WeakMap<object, Map<number, Bucket>>();
+/** Words that somebody sleeps on, or slept on since they were last swept. */
+interface Words {
+  readonly buckets: Map<number, Bucket>;
+  /** Swept when there are so many. */
+  sweepAt: number;
+}
+
+/** By address space or shared object. */
+const TABLE = new WeakMap<object, Words>();
+const SWEEP_LEAST = 1024;
 
 function place(mm: AddressSpace, address: number): { owner: object; key: number } {
   if (address % 4 !== 0) throw EINVAL;
@@ -39,17 +47,21 @@ function bucketAt(mm: AddressSpace, address: number, make: 'make'): Bucket;
 function bucketAt(mm: AddressSpace, address: number): Bucket | undefined;
 function bucketAt(mm: AddressSpace, address: number, make?: 'make'): Bucket | undefined {
   const { owner, key } = place(mm, address);
-  let buckets = TABLE.get(owner);
-  if (buckets === undefined) {
+  let words = TABLE.get(owner);
+  if (words === undefined) {
     if (make === undefined) return undefined;
-    buckets = new Map();
-    TABLE.set(owner, buckets);
+    words = { buckets: new Map(), sweepAt: SWEEP_LEAST };
+    TABLE.set(owner, words);
   }
+  const { buckets } = words;
   let bucket = buckets.get(key);
   if (bucket === undefined) {
     if (make === undefined) return undefined;
     // Buckets that emptied are swept when there are many: dropping them at once would cost more than it frees.
-    if (buckets.size > 1024) for (const [old, set] of buckets) if (set.size === 0) buckets.delete(old);
+    if (buckets.size >= words.sweepAt) {
+      for (const [old, set] of buckets) if (set.size === 0) buckets.delete(old);
+      words.sweepAt = Math.max(SWEEP_LEAST, buckets.size * 2);
+    }
     bucket = new Set();
     buckets.set(key, bucket);
   }

@@ -59,7 +59,8 @@ export class AddressSpace {
   endCode = 0;
   auxv: Uint8Array = new Uint8Array(0);
   #committed = 0;
-  #mapBase = MMAP_BASE;
+  /** Below `at`, from MMAP_BASE on, there is no hole of `length` bytes or more. */
+  #full: { readonly at: number; readonly length: number } = { at: MMAP_BASE, length: 0 };
 
   constructor(memory: GuestMemory, account: CommitAccount, vmas: VmaList = new VmaList()) {
     this.memory = memory;
@@ -75,7 +76,15 @@ export class AddressSpace {
   }
 
   /** Lowest free range of `length` bytes, outside the room for brk(2) and for prelinked files. */
-  findFree(length: number, from = this.#mapBase): number {
+  findFree(length: number): number {
+    const known = this.#full;
+    const start = this.#search(length, length >= known.length ? known.at : MMAP_BASE);
+    // A shorter wish says more about the holes; a longer one leaves what is known as it is.
+    if (length <= known.length || known.at === MMAP_BASE) this.#full = { at: start, length };
+    return start;
+  }
+
+  #search(length: number, from: number): number {
     const reservedEnd = Math.max(this.brkLimit, PRELINK_END);
     let at = from;
     for (let index = this.vmas.indexAt(at); ; index++) {
@@ -118,6 +127,7 @@ export class AddressSpace {
       orNoMemory(() => this.#populate(vma, before !== 0));
     } catch (error) {
       this.memory.unmap(start, length);
+      this.#opened(start);
       throw error;
     } finally {
       if ((vma.prot | before) & PROT_EXEC) this.executor?.codeChanged(start, length);
@@ -163,6 +173,15 @@ export class AddressSpace {
       if (vma.prot & PROT_EXEC) this.executor?.codeChanged(vma.start, vma.end - vma.start);
       this.#gone(vma);
     }
+    this.#opened(start);
+  }
+
+  /** There is a hole now that holds `address`. */
+  #opened(address: number): void {
+    const { at, length } = this.#full;
+    if (address >= at) return;
+    const before = this.vmas.at(this.vmas.indexAt(address) - 1);
+    this.#full = { at: Math.max(before?.end ?? 0, MMAP_BASE), length };
   }
 
   /** Forgets what lay in a range whose pages are about to be replaced. Returns the protections there were, with a bit of its own when there was anything. */

@@ -4,6 +4,7 @@
  * access to guest bytes.
  */
 
+import { Ranges } from '../../base/ranges.ts';
 import { PAGE_SIZE, PROT_EXEC, PROT_READ, PROT_WRITE, type Backing } from '../platform.ts';
 
 /** What can be mapped: an inode of a regular file, or an anonymous shared object. */
@@ -48,7 +49,7 @@ export const pageCeil = (address: number): number => pageFloor(address + PAGE_SI
 export const effectiveProt = (prot: number): number => (prot & (PROT_WRITE | PROT_EXEC) ? prot | PROT_READ : prot);
 
 export class VmaList {
-  #list: Vma[] = [];
+  readonly #list = new Ranges<Vma>();
   #last: Vma | undefined;
   /** Sum of all lengths, for limits and /proc. */
   totalBytes = 0;
@@ -63,25 +64,18 @@ export class VmaList {
 
   /** Index of the first mapping that ends above `address`. */
   indexAt(address: number): number {
-    let low = 0;
-    let high = this.#list.length;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if (this.#list[middle].end > address) high = middle;
-      else low = middle + 1;
-    }
-    return low;
+    return this.#list.indexAt(address);
   }
 
   at(index: number): Vma | undefined {
-    return this.#list[index];
+    return this.#list.at(index);
   }
 
   /** The mapping that holds `address`. */
   find(address: number): Vma | undefined {
     const last = this.#last;
     if (last !== undefined && address >= last.start && address < last.end) return last;
-    const vma = this.#list[this.indexAt(address)];
+    const vma = this.#list.at(this.indexAt(address));
     if (vma === undefined || address < vma.start) return undefined;
     this.#last = vma;
     return vma;
@@ -114,7 +108,7 @@ export class VmaList {
   }
 
   insert(vma: Vma): void {
-    this.#list.splice(this.indexAt(vma.start), 0, vma);
+    this.#list.insert(this.indexAt(vma.start), vma);
     this.totalBytes += vma.end - vma.start;
   }
 
@@ -123,34 +117,31 @@ export class VmaList {
     this.split(start);
     this.split(end);
     const from = this.indexAt(start);
-    let to = from;
-    while (to < this.#list.length && this.#list[to].start < end) {
-      this.totalBytes -= this.#list[to].end - this.#list[to].start;
-      to++;
-    }
+    const removed = this.#list.remove(from, this.indexAt(end));
+    for (const vma of removed) this.totalBytes -= vma.end - vma.start;
     this.#last = undefined;
-    return this.#list.splice(from, to - from);
+    return removed;
   }
 
   /** Makes `address` a border. */
   split(address: number): void {
     const index = this.indexAt(address);
-    const vma = this.#list[index];
+    const vma = this.#list.at(index);
     if (vma === undefined || vma.start >= address) return;
     const upper: Vma = { ...vma, start: address, offset: vma.offset + (address - vma.start), accessible: Math.max(vma.accessible, address) };
     vma.end = address;
     vma.accessible = Math.min(vma.accessible, address);
     vma.file?.retain?.();
     this.#last = undefined;
-    this.#list.splice(index + 1, 0, upper);
+    this.#list.insert(index + 1, upper);
   }
 
   /** Joins neighbours that differ in nothing, around [start, end]. */
   merge(start: number, end: number): void {
     let index = Math.max(this.indexAt(start) - 1, 0);
-    while (index + 1 < this.#list.length && this.#list[index].end <= end) {
-      const a = this.#list[index];
-      const b = this.#list[index + 1];
+    while (index + 1 < this.#list.length && (this.#list.at(index) as Vma).end <= end) {
+      const a = this.#list.at(index) as Vma;
+      const b = this.#list.at(index + 1) as Vma;
       const same =
         a.end === b.start && a.accessible === a.end && a.prot === b.prot && a.sharing === b.sharing && a.flags === b.flags &&
         a.file === b.file && a.name === b.name && a.mayWrite === b.mayWrite && (a.file === undefined || a.offset + (a.end - a.start) === b.offset);
@@ -161,24 +152,24 @@ export class VmaList {
       a.end = b.end;
       a.accessible = b.accessible;
       b.file?.release?.();
-      this.#list.splice(index + 1, 1);
+      this.#list.remove(index + 1, index + 2);
       this.#last = undefined;
     }
   }
 
   copy(): VmaList {
     const out = new VmaList();
-    out.#list = this.#list.map((vma) => {
+    for (const vma of this.#list) {
       vma.file?.retain?.();
-      return { ...vma };
-    });
+      out.#list.insert(out.#list.length, { ...vma });
+    }
     out.totalBytes = this.totalBytes;
     return out;
   }
 
   clear(): Vma[] {
-    const all = this.#list;
-    this.#list = [];
+    const all = [...this.#list];
+    this.#list.clear();
     this.#last = undefined;
     this.totalBytes = 0;
     return all;

@@ -109,15 +109,15 @@ export class FfiMemory implements GuestMemory, Pooled {
     this.#libc.protect(this.#base, this.bytes.length, PROT.NONE);
     const { list } = this.#regions;
     for (let index = 0; index < list.length; ) {
-      const { start, prot } = list[index];
-      let to = list[index++].end;
-      while (list[index]?.start === to && hostProt(list[index].prot) === hostProt(prot)) to = list[index++].end;
+      const { start, prot, end } = list.at(index++) as Mapping;
+      let to = end;
+      for (let next = list.at(index); next?.start === to && hostProt(next.prot) === hostProt(prot); next = list.at(++index)) to = next.end;
       if (hostProt(prot) !== PROT.NONE) this.#libc.protect(this.#host(start), to - start, hostProt(prot));
     }
   }
 
   #overlaps(start: number, end: number): boolean {
-    const region = this.#regions.list[this.#regions.indexAt(start)];
+    const region = this.#regions.list.at(this.#regions.indexAt(start));
     return region !== undefined && region.start < end;
   }
 
@@ -129,7 +129,7 @@ export class FfiMemory implements GuestMemory, Pooled {
     const { list } = this.#regions;
     const todo: Piece[] = [];
     for (let at = start, index = this.#regions.indexAt(start); at < end; ) {
-      const region = list[index];
+      const region = list.at(index);
       const inside = region !== undefined && region.start <= at;
       const to = Math.min(end, region === undefined ? end : inside ? region.end : region.start);
       let how: Piece['how'] = 'map';
@@ -215,7 +215,7 @@ export class FfiMemory implements GuestMemory, Pooled {
     const child = this.#backend.create(this.pool) as FfiMemory;
     try {
       if (this.bytes.length > child.bytes.length) child.#reach(this.bytes.length);
-      const regions = this.#regions.list.filter(({ live }) => live);
+      const regions = [...this.#regions.list].filter(({ live }) => live);
       const owned = regions.map((region) => (region.shared || region.clean ? NONE_OWNED : this.#owned(region, GAP)));
       const copies = owned.reduce((sum, runs) => sum + pagesIn(runs), 0) <= COPY_PAGES;
       regions.forEach((region, index) => {

@@ -3,6 +3,7 @@
  * each other. Both back ends keep one; it describes, it maps nothing.
  */
 
+import { Ranges } from '../../../base/ranges.ts';
 import { type Backing, type CodeOrigin, PAGE_SIZE, PROT_EXEC, PROT_WRITE } from '../../../kernel/platform.ts';
 
 export interface Region<S> {
@@ -48,7 +49,7 @@ export interface SourceCount<S> {
 }
 
 export class RegionMap<S> {
-  readonly list: Region<S>[] = [];
+  readonly list = new Ranges<Region<S>>();
   readonly #count: SourceCount<S>;
 
   constructor(count: SourceCount<S>) {
@@ -57,43 +58,38 @@ export class RegionMap<S> {
 
   /** Index of the first region that ends after the address. */
   indexAt(address: number): number {
-    const { list } = this;
-    let low = 0;
-    let high = list.length;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if (list[middle].end <= address) low = middle + 1;
-      else high = middle;
-    }
-    return low;
+    return this.list.indexAt(address);
   }
 
   at(address: number): Region<S> | undefined {
-    const region = this.list[this.indexAt(address)];
+    const region = this.list.at(this.indexAt(address));
     return region !== undefined && region.start <= address ? region : undefined;
   }
 
   /** Makes an address a boundary; returns the index of the region that starts at or after it. */
   cut(address: number): number {
     const index = this.indexAt(address);
-    const region = this.list[index];
+    const region = this.list.at(index);
     if (region === undefined || region.start >= address) return index;
     const rest = { ...region, start: address, offset: region.offset + (address - region.start) };
     region.end = address;
     if (rest.source !== undefined) this.#count.retain(rest.source);
-    this.list.splice(index + 1, 0, rest);
+    this.list.insert(index + 1, rest);
     return index + 1;
   }
 
   /** The regions within [start, end), cut to it. */
   within(start: number, end: number): Region<S>[] {
     const from = this.cut(start);
-    return this.list.slice(from, this.cut(end));
+    const to = this.cut(end);
+    const regions: Region<S>[] = [];
+    for (let index = from; index < to; index++) regions.push(this.list.at(index) as Region<S>);
+    return regions;
   }
 
   remove(start: number, end: number): void {
     const from = this.cut(start);
-    const removed = this.list.splice(from, this.cut(end) - from);
+    const removed = this.list.remove(from, this.cut(end));
     for (const { source } of removed) if (source !== undefined) this.#count.release(source);
   }
 
@@ -102,18 +98,18 @@ export class RegionMap<S> {
     this.remove(region.start, region.end);
     if (region.source !== undefined) this.#count.retain(region.source);
     const index = this.indexAt(region.start);
-    this.list.splice(index, 0, region);
+    this.list.insert(index, region);
     this.mergeAround(index);
   }
 
   /** Joins the region at `index` with its neighbours where they continue each other. */
   mergeAround(index: number): void {
     for (const at of [index, index - 1]) {
-      const a = this.list[at];
-      const b = this.list[at + 1];
+      const a = this.list.at(at);
+      const b = this.list.at(at + 1);
       if (a === undefined || b === undefined || !continues(a, b)) continue;
       a.end = b.end;
-      this.list.splice(at + 1, 1);
+      this.list.remove(at + 1, at + 2);
       if (b.source !== undefined) this.#count.release(b.source);
     }
   }
@@ -128,7 +124,7 @@ export class RegionMap<S> {
     const { list } = this;
     let first: Region<S> | undefined;
     for (let index = this.indexAt(start), at = start; at < end; index++) {
-      const region = list[index];
+      const region = list.at(index);
       if (region === undefined || region.start > at || !region.live || !region.clean || (region.prot & PROT_EXEC) === 0) return undefined;
       first ??= region;
       if (region.source !== first.source || region.offset - region.start !== first.offset - first.start) return undefined;
@@ -139,7 +135,7 @@ export class RegionMap<S> {
   }
 
   mergeRange(start: number, end: number): void {
-    for (let index = this.indexAt(end); index >= 0 && (this.list[index]?.end ?? Number.POSITIVE_INFINITY) >= start; index--) this.mergeAround(index);
+    for (let index = this.indexAt(end); index >= 0 && (this.list.at(index)?.end ?? Number.POSITIVE_INFINITY) >= start; index--) this.mergeAround(index);
   }
 
   clear(): void {

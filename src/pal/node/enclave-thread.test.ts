@@ -75,6 +75,10 @@ test('programs in an enclave', async (t) => {
     assert.deepEqual(await enclave.call('anything', [1]), { result: [1] });
     assert.equal(await enclave.kill(1, 9), true);
   });
+  await t.test('after a second with nothing to do, too', async () => {
+    await new Promise((resolve) => setTimeout(resolve, 1200));
+    assert.equal(await enclave.exec(program(['exit', '3'])).exited, 3 << 8);
+  });
   enclave.shutdown();
   await enclave.ended;
 });

@@ -9,6 +9,7 @@ import { receiveMessageOnPort, type MessagePort } from 'node:worker_threads';
 import type { Host, HostRequest, HostStream } from '../../kernel/host.ts';
 import { Doorbell } from './doorbell.ts';
 import type { ExecMessage, LogLevel, StdioRings, TerminalSize, ToInner, ToOuter, WireError } from './messages.ts';
+import { returnMemory } from './process.ts';
 import { Ring } from './ring.ts';
 
 /** How far the wall clock may be from where the monotonic one puts it before it is read anew. */
@@ -16,6 +17,9 @@ const CLOCK_STEP_MS = 5;
 
 /** Random bytes made at once: a call for 16 costs as much as one for hundreds. */
 const RANDOM_BYTES = 4096;
+
+/** After this long without anything from outside, memory is given back. */
+const IDLE_NS = 1e9;
 
 /** Bytes asked for when somebody only waits for input to be there. */
 const PEEK_BYTES = 1;
@@ -88,6 +92,9 @@ export class WorkerHost implements Host {
   #streamIds = 0;
   #originMs = performance.timeOrigin;
   #checkedMs = 0;
+  /** Something has happened since memory was given back. */
+  #busy = true;
+  #returnMemory: (() => void) | undefined;
 
   constructor(port: MessagePort, bell: SharedArrayBuffer) {
     this.#port = port;
@@ -150,11 +157,21 @@ export class WorkerHost implements Host {
     const changes = this.#bell.changes;
     if (changes === this.#seen) return false;
     this.#seen = changes;
+    this.#busy = true;
     return true;
   }
 
   wait(timeoutNs: number): void {
-    if (timeoutNs > 0) this.#bell.sleep(this.#seen, timeoutNs / 1e6);
+    if (timeoutNs <= 0) return;
+    if (this.#busy && timeoutNs > IDLE_NS) {
+      this.#bell.sleep(this.#seen, IDLE_NS / 1e6);
+      if (this.#bell.changes !== this.#seen) return;
+      this.#busy = false;
+      this.#returnMemory ??= returnMemory() ?? (() => {});
+      this.#returnMemory();
+      return this.wait(timeoutNs - IDLE_NS);
+    }
+    this.#bell.sleep(this.#seen, timeoutNs / 1e6);
   }
 
   exited(id: number, waitStatus: number): void {

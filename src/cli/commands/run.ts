@@ -6,6 +6,12 @@ import { exitCodeOf } from '../exit-codes.ts';
 import { attachTerminal, hostEnvironment, openStdio, variableOf } from '../stdio.ts';
 import { forwardSignals } from '../signals.ts';
 
+/** Whoever listens for the process's end, or has told Node to write a profile then, gets the ordinary one. */
+function endsPlainly(): boolean {
+  const { NODE_OPTIONS = '', NODE_V8_COVERAGE = '' } = process.env;
+  return process.listenerCount('exit') === 0 && NODE_OPTIONS === '' && NODE_V8_COVERAGE === '' && process.execArgv.every((option) => option.startsWith('--disable-warning'));
+}
+
 export const command: Command = {
   usage: 'run [OPTIONS] PROG [ARGS…]',
   doc: 'Starts the enclave, verifies image and configuration, runs one program and stops when it ends.\nStandard input, output and error are passed through; the exit code is the program\'s own, 128 + n if signal n ended it.',
@@ -60,8 +66,7 @@ export const command: Command = {
       enclave.shutdown();
       await enclave.closed;
     }
-    // Whoever listens for the process's end gets the ordinary one.
-    if (process.listenerCount('exit') === 0) exit?.(code);
+    if (endsPlainly()) exit?.(code);
     await enclave.ended;
     return code;
   },

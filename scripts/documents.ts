@@ -6,7 +6,9 @@ import { EXIT_CODES, CANNOT_EXECUTE, NOT_FOUND } from '../src/cli/exit-codes.ts'
 import { GLOBAL_OPTIONS } from '../src/cli/parse.ts';
 import { COMMANDS } from '../src/cli/registry.ts';
 import { jsonSchema } from '../src/config/index.ts';
+import { ELF_ERRORS } from '../src/elf/index.ts';
 import { SYSCALLS } from '../src/kernel/syscalls/table.ts';
+import { ERRORS } from '../src/libos/catalogue.ts';
 import { FAMILIES, ROWS } from '../src/x86/index.ts';
 
 const root = new URL('..', import.meta.url).pathname;
@@ -74,12 +76,34 @@ ${table(['code', 'kind', 'meaning'], [
 `;
 }
 
+function errors(): string {
+  return `# Errors
+
+${GENERATED}
+What is refused is told in one line, with what to do next in a second; \`--debug\` adds the code below, and where the error was raised.
+The [exit code](exit-codes.md) says which kind of error it was. Errors that have only a kind (\`usage\`, \`instance\`, \`entry-point\`
+…) say all there is in their message.
+
+${table(['code', 'exit code', 'kind', 'what happened', 'what to do'], Object.entries(ERRORS).map(([code, [kind, meaning, todo]]) => [`\`${code}\``, String(EXIT_CODES[kind][0]), kind, meaning, todo ?? '']))}
+
+Other codes of the host (\`EACCES\`, \`EROFS\` …) are of the kind \`host\`, exit code ${EXIT_CODES.host[0]}.
+
+## Files that are no programs for an enclave
+
+\`build\` warns of them. A program that is started with one gets ENOEXEC (a dynamic linker: ELIBBAD), and \`run\` and \`exec\` end with
+${CANNOT_EXECUTE}.
+
+${table(['code', 'what is wrong'], Object.entries(ELF_ERRORS).map(([code, meaning]) => [`\`${code}\``, meaning]))}
+`;
+}
+
 // biome-ignore format: a table
 const DOCUMENTS: Readonly<Record<string, () => string | Promise<string>>> = {
   'docs/reference/system-calls.md': systemCalls,
   'docs/reference/instructions.md': instructions,
   'docs/reference/commands.md':     commands,
   'docs/reference/exit-codes.md':   exitCodes,
+  'docs/reference/errors.md':       errors,
   'schema/cloister.schema.json':    () => `${JSON.stringify(jsonSchema(), null, 2)}\n`,
 };
 

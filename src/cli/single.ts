@@ -11,6 +11,7 @@ import { reportFailure } from './report.ts';
 
 interface Told {
   readonly kind: FailureKind;
+  readonly code?: string;
   readonly message: string;
   readonly hint: string | undefined;
   readonly stack?: string;
@@ -18,8 +19,8 @@ interface Told {
 
 /** As an error comes from the other side of the control socket; without a kind it is a fault of ours. */
 export function told(error: unknown): Told {
-  const { kind, message, hint, stack } = error as Error & { kind?: FailureKind; hint?: string };
-  return { kind: kind ?? 'internal', message, hint, ...(stack !== undefined && { stack }) };
+  const { kind, code, message, hint, stack } = error as Error & { kind?: FailureKind; code?: string; hint?: string };
+  return { kind: kind ?? 'internal', ...(code !== undefined && { code }), message, hint, ...(stack !== undefined && { stack }) };
 }
 
 async function outcome(command: Command, words: readonly string[], before: string | undefined): Promise<number> {

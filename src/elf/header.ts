@@ -5,18 +5,22 @@
 
 import { byteString } from '../base/bytes.ts';
 
-export type ElfErrorCode =
-  | 'not-elf'
-  | 'not-64-bit'
-  | 'not-little-endian'
-  | 'wrong-machine'
-  | 'wrong-version'
-  | 'not-loadable'
-  | 'bad-program-headers'
-  | 'bad-segment'
-  | 'bad-interpreter'
-  | 'bad-dynamic'
-  | 'truncated';
+// biome-ignore format: a table
+export const ELF_ERRORS = {
+  'not-elf':             'Not an ELF file.',
+  'not-64-bit':          'A 32-bit program or library.',
+  'not-little-endian':   'A big-endian program or library.',
+  'wrong-machine':       'A program or library for another processor.',
+  'wrong-version':       'An ELF version other than 1.',
+  'not-loadable':        'Neither a program nor a shared object, or nothing in it to load.',
+  'bad-program-headers': 'Program headers have a strange size, are too many, or lie outside the file.',
+  'bad-segment':         'A segment lies outside the file or the address space, or contradicts another.',
+  'bad-interpreter':     "The dynamic linker's name is no proper string.",
+  'bad-dynamic':         'The dynamic section or its names lie outside the file.',
+  'truncated':           'The file is shorter than its headers say.',
+} as const;
+
+export type ElfErrorCode = keyof typeof ELF_ERRORS;
 
 export class ElfError extends Error {
   override readonly name = 'ElfError';

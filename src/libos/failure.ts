@@ -5,12 +5,15 @@ export type FailureKind = 'usage' | 'configuration' | 'instance' | 'build' | 've
 export class Failure extends Error {
   override readonly name = 'Failure';
   readonly kind: FailureKind;
+  /** Stable; that of `catalogue.ts`, or the kind where there is nothing finer to tell. */
+  readonly code: string;
   /** What to do next. */
   readonly hint: string | undefined;
 
-  constructor(kind: FailureKind, message: string, hint?: string) {
+  constructor(kind: FailureKind, message: string, hint?: string, code: string = kind) {
     super(message);
     this.kind = kind;
+    this.code = code;
     this.hint = hint;
   }
 }

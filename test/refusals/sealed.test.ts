@@ -148,6 +148,7 @@ test('an encrypted image, and keys', () => {
   expect(run('--image-key', key), IN_ORDER, 'right key');
   expect(run(), KEY, 'no key');
   expect(run('--image-key', other), KEY, 'wrong key', /wrong image key/);
+  assert.match(run('--debug', '--image-key', other).error, /^ {2}error image-key-wrong, exit code 115$/m);
   for (const place of [30, -20, -1]) changed(key, flip(place), () => expect(run('--image-key', key), KEY, `damaged key: byte ${place}`, /damaged/));
   expect(run('--image-key', join(root, 'none')), KEY, 'no such key file');
   const before = readFileSync(join(instance, 'build/image.sealed'));

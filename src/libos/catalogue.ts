@@ -1,0 +1,36 @@
+/** Every error that a person can meet, by its stable code: `docs/reference/errors.md` is made of it. */
+
+import type { ManifestErrorCode } from '../attestation/index.ts';
+import type { StorageErrorCode } from '../encfs/errors.ts';
+import type { ImageBuildErrorCode } from '../image/errors.ts';
+import type { FailureKind } from './failure.ts';
+
+export type ErrorRow = readonly [kind: FailureKind, meaning: string, whatToDo?: string];
+
+// biome-ignore format: a table
+export const ERRORS: Readonly<Record<ManifestErrorCode | StorageErrorCode | ImageBuildErrorCode | 'configuration' | 'ENOSPC', ErrorRow>> = {
+  'configuration':        ['configuration', 'cloister.yaml: a key is unknown, missing or has a value of the wrong kind; told with line and column.', 'Correct the lines named above.'],
+  'missing-library':      ['build', 'A program needs a library that is neither in the image nor on this machine; told with who needs it and where it was looked for.', 'Install the package that has it, or leave it out on purpose with --no-deps.'],
+  'missing-interpreter':  ['build', "A program's dynamic linker is neither in the image nor on this machine.", 'Install the libc that the program was linked with, or leave it out with --no-deps.'],
+  'wrong-libc':           ['build', 'What was found under the name of a library was made for another libc.'],
+  'wrong-machine':        ['build', "A program's dynamic linker is not one for x86-64."],
+  'bom-format':           ['build', 'The bill of materials is not one; told with its line.', 'Correct the bill of materials.'],
+  'bom-file':             ['build', 'A file that the bill of materials names is not there, or not the one whose hash it has.', 'Correct the bill of materials.'],
+  'unreadable':           ['build', 'A file of the tree cannot be read, or changes while it is read.'],
+  'image-format':         ['verification', 'The sealed image is no image, or cut off.', 'The image was changed or damaged. Build it again: cloister build'],
+  'image-corrupt':        ['verification', 'A block of the sealed image is not what was sealed.', 'The image was changed or damaged. Build it again: cloister build'],
+  'image-changed':        ['verification', 'The sealed image is whole, and another one than the manifest names.', 'The image is not the one that was signed. Build it again: cloister build'],
+  'image-key-needed':     ['key', 'The image is encrypted, and no key was given.', 'Name the key that the image was encrypted with: --image-key FILE'],
+  'image-key-wrong':      ['key', 'The image was encrypted with another key.', 'Name the key that the image was encrypted with: --image-key FILE'],
+  'key-format':           ['key', 'A file is not an image key, or a damaged one.', 'Make a key with: cloister gen-image-key FILE'],
+  'manifest-format':      ['verification', 'The manifest is no manifest, or some byte of it was changed.', 'Build again: cloister build'],
+  'manifest-measurement': ['verification', 'The manifest does not measure what it claims.', 'Build again: cloister build'],
+  'manifest-signature':   ['verification', "The manifest's signature does not hold.", 'Build again: cloister build'],
+  'manifest-signer':      ['verification', 'The manifest names another signer than the one whose key signed it.', 'Build again: cloister build'],
+  'layer-corrupt':        ['verification', 'The writable layer is not what the enclave wrote.', 'The writable layer was changed from outside. Restore it from a copy.'],
+  'layer-missing':        ['verification', 'Files of the writable layer are not there, but a record of them is.', 'Files of the writable layer are gone. Restore them from a copy.'],
+  'layer-rolled-back':    ['verification', 'The writable layer is an older state of itself.', 'The writable layer is older than its record. Restore the newest copy.'],
+  'layer-key-wrong':      ['key', 'The writable layer cannot be opened with the key that this signer, instance and machine have.', 'The writable layer belongs to another signer, instance or machine.'],
+  'layer-in-use':         ['busy', 'Another process has the writable layer: the instance runs.', 'Use `cloister exec` to run another program in it, or `cloister stop`.'],
+  'ENOSPC':               ['host', "No room on the host's disk. Nothing half-made stays behind.", 'Make room on the disk.'],
+};

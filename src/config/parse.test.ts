@@ -35,6 +35,7 @@ const CASES: readonly [string, string][] = [
   ['metadata: { debuggable: yes }\n', 'cloister.yaml:1:25: metadata.debuggable: expected true or false, not "yes"'],
   ['mounts:\n  - target: /x\n', 'cloister.yaml:2:5: mounts[0]: type is missing'],
   ['network: { outside: close }\n', 'cloister.yaml:1:21: network.outside: expected closed (did you mean closed?), not "close"'],
+  ['network: { outside: open }\n', 'cloister.yaml:1:21: network.outside: expected closed (programs cannot reach anything outside the enclave yet), not "open"'],
   ['env:\n', 'cloister.yaml:1:1: env: has no value; leave the key out to get its default'],
 ];
 

@@ -107,7 +107,8 @@ class Checker {
       case 'choice': {
         if (typeof value === 'string' && field.of.includes(value)) return value;
         const near = typeof value === 'string' ? nearest(value, field.of) : undefined;
-        return this.#expected(`${field.of.join(' or ')}${near === undefined ? '' : ` (did you mean ${near}?)`}`, node, key, field.default);
+        const why = near === undefined ? field.only : `did you mean ${near}?`;
+        return this.#expected(`${field.of.join(' or ')}${why === undefined ? '' : ` (${why})`}`, node, key, field.default);
       }
       case 'integer':
         return Number.isInteger(value) && (value as number) >= field.min && (value as number) <= field.max ? value : this.#expected(`a whole number from ${field.min} to ${field.max}`, node, key, field.default);

@@ -8,7 +8,8 @@ export type Field =
   | { readonly kind: 'size'; readonly doc: string; readonly default: number; readonly min: number; readonly max: number }
   | { readonly kind: 'integer'; readonly doc: string; readonly default: number; readonly min: number; readonly max: number }
   | { readonly kind: 'boolean'; readonly doc: string; readonly default: boolean }
-  | { readonly kind: 'choice'; readonly doc: string; readonly default: string; readonly of: readonly string[] }
+  /** `only`: why there are no more values, for whoever gives another. */
+  | { readonly kind: 'choice'; readonly doc: string; readonly default: string; readonly of: readonly string[]; readonly only?: string }
   | { readonly kind: 'list'; readonly doc: string; readonly default: readonly unknown[]; readonly of: Field }
   | { readonly kind: 'dictionary'; readonly doc: string; readonly default: Readonly<Record<string, string>>; readonly key: RegExp; readonly expected: string }
   | Section;
@@ -50,7 +51,7 @@ export const CONFIGURATION: Section = { kind: 'section', doc: 'Configuration of 
     type:      { kind: 'choice', doc: '`tmpfs`: in memory, gone at the end. `layer`: nothing is mounted, files go to the writable layer.', default: 'tmpfs', of: ['tmpfs', 'layer'] },
   } } },
   network: { kind: 'section', doc: 'What programs may reach outside. Loopback inside the enclave always works.', keys: {
-    outside:   { kind: 'choice', doc: '`closed`: nothing.', default: 'closed', of: ['closed'] },
+    outside:   { kind: 'choice', doc: '`closed`, the only policy so far: connections out of the enclave fail with ENETUNREACH.', default: 'closed', of: ['closed'], only: 'programs cannot reach anything outside the enclave yet' },
   } },
   metadata: { kind: 'section', doc: 'What a verifier sees besides the measurement.', keys: {
     product_id:       { kind: 'integer', doc: 'Tells products of one signer apart.', default: 0, min: 0, max: 65535 },

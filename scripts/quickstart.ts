@@ -19,8 +19,11 @@ const instance = join(place, 'hello');
 const env = { ...process.env, CLOISTER_STATE: join(place, 'state') };
 let number = 0;
 
+/** On a terminal only, and not where NO_COLOR is set. */
+const bold = (text: string): string => (process.stdout.isTTY && !process.env.NO_COLOR ? `\x1b[1m${text}\x1b[0m` : text);
+
 function step(title: string): void {
-  process.stdout.write(`\n\x1b[1m${++number}. ${title}\x1b[0m\n`);
+  process.stdout.write(`\n${bold(`${++number}. ${title}`)}\n`);
 }
 
 const say = (text: string): void => void process.stdout.write(`${text.trimEnd().replace(/^/gm, '   ')}\n`);

@@ -2,8 +2,8 @@
 
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { canonicalBytes, type Canonical, type EnclaveClaims, identityOf, signManifest } from '../attestation/index.ts';
-import { toByteString, toHex } from '../base/bytes.ts';
+import { canonicalBytes, type Canonical, type EnclaveClaims, identityOf, signManifest, verifyManifest } from '../attestation/index.ts';
+import { equalBytes, toByteString, toHex } from '../base/bytes.ts';
 import { writeFully } from '../base/host-files.ts';
 import { parseConfiguration } from '../config/index.ts';
 import { PrivateKey, sha384 } from '../crypto/index.ts';
@@ -66,7 +66,7 @@ export function build(instance: Instance, request: BuildRequest): BuildResult {
       cache,
       made: (image) => {
         stage(instance.sealedConfiguration, sealed);
-        stage(instance.manifest, signManifest(claimsOf(image), key));
+        stage(instance.manifest, signedBefore(instance.manifest, claimsOf(image), key) ?? signManifest(claimsOf(image), key));
       },
       dependencies: request.dependencies,
       ...(request.translation === 'ahead' && { derived: { tag: RUNTIME, make: (root) => translateImage(root, cache, request.progress ?? (() => {})) } }),
@@ -81,6 +81,19 @@ export function build(instance: Instance, request: BuildRequest): BuildResult {
     return { image, measurement: toHex(identity.measurement), signer: toHex(identity.signer), signKey, signKeyKind };
   } finally {
     for (const file of staged) file.drop();
+  }
+}
+
+/** The manifest that is there, if this key signed these claims: P-256 signatures hold random numbers. */
+function signedBefore(path: string, claims: EnclaveClaims, key: PrivateKey): Uint8Array | undefined {
+  try {
+    const bytes = readFileSync(path);
+    const { claims: before, signerKey } = verifyManifest(bytes);
+    const same = equalBytes(canonicalBytes(before as unknown as Canonical), canonicalBytes(claims as unknown as Canonical)) && equalBytes(signerKey.spki(), key.publicKey.spki());
+    return same ? bytes : undefined;
+  } catch {
+    // None yet, or one that is worth nothing.
+    return undefined;
   }
 }
 
@@ -104,7 +117,8 @@ function signingKey(path: string | undefined): { key: PrivateKey; path: string; 
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
   }
-  const key = PrivateKey.generate('ES256');
+  // Signatures of the other kind are never the same twice.
+  const key = PrivateKey.generate('EdDSA');
   writeFileSync(file, key.pem(), { mode: 0o600, flag: 'wx' });
   return { key, path: file, kind: 'new-development' };
 }

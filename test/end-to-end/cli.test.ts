@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
+import { createHash, generateKeyPairSync } from 'node:crypto';
 import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -40,6 +41,20 @@ describe('cloister', { skip: existsSync('/bin/bash') && process.arch === 'x64' ?
     const first = run(['print', 'measurement']).output;
     assert.match(first, /^[0-9a-f]{96}\n$/);
     assert.equal(JSON.parse(run(['build', '--json']).output).measurement, first.trim());
+    // The same tree elsewhere, later, is the same bytes; whoever builds with a P-256 key signs once.
+    const bytes = (directory: string): string[] => ['image.sealed', 'configuration.json', 'manifest.json'].map((name) => createHash('sha256').update(readFileSync(join(directory, 'build', name))).digest('hex'));
+    const copy = join(place, 'copy');
+    mkdirSync(copy);
+    for (const part of ['image', 'cloister.yaml']) assert.equal(spawnSync('cp', ['-a', join(instance, part), copy]).status, 0);
+    assert.equal(spawnSync('find', [copy, '-exec', 'touch', '-h', '{}', '+']).status, 0);
+    assert.equal(run(['build'], '', copy).code, 0);
+    assert.deepEqual(bytes(copy), bytes(instance));
+    writeFileSync(join(place, 'p256.pem'), generateKeyPairSync('ec', { namedCurve: 'prime256v1', privateKeyEncoding: { type: 'pkcs8', format: 'pem' }, publicKeyEncoding: { type: 'spki', format: 'pem' } }).privateKey);
+    assert.equal(run(['build', '--sign-key', join(place, 'p256.pem')], '', copy).code, 0);
+    const once = bytes(copy);
+    assert.notEqual(once[2], bytes(instance)[2]);
+    assert.equal(run(['build', '--sign-key', join(place, 'p256.pem')], '', copy).code, 0);
+    assert.deepEqual(bytes(copy), once);
     assert.equal(run(['print', 'mrenclave']).output, first);
     assert.equal(run(['package']).code, 113);
     const packed = run(['package', '--debug', join(place, 'hello.tar')]);

@@ -1,5 +1,32 @@
 /* read(2) write(2) pread(2) pwrite(2) readv(2) writev(2) lseek(2) */
 #include "check.h"
+#include <sys/resource.h>
+#include <sys/sendfile.h>
+
+/* Ends by a signal. */
+static void limited_writes(int limited, int source, int pipe) {
+  char buffer[60] = {7};
+  struct rlimit limit = {50, 50};
+  struct iovec parts[2] = {{buffer, 30}, {buffer + 30, 30}};
+  signal(SIGXFSZ, SIG_IGN);
+  setrlimit(RLIMIT_FSIZE, &limit);
+  equal(writev(limited, parts, 2), 50);
+  fails(writev(limited, parts, 2), EFBIG);
+  fails(write(limited, buffer, 1), EFBIG);
+  equal(write(limited, buffer, 0), 0);
+  equal(pwrite(limited, buffer, 20, 40), 10);
+  fails(pwrite(limited, buffer, 20, 50), EFBIG);
+  equal(pwritev(limited, parts, 2, 10), 40);
+  fails(pwritev(limited, parts, 2, 60), EFBIG);
+  lseek(limited, 45, SEEK_SET);
+  equal(write(limited, buffer, 20), 5);
+  lseek(limited, 20, SEEK_SET);
+  equal(sendfile(limited, source, 0, 100), 30);
+  fails(sendfile(limited, source, 0, 10), EFBIG);
+  equal(write(pipe, buffer, 60), 60);
+  signal(SIGXFSZ, SIG_DFL);
+  write(limited, buffer, 1);
+}
 
 int main(void) {
   own_directory();
@@ -79,5 +106,12 @@ int main(void) {
   pipe(pipes);
   fails(lseek(pipes[0], 0, SEEK_SET), ESPIPE);
   fails(pread(pipes[0], buffer, 1, 0), ESPIPE);
+
+  /* RLIMIT_FSIZE cuts every kind of write, and refuses those that begin behind it. */
+  int source = open("limited-source", O_RDWR | O_CREAT | O_TRUNC, 0600), limited = open("limited", O_RDWR | O_CREAT | O_TRUNC, 0600);
+  ftruncate(source, 100);
+  int status = in_child(limited_writes(limited, source, pipes[1]));
+  check(WIFSIGNALED(status) && WTERMSIG(status) == SIGXFSZ);
+  equal(lseek(limited, 0, SEEK_END), 50);
   return done();
 }

@@ -1,66 +1,22 @@
 /** readv(2), writev(2), preadv(2), pwritev(2) and their second versions. */
 
+import { IN_ACCESS, IN_MODIFY } from '../../abi/inotify.ts';
 import type { Fd, GuestAddr } from '../../base/flavor.ts';
 import { EAGAIN, EINVAL, EOPNOTSUPP } from '../errno.ts';
-import { readIovecs, type Segment, view, viewPrefix } from '../mm/guest.ts';
+import { readIovecs } from '../mm/guest.ts';
 import { type SysResult, WOULD_BLOCK } from '../result.ts';
 import { block, within } from '../task/block.ts';
 import type { Task } from '../task/task.ts';
-import type { OpenFile } from '../vfs/file.ts';
-import { readableFile, writableFile } from '../vfs/transfer.ts';
+import { notify } from '../vfs/notify.ts';
+import { eachSegment, gather, part, readableFile, readSegments, roomFor, totalOf, writableFile } from '../vfs/transfer.ts';
 
 /** RWF_HIPRI, RWF_DSYNC, RWF_SYNC, RWF_NOWAIT, RWF_APPEND. */
 const RWF_KNOWN = 0x1f;
 
-type Transfer = (bytes: Uint8Array, done: number) => SysResult;
-
-/** Segment after segment until one is not filled; an error counts only when nothing was moved. */
-function scatter(task: Task, segments: readonly Segment[], access: 'read' | 'write', transfer: Transfer): SysResult {
-  let done = 0;
-  for (const { base, length } of segments) {
-    if (length === 0) continue;
-    let moved: SysResult;
-    try {
-      moved = transfer(viewPrefix(task.mm, base, length, access), done);
-    } catch (error) {
-      if (done > 0) return done;
-      throw error;
-    }
-    if (moved < 0) return done > 0 ? done : moved;
-    done += moved;
-    if (moved < length) break;
-  }
-  return done;
-}
-
-/** One message from many pieces. */
-function gather(task: Task, segments: readonly Segment[]): Uint8Array {
-  const all = new Uint8Array(segments.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const { base, length } of segments) {
-    all.set(view(task.mm, base, length, 'read'), at);
-    at += length;
-  }
-  return all;
-}
-
-function readMessage(task: Task, file: OpenFile, segments: readonly Segment[]): SysResult {
-  const all = new Uint8Array(segments.reduce((sum, { length }) => sum + length, 0));
-  const count = file.read(task, all);
-  let at = 0;
-  for (const { base, length } of segments) {
-    if (at >= count) break;
-    const part = all.subarray(at, Math.min(at + length, count));
-    view(task.mm, base, part.length, 'write').set(part);
-    at += length;
-  }
-  return count;
-}
-
 export function sys_readv(task: Task, fd: Fd, address: GuestAddr, count: number): SysResult {
   const file = readableFile(task, fd);
   const segments = readIovecs(task.mm, address, count);
-  const attempt = (): SysResult => (file.messages ? readMessage(task, file, segments) : scatter(task, segments, 'write', (bytes) => file.read(task, bytes)));
+  const attempt = (): SysResult => readSegments(task, file, segments);
   const result = attempt();
   if (result !== WOULD_BLOCK) return result;
   if (file.nonBlocking) throw EAGAIN;
@@ -69,8 +25,12 @@ export function sys_readv(task: Task, fd: Fd, address: GuestAddr, count: number)
 
 export function sys_writev(task: Task, fd: Fd, address: GuestAddr, count: number): SysResult {
   const file = writableFile(task, fd);
-  const segments = readIovecs(task.mm, address, count);
-  const total = segments.reduce((sum, { length }) => sum + length, 0);
+  let segments = readIovecs(task.mm, address, count);
+  let total = totalOf(segments);
+  if (file.seekable) {
+    total = roomFor(task, file, total);
+    segments = part(segments, 0, total);
+  }
   // A pipe keeps up to PIPE_BUF bytes of one call together.
   if (file.messages || (!file.seekable && total <= 4096)) {
     const message = gather(task, segments);
@@ -81,10 +41,10 @@ export function sys_writev(task: Task, fd: Fd, address: GuestAddr, count: number
   }
   let done = 0;
   const attempt = (): SysResult => {
-    const left = remaining(segments, done);
-    const moved = scatter(task, left, 'read', (bytes) => file.write(task, bytes));
+    const moved = eachSegment(task, part(segments, done), 'read', (bytes) => file.write(task, bytes));
     if (moved < 0) return moved;
     done += moved;
+    if (moved > 0) notify(file.path, IN_MODIFY);
     return done >= total || file.seekable || file.nonBlocking ? done : WOULD_BLOCK;
   };
   const result = attempt();
@@ -93,29 +53,22 @@ export function sys_writev(task: Task, fd: Fd, address: GuestAddr, count: number
   return block(task, file.writeQueues, attempt, within(task, file.sendTimeoutNs, () => (done > 0 ? done : WOULD_BLOCK)));
 }
 
-function remaining(segments: readonly Segment[], done: number): Segment[] {
-  const out: Segment[] = [];
-  let skip = done;
-  for (const { base, length } of segments) {
-    if (skip >= length) skip -= length;
-    else {
-      out.push({ base: base + skip, length: length - skip });
-      skip = 0;
-    }
-  }
-  return out;
-}
-
 export function sys_preadv(task: Task, fd: Fd, address: GuestAddr, count: number, offset: number): SysResult {
   if (offset < 0) throw EINVAL;
   const file = readableFile(task, fd);
-  return scatter(task, readIovecs(task.mm, address, count), 'write', (bytes, done) => file.pread(bytes, offset + done));
+  const result = eachSegment(task, readIovecs(task.mm, address, count), 'write', (bytes, done) => file.pread(bytes, offset + done));
+  if (result > 0) notify(file.path, IN_ACCESS);
+  return result;
 }
 
 export function sys_pwritev(task: Task, fd: Fd, address: GuestAddr, count: number, offset: number): SysResult {
   if (offset < 0) throw EINVAL;
   const file = writableFile(task, fd);
-  return scatter(task, readIovecs(task.mm, address, count), 'read', (bytes, done) => file.pwrite(bytes, offset + done));
+  const segments = readIovecs(task.mm, address, count);
+  const room = file.seekable ? roomFor(task, file, totalOf(segments), offset) : totalOf(segments);
+  const result = eachSegment(task, part(segments, 0, room), 'read', (bytes, done) => file.pwrite(bytes, offset + done));
+  if (result > 0) notify(file.path, IN_MODIFY);
+  return result;
 }
 
 /** The high half of the offset is unused on 64-bit machines; offset −1 is the file's own position. */

@@ -10,7 +10,7 @@ import { type SysResult, WOULD_BLOCK } from '../result.ts';
 import { kernelSignal, sendToTask } from '../signal/send.ts';
 import type { Task } from '../task/task.ts';
 import { CHUNK_BYTES, End, transfer } from '../vfs/ends.ts';
-import { gather, readableFile, readSegments, totalOf, writableFile } from '../vfs/transfer.ts';
+import { gather, part, readableFile, readSegments, totalOf, writableFile } from '../vfs/transfer.ts';
 
 const KNOWN = SPLICE_F_MOVE | SPLICE_F_NONBLOCK | SPLICE_F_MORE | SPLICE_F_GIFT;
 
@@ -107,19 +107,6 @@ export function sys_vmsplice(task: Task, fd: Fd, iovecAt: GuestAddr, count: numb
   if (!file.canWrite) return transfer(task, [file], file.readQueues, waits, () => readSegments(task, file, segments));
   return transfer(task, [file], file.writeQueues, waits, () => {
     const room = roomIn(task, file.pipe);
-    return room === WOULD_BLOCK ? WOULD_BLOCK : file.write(task, gather(task, prefix(segments, room)));
+    return room === WOULD_BLOCK ? WOULD_BLOCK : file.write(task, gather(task, part(segments, 0, room)));
   });
-}
-
-/** The first bytes of scattered memory. */
-function prefix<S extends { readonly base: number; readonly length: number }>(segments: readonly S[], size: number): { base: number; length: number }[] {
-  const out: { base: number; length: number }[] = [];
-  let left = size;
-  for (const { base, length } of segments) {
-    if (left === 0) break;
-    const taken = Math.min(length, left);
-    out.push({ base, length: taken });
-    left -= taken;
-  }
-  return out;
 }

@@ -9,15 +9,14 @@ import { block, within } from '../task/block.ts';
 import type { Task } from '../task/task.ts';
 import type { OpenFile } from '../vfs/file.ts';
 import { notify } from '../vfs/notify.ts';
-import { writableFile } from '../vfs/transfer.ts';
-import { roomFor } from '../vfs/transfer.ts';
+import { roomFor, writableFile } from '../vfs/transfer.ts';
 
 export function sys_write(task: Task, fd: Fd, address: GuestAddr, size: number): SysResult {
   const file = writableFile(task, fd);
   const wanted = size > MAX_RW_COUNT ? MAX_RW_COUNT : size;
   const count = file.seekable ? roomFor(task, file, wanted) : wanted;
   const result = file.write(task, viewPrefix(task.mm, address, count, 'read'));
-  if (result >= 0 && file.path !== undefined) notify(file.path, IN_MODIFY);
+  if (result > 0) notify(file.path, IN_MODIFY);
   if (result === count || file.seekable) return result;
   if (result !== WOULD_BLOCK && (result < 0 || file.nonBlocking || file.messages)) return result;
   if (file.nonBlocking) throw EAGAIN;
@@ -52,7 +51,9 @@ function writeRest(task: Task, file: OpenFile, address: GuestAddr, count: number
 export function sys_pwrite64(task: Task, fd: Fd, address: GuestAddr, size: number, offset: number): SysResult {
   if (offset < 0) throw EINVAL;
   const file = writableFile(task, fd);
-  const result = file.pwrite(viewPrefix(task.mm, address, Math.min(size, MAX_RW_COUNT), 'read'), offset);
-  if (file.path !== undefined) notify(file.path, IN_MODIFY);
+  const wanted = Math.min(size, MAX_RW_COUNT);
+  const count = file.seekable ? roomFor(task, file, wanted, offset) : wanted;
+  const result = file.pwrite(viewPrefix(task.mm, address, count, 'read'), offset);
+  if (result > 0) notify(file.path, IN_MODIFY);
   return result;
 }

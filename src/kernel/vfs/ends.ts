@@ -12,6 +12,7 @@ import type { Task } from '../task/task.ts';
 import type { WaitQueue } from '../wait.ts';
 import type { OpenFile } from './file.ts';
 import { notify } from './notify.ts';
+import { roomFor } from './transfer.ts';
 
 /** Bytes that are on the way at once. */
 export const CHUNK_BYTES = 65536;
@@ -46,9 +47,11 @@ export class End {
 
   write(from: Uint8Array): SysResult {
     try {
-      const count = this.#offsetAt === 0 ? this.file.write(this.#task, from) : this.file.pwrite(from, this.#offset);
+      const { file } = this;
+      const bytes = file.seekable ? from.subarray(0, roomFor(this.#task, file, from.length, this.offset)) : from;
+      const count = this.#offsetAt === 0 ? file.write(this.#task, bytes) : file.pwrite(bytes, this.#offset);
       if (count > 0) {
-        notify(this.file.path, IN_MODIFY);
+        notify(file.path, IN_MODIFY);
         this.#moved(count);
       }
       return count;

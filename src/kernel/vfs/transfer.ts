@@ -1,15 +1,19 @@
 /** Moving bytes between guests and open files: the part that read(2), write(2), readv(2), … share. */
 
+import { O_APPEND } from '../../abi/fcntl.ts';
 import { IN_ACCESS } from '../../abi/inotify.ts';
 import { RLIMIT } from '../../abi/resource.ts';
 import { SIG } from '../../abi/signal.ts';
-import { EBADF, EFAULT, EFBIG, EINVAL } from '../errno.ts';
-import { MAX_RW_COUNT, type Segment, viewPrefix } from '../mm/guest.ts';
-import { type SysResult, WOULD_BLOCK } from '../result.ts';
+import { EBADF, EFAULT, EFBIG } from '../errno.ts';
+import { type Segment, viewPrefix } from '../mm/guest.ts';
+import type { SysResult } from '../result.ts';
 import { kernelSignal, sendToTask } from '../signal/send.ts';
 import type { Task } from '../task/task.ts';
 import type { OpenFile } from './file.ts';
 import { notify } from './notify.ts';
+
+/** The longest message that any kind of file has. */
+const MAX_MESSAGE = 1 << 20;
 
 export function readableFile(task: Task, fd: number): OpenFile {
   const file = task.fds.get(fd);
@@ -23,17 +27,13 @@ export function writableFile(task: Task, fd: number): OpenFile {
   return file;
 }
 
-export function readOnce(task: Task, file: OpenFile, address: number, length: number): SysResult {
-  const result = file.read(task, viewPrefix(task.mm, address, Math.min(length, MAX_RW_COUNT), 'write'));
-  if (result > 0) notify(file.path, IN_ACCESS);
-  return result;
-}
+/** Where the next write at the position of a file goes. */
+const writesAt = (file: OpenFile): number => ((file.flags & O_APPEND) !== 0 ? file.inode.size : file.position);
 
 /** How much of a write to a plain file RLIMIT_FSIZE leaves; SIGXFSZ and EFBIG when nothing. */
-export function roomFor(task: Task, file: OpenFile, length: number): number {
+export function roomFor(task: Task, file: OpenFile, length: number, offset = writesAt(file)): number {
   const limit = task.process.limits[RLIMIT.FSIZE].soft;
   if (limit === Number.POSITIVE_INFINITY || !file.inode.isRegular) return length;
-  const offset = (file.flags & 0o2000) !== 0 ? file.inode.size : file.position;
   if (offset >= limit && length > 0) {
     sendToTask(task, kernelSignal(SIG.SIGXFSZ));
     throw EFBIG;
@@ -41,47 +41,64 @@ export function roomFor(task: Task, file: OpenFile, length: number): number {
   return Math.min(length, limit - offset);
 }
 
-/** One pass over scattered memory. */
-export function readSegments(task: Task, file: OpenFile, segments: readonly Segment[]): SysResult {
-  if (file.messages) return scatter(task, file, segments);
+export const totalOf = (segments: readonly Segment[]): number => segments.reduce((sum, { length }) => sum + length, 0);
+
+/** What is left of scattered memory behind the first `skip` bytes, at most `size` bytes of it. */
+export function part(segments: readonly Segment[], skip: number, size = Number.POSITIVE_INFINITY): Segment[] {
+  const out: Segment[] = [];
+  let before = skip;
+  let left = size;
+  for (const { base, length } of segments) {
+    if (left === 0) break;
+    const skipped = Math.min(before, length);
+    const taken = Math.min(length - skipped, left);
+    before -= skipped;
+    left -= taken;
+    if (taken > 0) out.push({ base: base + skipped, length: taken });
+  }
+  return out;
+}
+
+/** Segment after segment until one is not filled; an error counts only when nothing was moved. `done`: bytes moved before. */
+export function eachSegment(task: Task, segments: readonly Segment[], access: 'read' | 'write', move: (bytes: Uint8Array, done: number) => SysResult): SysResult {
   let done = 0;
-  let any = false;
   for (const { base, length } of segments) {
     if (length === 0) continue;
-    any = true;
-    let result: SysResult;
+    let moved: SysResult;
     try {
-      result = readOnce(task, file, base, length);
+      moved = move(viewPrefix(task.mm, base, length, access), done);
     } catch (error) {
       if (done > 0) return done;
       throw error;
     }
-    if (result === WOULD_BLOCK) return done > 0 ? done : WOULD_BLOCK;
-    done += result;
-    if (result < length) break;
+    if (moved < 0) return done > 0 ? done : moved;
+    done += moved;
+    if (moved < length) break;
   }
-  return any ? done : file.read(task, new Uint8Array(0));
+  return done;
 }
 
-export const totalOf = (segments: readonly Segment[]): number => segments.reduce((sum, { length }) => sum + length, 0);
-
-/** A message is read at once, then spread. */
-function scatter(task: Task, file: OpenFile, segments: readonly Segment[]): SysResult {
-  const whole = new Uint8Array(Math.min(totalOf(segments), 1 << 20));
-  const result = file.read(task, whole);
-  if (result > 0) spread(task, segments, whole.subarray(0, result));
+/** One pass over scattered memory. A message is read at once, then spread. */
+export function readSegments(task: Task, file: OpenFile, segments: readonly Segment[]): SysResult {
+  let result: SysResult;
+  if (file.messages) {
+    const whole = new Uint8Array(Math.min(totalOf(segments), MAX_MESSAGE));
+    result = file.read(task, whole);
+    if (result > 0) spread(task, segments, whole.subarray(0, result));
+  } else result = eachSegment(task, segments, 'write', (bytes) => file.read(task, bytes));
+  if (result > 0) notify(file.path, IN_ACCESS);
   return result;
 }
 
-export function spread(task: Task, segments: readonly Segment[], bytes: Uint8Array): void {
+function spread(task: Task, segments: readonly Segment[], bytes: Uint8Array): void {
   let done = 0;
   for (const { base, length } of segments) {
-    const part = bytes.subarray(done, done + length);
-    if (part.length === 0) continue;
-    const target = viewPrefix(task.mm, base, part.length, 'write');
-    if (target.length < part.length) throw EFAULT;
-    target.set(part);
-    done += part.length;
+    const piece = bytes.subarray(done, done + length);
+    if (piece.length === 0) continue;
+    const target = viewPrefix(task.mm, base, piece.length, 'write');
+    if (target.length < piece.length) throw EFAULT;
+    target.set(piece);
+    done += piece.length;
   }
 }
 
@@ -98,7 +115,3 @@ export function gather(task: Task, segments: readonly Segment[]): Uint8Array {
   }
   return whole;
 }
-
-export const needOffset = (offset: number): void => {
-  if (offset < 0) throw EINVAL;
-};

@@ -187,7 +187,7 @@ static double pipe_throughput(char **args) {
 
 /* ns per posix_spawn and wait of a program */
 static double spawn(char **args) {
-  enum { N = 60 };
+  enum { N = 200 };
   double start = now_ns();
   for (int i = 0; i < N; i++) {
     pid_t child;
@@ -199,7 +199,7 @@ static double spawn(char **args) {
 
 /* ns per fork, exec and wait */
 static double fork_exec(char **args) {
-  enum { N = 60 };
+  enum { N = 200 };
   double start = now_ns();
   for (int i = 0; i < N; i++) {
     pid_t child = fork();

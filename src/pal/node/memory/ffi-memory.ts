@@ -264,7 +264,7 @@ export class FfiMemory implements GuestMemory, Pooled {
       let offset = 0;
       for (const run of runs) {
         const part = { start: start + run.from * PAGE_SIZE, end: start + run.to * PAGE_SIZE, prot, source: extent, offset: extent.offset + offset, shared: false, clean: false, live: true };
-        extent.bytes.set(this.bytes.subarray(part.start, part.end), offset);
+        extent.write(offset, this.bytes.subarray(part.start, part.end));
         offset += part.end - part.start;
         child.#map({ ...part });
         if (pages >= REMAP_PAGES) this.#map(part);

@@ -4,6 +4,7 @@
  * exist already.
  */
 
+import { writeSync } from 'node:fs';
 import type { Libc } from './libc.ts';
 
 const SEGMENT = 64 * 1024 * 1024;
@@ -12,9 +13,7 @@ const WARM = 8 * 1024 * 1024;
 
 interface Segment {
   readonly fd: number;
-  readonly address: bigint;
   readonly size: number;
-  readonly bytes: Uint8Array;
   /** Free ranges in address order, never adjacent. */
   readonly free: { from: number; to: number }[];
 }
@@ -29,15 +28,18 @@ export interface MappedFile {
 export class Extent implements MappedFile {
   readonly fd: number;
   readonly offset: number;
-  readonly bytes: Uint8Array;
   readonly #free: () => void;
   #references = 1;
 
-  constructor(segment: Segment, offset: number, length: number, free: () => void) {
+  constructor(segment: Segment, offset: number, free: () => void) {
     this.fd = segment.fd;
     this.offset = offset;
-    this.bytes = segment.bytes.subarray(offset, offset + length);
     this.#free = free;
+  }
+
+  /** Fills a part. The host's write makes pages for a fraction of what faults on a mapping would take. */
+  write(at: number, bytes: Uint8Array): void {
+    for (let done = 0; done < bytes.length; ) done += writeSync(this.fd, bytes, done, bytes.length - done, this.offset + at + done);
   }
 
   retain(): void {
@@ -71,8 +73,7 @@ export class Snapshots {
     const size = Math.max(SEGMENT, length);
     const fd = libc.createFile('cloister-fork');
     libc.setSize(fd, size);
-    const address = libc.mapView(fd, size);
-    const segment = { fd, address, size, bytes: new Uint8Array(libc.view(address, size)), free: [{ from: 0, to: size }] };
+    const segment = { fd, size, free: [{ from: 0, to: size }] };
     this.#segments.push(segment);
     return segment;
   }
@@ -82,7 +83,7 @@ export class Snapshots {
     const offset = range.from;
     range.from += length;
     if (range.from === range.to) segment.free.splice(index, 1);
-    return new Extent(segment, offset, length, () => this.#give(segment, offset, length));
+    return new Extent(segment, offset, () => this.#give(segment, offset, length));
   }
 
   #give(segment: Segment, offset: number, length: number): void {
@@ -99,7 +100,6 @@ export class Snapshots {
     const whole = free.length === 1 && free[0].to - free[0].from === segment.size;
     if (!whole || (segment.size === SEGMENT && this.#segments.length === 1)) return;
     this.#segments.splice(this.#segments.indexOf(segment), 1);
-    this.#libc.unmapView(segment.address, segment.size);
     this.#libc.close(segment.fd);
   }
 }

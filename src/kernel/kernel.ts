@@ -271,6 +271,7 @@ export class Kernel {
       const task = this.#dequeue();
       if (task === undefined) {
         if (this.#stopping || (this.options.untilIdle === true && this.processes.size === 0)) break;
+        this.platform.memory.trim();
         this.host.wait(Math.max(this.timers.nextNs - this.host.monotonicNs(), 0));
         this.#hostPolled();
         this.ranSinceNs = this.host.monotonicNs();

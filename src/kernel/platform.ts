@@ -83,6 +83,8 @@ export interface MemoryBackend {
   /** `pool` names what the memory will run, so that a memory used for it before is preferred. */
   create(pool: string): GuestMemory;
   createBacking(size: number): Backing;
+  /** Nothing is runnable: what was kept only to be fast may go. */
+  trim(): void;
 }
 
 /** Why `Executor.run` came back. */

@@ -92,4 +92,5 @@ export const plainBackend = (protects: boolean): MemoryBackend => ({
   createBacking: () => {
     throw new Error('no backings here');
   },
+  trim: () => {},
 });

@@ -168,9 +168,12 @@ export function readTimespec(mm: AddressSpace, address: GuestAddr): number {
 }
 
 export function writeTimespec(mm: AddressSpace, address: GuestAddr, ns: number): void {
+  const data = checked(mm, address, 16, PROT_WRITE);
   const seconds = Math.floor(ns / 1e9);
-  putU64(mm, address, seconds);
-  putU64(mm, address + 8, Math.round(ns - seconds * 1e9));
+  data.setUint32(address, seconds % 0x1_0000_0000, true);
+  data.setInt32(address + 4, Math.floor(seconds / 0x1_0000_0000), true);
+  data.setUint32(address + 8, Math.round(ns - seconds * 1e9), true);
+  data.setUint32(address + 12, 0, true);
 }
 
 /** struct timeval to nanoseconds; EINVAL when it is not normalised or negative. */

@@ -279,6 +279,8 @@ export class CopyBackend implements MemoryBackend {
     return this.pool.take(pool) ?? new CopyMemory(this, pool);
   }
 
+  trim(): void {}
+
   createBacking(size: number): Backing {
     return new CopyBacking(size);
   }

@@ -26,6 +26,10 @@ export class FfiBackend implements MemoryBackend {
     return this.pool.take(pool) ?? new FfiMemory(this, pool);
   }
 
+  trim(): void {
+    this.snapshots.trim();
+  }
+
   createBacking(size: number): Backing {
     return new FfiBacking(this.libc, size);
   }

@@ -1,15 +1,16 @@
 /**
  * Where the pages that a fork parts rest: extents of a few memory files, each written once and then mapped
- * copy-on-write by parent and child. Freed extents stay warm, so that the next fork writes into pages that
- * exist already.
+ * copy-on-write by parent and child. Freed extents stay warm while the enclave is busy, so that the next fork
+ * writes into pages that exist already: making one takes the host longer than filling it.
  */
 
 import { writeSync } from 'node:fs';
 import type { Libc } from './libc.ts';
 
 const SEGMENT = 64 * 1024 * 1024;
-/** Freed extents larger than this give their pages back at once. */
-const WARM = 8 * 1024 * 1024;
+/** Free pages beyond this are given back at once; while the enclave is busy and when it is idle. */
+const WARM = 256 * 1024 * 1024;
+const WARM_IDLE = 8 * 1024 * 1024;
 
 interface Segment {
   readonly fd: number;
@@ -54,6 +55,8 @@ export class Extent implements MappedFile {
 export class Snapshots {
   readonly #libc: Libc;
   readonly #segments: Segment[] = [];
+  /** Bytes of free extents that may have pages. */
+  #warm = 0;
 
   constructor(libc: Libc) {
     this.#libc = libc;
@@ -83,11 +86,11 @@ export class Snapshots {
     const offset = range.from;
     range.from += length;
     if (range.from === range.to) segment.free.splice(index, 1);
+    this.#warm = Math.max(0, this.#warm - length);
     return new Extent(segment, offset, () => this.#give(segment, offset, length));
   }
 
   #give(segment: Segment, offset: number, length: number): void {
-    if (length > WARM) this.#libc.punch(segment.fd, offset, length);
     const { free } = segment;
     let index = free.findIndex((each) => each.from > offset);
     if (index < 0) index = free.length;
@@ -97,10 +100,26 @@ export class Snapshots {
       free[at].to = free[at + 1].to;
       free.splice(at + 1, 1);
     }
-    const whole = free.length === 1 && free[0].to - free[0].from === segment.size;
-    if (!whole || (segment.size === SEGMENT && this.#segments.length === 1)) return;
+    if (this.#warm + length <= WARM) this.#warm += length;
+    else if (!this.#closed(segment)) this.#libc.punch(segment.fd, offset, length);
+  }
+
+  /** Closes a segment that is free as a whole, but for one of the usual size. */
+  #closed(segment: Segment): boolean {
+    const whole = segment.free.length === 1 && segment.free[0].to - segment.free[0].from === segment.size;
+    if (!whole || (segment.size === SEGMENT && this.#segments.length === 1)) return false;
     this.#segments.splice(this.#segments.indexOf(segment), 1);
     this.#libc.close(segment.fd);
+    return true;
+  }
+
+  /** The enclave is idle: only few pages are kept for the next fork. */
+  trim(): void {
+    if (this.#warm <= WARM_IDLE) return;
+    this.#warm = 0;
+    for (const segment of [...this.#segments]) {
+      if (this.#closed(segment)) continue;
+      for (const { from, to } of segment.free) this.#libc.punch(segment.fd, from, to - from);
+    }
   }
 }
-

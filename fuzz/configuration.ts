@@ -10,6 +10,7 @@ import { ConfigurationError, parseConfiguration } from '../src/config/index.ts';
 import { CONFIGURATION, defaultFile, defaultsOf, type Field } from '../src/config/schema.ts';
 import { randomFrom } from '../src/encfs/5-disk/model.ts';
 
+// biome-ignore format: a table
 const WORDS = [':', ': ', '- ', '\n', '\n  ', '\n    ', '{', '}', '[', ']', '"', "'", '&a ', '*a', '!!int ', '? ', '| ', '> ', '#', '---\n', '...\n', '\t', '\0', '\u{1f600}', '0x10', '1e999', '-1', 'null', 'true', '512 MiB', '/bin', '__proto__', 'constructor', 'tmpfs', 'memory', 'mounts', 'target', 'env', 'default'];
 
 function shapeOf(value: unknown, field: Field): void {

@@ -21,7 +21,13 @@ export function fuzzControl(seed: number, iterations: number): { frames: number;
     encodeFrame(FRAME.input, new Uint8Array(300)),
     encodeJson(FRAME.call, { method: 'ps', params: null }),
   ];
-  const decoders: readonly ((frame: Frame) => unknown)[] = [({ payload }) => decodeExec(payload), ({ payload }) => decodeExecStrings(payload), ({ payload }) => decodeJson(payload), ({ payload }) => decodeNumbers(payload, random(3)), () => undefined];
+  const decoders: readonly ((frame: Frame) => unknown)[] = [
+    ({ payload }) => decodeExec(payload),
+    ({ payload }) => decodeExecStrings(payload),
+    ({ payload }) => decodeJson(payload),
+    ({ payload }) => decodeNumbers(payload, random(3)),
+    () => undefined,
+  ];
   for (let round = 0; round < iterations; round++) {
     const stream = Uint8Array.from(Array.from({ length: random(5) + 1 }, () => [...good[random(good.length)]]).flat());
     for (let flips = random(4); flips > 0; flips--) stream[random(stream.length)] = random(3) === 0 ? TYPES[random(TYPES.length)] : random(256);

@@ -29,7 +29,8 @@ const MEMORY_LIMIT = 1 << 30;
 const SLOW_MS = 3000;
 /** Values that break arithmetic, in a 64-bit field. */
 const EDGES = [0n, 1n, 7n, 4095n, 4096n, 0x7fff_ffffn, 0x8000_0000n, 0xffff_ffffn, 0x1_0000_0000n, 0x3_ffff_f000n, 0x7fff_ffff_f000n, 0x7fff_ffff_ffff_ffffn, 0x8000_0000_0000_0000n, 0xffff_ffff_ffff_ffffn];
-const PT_DYNAMIC = 2, PT_GNU_EH_FRAME = 0x6474_e550;
+const PT_DYNAMIC = 2,
+  PT_GNU_EH_FRAME = 0x6474_e550;
 
 type Random = (below: number) => number;
 
@@ -65,7 +66,10 @@ export function damage(sample: Uint8Array, random: Random): Uint8Array {
   return random(5) === 0 ? bytes.slice(0, random(bytes.length)) : bytes;
 }
 
-const CACHE = fakeLdCache([['libc.so.6', '/lib/libc.so.6'], ['libother.so', '/opt/libother.so']]);
+const CACHE = fakeLdCache([
+  ['libc.so.6', '/lib/libc.so.6'],
+  ['libother.so', '/opt/libother.so'],
+]);
 
 function flipped(bytes: Uint8Array, random: Random): Uint8Array {
   const copy = bytes.slice(0, random(4) === 0 ? random(bytes.length) : bytes.length);
@@ -73,7 +77,12 @@ function flipped(bytes: Uint8Array, random: Random): Uint8Array {
   return copy;
 }
 
-const fileOf = (bytes: Uint8Array): ImageDirectory => ({ kind: 'directory', mode: 0o755, mtime: 0, entries: new Map([['program', { kind: 'file', mode: 0o755, mtime: 0, size: bytes.length, read: (offset, into) => void into.set(bytes.subarray(offset, offset + into.length)) }]]) });
+const fileOf = (bytes: Uint8Array): ImageDirectory => ({
+  kind: 'directory',
+  mode: 0o755,
+  mtime: 0,
+  entries: new Map([['program', { kind: 'file', mode: 0o755, mtime: 0, size: bytes.length, read: (offset, into) => void into.set(bytes.subarray(offset, offset + into.length)) }]]),
+});
 
 const memory = openMemoryBackend();
 
@@ -81,7 +90,15 @@ function load(bytes: Uint8Array): void {
   const backing = memory.createBacking(bytes.length);
   backing.bytes.set(bytes);
   const file: ExecFile = {
-    path: '/program', mode: 0o100_755, uid: 0, gid: 0, nosuid: false, dev: 1, ino: 1, size: bytes.length, backing: () => backing,
+    path: '/program',
+    mode: 0o100_755,
+    uid: 0,
+    gid: 0,
+    nosuid: false,
+    dev: 1,
+    ino: 1,
+    size: bytes.length,
+    backing: () => backing,
     read(offset, into) {
       const part = bytes.subarray(offset, offset + into.length);
       into.set(part);
@@ -91,7 +108,11 @@ function load(bytes: Uint8Array): void {
   const mm = new AddressSpace(memory.create('fuzz'), { committedBytes: 0, limitBytes: MEMORY_LIMIT });
   try {
     mm.memory.enter();
-    mapProgram(mm, readProgram(file, () => {}), EXECUTABLE_BASE);
+    mapProgram(
+      mm,
+      readProgram(file, () => {}),
+      EXECUTABLE_BASE,
+    );
   } finally {
     mm.memory.leave();
     mm.dispose();

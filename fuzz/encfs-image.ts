@@ -16,7 +16,10 @@ import { StorageError } from '../src/encfs/index.ts';
 import { sha256, sha384 } from '../src/crypto/index.ts';
 import { Errno } from '../src/kernel/errno.ts';
 
-const S_IFMT = 0xf000, S_IFDIR = 0x4000, S_IFREG = 0x8000, S_IFLNK = 0xa000;
+const S_IFMT = 0xf000,
+  S_IFDIR = 0x4000,
+  S_IFREG = 0x8000,
+  S_IFLNK = 0xa000;
 
 function randomTree(random: (below: number) => number, depth: number): ImageDirectory {
   const entries = new Map<string, ImageNode>();

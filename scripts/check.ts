@@ -1,4 +1,4 @@
-/** `npm run check`: types, layers, lint, generated documents. The inner loop; prints what failed and how long each took. */
+/** `npm run check`: types, layers, lint, format, generated documents. The inner loop; prints what failed and how long each took. */
 
 import { spawnSync } from 'node:child_process';
 import { documentFaults } from './documents.ts';
@@ -17,6 +17,7 @@ const CHECKS: readonly (readonly [name: string, run: () => string[] | Promise<st
   ['types of everything', () => tool('tsc', '--noEmit', '-p', 'tsconfig.dev.json')],
   ['layers',              () => layerFaults()],
   ['lint',                () => tool('oxlint', '--quiet', 'src', 'test', 'scripts', 'bench', 'fuzz')],
+  ['format',              () => tool('biome', 'format')],
   ['documents',           () => documentFaults(process.argv.includes('--write') ? 'write' : 'compare')],
 ];
 

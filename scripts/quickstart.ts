@@ -97,7 +97,12 @@ function quickstart(): void {
   say(readdirSync(join(instance, 'image')).join('  '));
 
   step("This machine's own programs, as they are");
-  const found = PROGRAMS.flatMap((name) => ['/bin', '/usr/bin'].map((directory) => join(directory, name)).filter((path) => statSync(path, { throwIfNoEntry: false })?.isFile()).slice(0, 1));
+  const found = PROGRAMS.flatMap((name) =>
+    ['/bin', '/usr/bin']
+      .map((directory) => join(directory, name))
+      .filter((path) => statSync(path, { throwIfNoEntry: false })?.isFile())
+      .slice(0, 1),
+  );
   for (const path of found) copyFileSync(realpathSync(path), join(instance, 'image/bin', path.split('/').at(-1) as string));
   say(`copied ${found.join(' ')}`);
 
@@ -121,7 +126,7 @@ function quickstart(): void {
   const inside = must(['run', '--quiet', '/bin/bash', '-c', `${PIPELINE} | tee /data/result.txt`]);
   say(`(${inside.seconds.toFixed(1)} s in the enclave)`);
 
-  step("The same on the host");
+  step('The same on the host');
   const start = performance.now();
   const outside = execFileSync('bash', ['--norc', '-c', PIPELINE.replace('/data/orders.csv', data)], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'], env: { PATH: process.env.PATH ?? '', LANG: 'C.UTF-8' } });
   say(`(${((performance.now() - start) / 1000).toFixed(1)} s on the host)`);
@@ -152,7 +157,9 @@ function quickstart(): void {
   closeSync(again);
   expect(run(['cat', ':/data/result.txt'], 'quiet').output === inside.output, 'flipped back: the sealed result is still there');
 
-  process.stdout.write(`\nDone in ${((performance.now() - begin) / 1000).toFixed(0)} s. This was a SIMULATED enclave: it shows how everything works and protects nothing from this machine.\nNext: cloister new hello && cp /bin/date hello/image/bin && cd hello && cloister build && cloister run /bin/date\n`);
+  process.stdout.write(
+    `\nDone in ${((performance.now() - begin) / 1000).toFixed(0)} s. This was a SIMULATED enclave: it shows how everything works and protects nothing from this machine.\nNext: cloister new hello && cp /bin/date hello/image/bin && cd hello && cloister build && cloister run /bin/date\n`,
+  );
 }
 
 try {

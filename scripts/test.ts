@@ -11,8 +11,13 @@ const root = new URL('..', import.meta.url).pathname;
 const given = process.argv.slice(2);
 const patterns = given.length > 0 ? given : ['src/**/*.test.ts', 'test/**/*.test.ts'];
 const apart = given.length > 0 ? [] : ['test/programs/**'];
-const files = patterns.flatMap((pattern) => globSync(pattern, { cwd: root, exclude: apart })).sort().map((file) => (file.startsWith('/') ? file : `${root}${file}`));
-let passed = 0, failed = 0, skipped = 0;
+const files = patterns
+  .flatMap((pattern) => globSync(pattern, { cwd: root, exclude: apart }))
+  .sort()
+  .map((file) => (file.startsWith('/') ? file : `${root}${file}`));
+let passed = 0,
+  failed = 0,
+  skipped = 0;
 const failures: string[] = [];
 
 const stream = run({ files, concurrency: 2, timeout: given.length > 0 ? 1_200_000 : 240_000 });

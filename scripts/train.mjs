@@ -13,9 +13,31 @@ function smallestProgram() {
   const elf = new DataView(new ArrayBuffer(0x78 + code.length));
   const base = 0x40_0000n;
   [0x7f, 0x45, 0x4c, 0x46, 2, 1, 1].forEach((byte, at) => elf.setUint8(at, byte));
-  for (const [at, value] of [[0x10, 2], [0x12, 62], [0x34, 64], [0x36, 56], [0x38, 1], [0x3a, 64]]) elf.setUint16(at, value, true);
-  for (const [at, value] of [[0x14, 1], [0x40, 1], [0x44, 5]]) elf.setUint32(at, value, true);
-  for (const [at, value] of [[0x18, base + 0x78n], [0x20, 64n], [0x50, base], [0x58, base], [0x60, BigInt(elf.byteLength)], [0x68, BigInt(elf.byteLength)], [0x70, 4096n]]) elf.setBigUint64(at, value, true);
+  for (const [at, value] of [
+    [0x10, 2],
+    [0x12, 62],
+    [0x34, 64],
+    [0x36, 56],
+    [0x38, 1],
+    [0x3a, 64],
+  ])
+    elf.setUint16(at, value, true);
+  for (const [at, value] of [
+    [0x14, 1],
+    [0x40, 1],
+    [0x44, 5],
+  ])
+    elf.setUint32(at, value, true);
+  for (const [at, value] of [
+    [0x18, base + 0x78n],
+    [0x20, 64n],
+    [0x50, base],
+    [0x58, base],
+    [0x60, BigInt(elf.byteLength)],
+    [0x68, BigInt(elf.byteLength)],
+    [0x70, 4096n],
+  ])
+    elf.setBigUint64(at, value, true);
   code.forEach((byte, at) => elf.setUint8(0x78 + at, byte));
   return new Uint8Array(elf.buffer);
 }

@@ -7,8 +7,14 @@ import { ManifestError, signManifest, verifyManifest } from './manifest.ts';
 import type { EnclaveClaims } from './measurement.ts';
 
 const claims: EnclaveClaims = {
-  imageRoot: 'ab'.repeat(48), imageKind: 'integrity', configuration: '01'.repeat(48), productId: 7, securityVersion: 2,
-  debuggable: false, entryPoints: ['/bin', '/usr/bin'], runtime: '0.1.0',
+  imageRoot: 'ab'.repeat(48),
+  imageKind: 'integrity',
+  configuration: '01'.repeat(48),
+  productId: 7,
+  securityVersion: 2,
+  debuggable: false,
+  entryPoints: ['/bin', '/usr/bin'],
+  runtime: '0.1.0',
 };
 
 for (const algorithm of ['ES256', 'EdDSA'] as const) {
@@ -39,8 +45,14 @@ test('the measurement depends on every claim and on nothing else', () => {
   const base = measurement({});
   assert.equal(measurement({}, PrivateKey.generate('ES256')), base);
   const changes: Partial<EnclaveClaims>[] = [
-    { imageRoot: toHex(randomBytes(48)) }, { imageKind: 'encrypted' }, { configuration: toHex(randomBytes(48)) }, { productId: 8 },
-    { securityVersion: 3 }, { debuggable: true }, { entryPoints: ['/bin'] }, { runtime: '0.1.1' },
+    { imageRoot: toHex(randomBytes(48)) },
+    { imageKind: 'encrypted' },
+    { configuration: toHex(randomBytes(48)) },
+    { productId: 8 },
+    { securityVersion: 3 },
+    { debuggable: true },
+    { entryPoints: ['/bin'] },
+    { runtime: '0.1.1' },
   ];
   for (const change of changes) assert.notEqual(measurement(change), base, JSON.stringify(change));
 });

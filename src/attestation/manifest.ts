@@ -50,8 +50,13 @@ export function identityOf(claims: EnclaveClaims, key: PublicKey): EnclaveIdenti
 export function signManifest(claims: EnclaveClaims, key: PrivateKey): Uint8Array {
   const { measurement, signer } = identityOf(claims, key.publicKey);
   return encode({
-    format: 'cloister-manifest-v1', claims, measurement: toHex(measurement), signer: toHex(signer), algorithm: key.publicKey.algorithm,
-    publicKey: toHex(key.publicKey.spki()), signature: toHex(key.sign(signedBytes(measurement, signer))),
+    format: 'cloister-manifest-v1',
+    claims,
+    measurement: toHex(measurement),
+    signer: toHex(signer),
+    algorithm: key.publicKey.algorithm,
+    publicKey: toHex(key.publicKey.spki()),
+    signature: toHex(key.sign(signedBytes(measurement, signer))),
   });
 }
 
@@ -59,9 +64,20 @@ const isHex = (value: unknown, bytes: number): boolean => typeof value === 'stri
 const isU16 = (value: unknown): boolean => Number.isInteger(value) && (value as number) >= 0 && (value as number) < 65536;
 
 function checkClaims(claims: EnclaveClaims | undefined): claims is EnclaveClaims {
-  return typeof claims === 'object' && claims !== null && isHex(claims.imageRoot, 48) && (claims.imageKind === 'integrity' || claims.imageKind === 'encrypted')
-    && isHex(claims.configuration, 48) && isU16(claims.productId) && isU16(claims.securityVersion) && typeof claims.debuggable === 'boolean'
-    && Array.isArray(claims.entryPoints) && claims.entryPoints.every((path) => typeof path === 'string') && typeof claims.runtime === 'string' && Object.keys(claims).length === 8;
+  return (
+    typeof claims === 'object' &&
+    claims !== null &&
+    isHex(claims.imageRoot, 48) &&
+    (claims.imageKind === 'integrity' || claims.imageKind === 'encrypted') &&
+    isHex(claims.configuration, 48) &&
+    isU16(claims.productId) &&
+    isU16(claims.securityVersion) &&
+    typeof claims.debuggable === 'boolean' &&
+    Array.isArray(claims.entryPoints) &&
+    claims.entryPoints.every((path) => typeof path === 'string') &&
+    typeof claims.runtime === 'string' &&
+    Object.keys(claims).length === 8
+  );
 }
 
 /** Verifies everything that the file says about itself. Throws ManifestError. */

@@ -9,8 +9,13 @@ import { openSimQuote, SimTee } from './sim.ts';
 function memoryDirectory(): HostDirectory {
   const files = new Map<string, Uint8Array>();
   return {
-    open: () => undefined, list: () => [...files.keys()], load: (name) => files.get(name), remove: (name) => void files.delete(name),
-    replace: (name, content) => void files.set(name, content.slice()), sync() {}, lock: () => ({ release() {} }),
+    open: () => undefined,
+    list: () => [...files.keys()],
+    load: (name) => files.get(name),
+    remove: (name) => void files.delete(name),
+    replace: (name, content) => void files.set(name, content.slice()),
+    sync() {},
+    lock: () => ({ release() {} }),
   };
 }
 
@@ -18,18 +23,22 @@ const identity: EnclaveIdentity = { measurement: randomBytes(48), signer: random
 
 test('sealing keys: same machine and signer the same key; other build, signer, instance, product, machine or debug flag another', () => {
   const machine = memoryDirectory();
-  const key = (changed: Partial<EnclaveIdentity> = {}, binding: 'signer' | 'measurement' = 'signer', context = 'a', state = machine): Uint8Array =>
-    new SimTee(state, { ...identity, ...changed }).sealingKey(binding, context);
+  const key = (changed: Partial<EnclaveIdentity> = {}, binding: 'signer' | 'measurement' = 'signer', context = 'a', state = machine): Uint8Array => new SimTee(state, { ...identity, ...changed }).sealingKey(binding, context);
   assert.deepEqual(key(), key());
   assert.deepEqual(key({ measurement: randomBytes(48) }), key());
   const others = [
-    key({ measurement: randomBytes(48) }, 'measurement'), key({}, 'measurement'), key({ signer: randomBytes(48) }), key({}, 'signer', 'b'),
-    key({ productId: 2 }), key({ debuggable: true }), key({}, 'signer', 'a', memoryDirectory()),
+    key({ measurement: randomBytes(48) }, 'measurement'),
+    key({}, 'measurement'),
+    key({ signer: randomBytes(48) }),
+    key({}, 'signer', 'b'),
+    key({ productId: 2 }),
+    key({ debuggable: true }),
+    key({}, 'signer', 'a', memoryDirectory()),
   ];
   for (const other of others) assert.equal(equalBytes(other, key()), false);
 });
 
-test('quotes verify with the machine\'s key only and hold what was given', () => {
+test("quotes verify with the machine's key only and hold what was given", () => {
   const tee = new SimTee(memoryDirectory(), identity);
   tee.extend(randomBytes(48));
   const data = randomBytes(64);

@@ -58,8 +58,14 @@ export class SimTee implements Tee {
     if (reportData.length !== REPORT_DATA_BYTES) throw new RangeError(`report data has ${REPORT_DATA_BYTES} bytes, not ${reportData.length}`);
     const { measurement, signer, productId, securityVersion, debuggable } = this.#identity;
     const body = canonicalBytes({
-      type: 'sim', measurement: toHex(measurement), signer: toHex(signer), productId, securityVersion, debuggable,
-      register: toHex(this.#register), reportData: toHex(reportData),
+      type: 'sim',
+      measurement: toHex(measurement),
+      signer: toHex(signer),
+      productId,
+      securityVersion,
+      debuggable,
+      register: toHex(this.#register),
+      reportData: toHex(reportData),
     });
     const length = new Uint8Array(4);
     new DataView(length.buffer).setUint32(0, body.length, true);

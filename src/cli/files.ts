@@ -29,4 +29,3 @@ export async function onFile(door: FileDoor, method: string, path: string, param
     throw new Failure('host', `:${path}: ${told}`);
   }
 }
-

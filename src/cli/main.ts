@@ -44,7 +44,10 @@ async function main(words: readonly string[]): Promise<number> {
 async function command(name: string, words: readonly string[]): Promise<number> {
   const row = COMMANDS.find((candidate) => candidate.name === name);
   if (row === undefined) {
-    const near = nearest(name, COMMANDS.map((candidate) => candidate.name));
+    const near = nearest(
+      name,
+      COMMANDS.map((candidate) => candidate.name),
+    );
     throw new Failure('usage', `there is no command ${name}`, near === undefined ? 'cloister --help lists them.' : `Did you mean ${near}?`);
   }
   const { command } = await row.load();

@@ -4,7 +4,12 @@ import { parseArguments } from './parse.ts';
 
 const BUILD = {
   usage: 'build [OPTIONS] FILE',
-  options: [{ flag: '--include-dir DIR', short: '-I', doc: '', repeated: true }, { flag: '--no-deps', short: '-n', doc: '' }, { flag: '--quiet', short: '-q', doc: '' }, { flag: '--bom FILE', short: '-f', doc: '' }],
+  options: [
+    { flag: '--include-dir DIR', short: '-I', doc: '', repeated: true },
+    { flag: '--no-deps', short: '-n', doc: '' },
+    { flag: '--quiet', short: '-q', doc: '' },
+    { flag: '--bom FILE', short: '-f', doc: '' },
+  ],
   operands: [1, 1],
 } as const;
 const RUN = { ...BUILD, usage: 'run PROG', operands: [1, Number.POSITIVE_INFINITY], passThrough: true } as const;

@@ -14,7 +14,12 @@ export const GLOBAL_OPTIONS: readonly OptionRow[] = [
 const nameOf = (row: OptionRow): string => row.flag.split(' ')[0].slice(2);
 const typeOf = (row: OptionRow): 'string' | 'boolean' => (row.flag.includes(' ') ? 'string' : 'boolean');
 /** The operands that a usage line names without brackets. */
-const required = (usage: string): string[] => usage.replace(/\[[^\]]*\]/g, '').split(' ').filter((word) => word !== '').slice(1);
+const required = (usage: string): string[] =>
+  usage
+    .replace(/\[[^\]]*\]/g, '')
+    .split(' ')
+    .filter((word) => word !== '')
+    .slice(1);
 
 export function parseArguments(command: Pick<Command, 'options' | 'passThrough' | 'operands' | 'usage'>, words: readonly string[]): Invocation {
   const options = new Map<string, string[]>();
@@ -32,7 +37,10 @@ export function parseArguments(command: Pick<Command, 'options' | 'passThrough' 
 function read(command: Pick<Command, 'options' | 'passThrough'>, words: readonly string[], options: Map<string, string[]>): readonly string[] {
   const rows = new Map([...GLOBAL_OPTIONS, ...command.options].map((row) => [nameOf(row), row]));
   const { tokens } = process.getBuiltinModule('node:util').parseArgs({
-    args: [...words], strict: false, allowPositionals: true, tokens: true,
+    args: [...words],
+    strict: false,
+    allowPositionals: true,
+    tokens: true,
     options: Object.fromEntries([...rows].map(([name, row]) => [name, { type: typeOf(row), ...(row.short !== undefined && { short: row.short.slice(1) }) }])),
   });
   const operands: string[] = [];
@@ -46,7 +54,10 @@ function read(command: Pick<Command, 'options' | 'passThrough'>, words: readonly
     const { name, rawName, value } = token;
     const row = rows.get(name);
     if (row === undefined) {
-      const near = nearest(rawName, [...rows.keys()].map((known) => `--${known}`));
+      const near = nearest(
+        rawName,
+        [...rows.keys()].map((known) => `--${known}`),
+      );
       throw new Failure('usage', `there is no option ${rawName}`, near === undefined ? 'See --help.' : `Did you mean ${near}?`);
     }
     if (typeOf(row) === 'string' && value === undefined) throw new Failure('usage', `${rawName} wants a value: ${row.flag}`);

@@ -24,7 +24,11 @@ function header(name: string, size: number): Uint8Array {
   block.write('        ', 148, 'latin1');
   block.write('0', 156, 'latin1');
   block.write('ustar\x0000', 257, 'latin1');
-  octal(block.reduce((sum, byte) => sum + byte, 0), 148, 7);
+  octal(
+    block.reduce((sum, byte) => sum + byte, 0),
+    148,
+    7,
+  );
   block[155] = 0x20;
   return block;
 }

@@ -51,10 +51,14 @@ class Checker {
 
   check(field: Field, node: Node, key: string): unknown {
     switch (field.kind) {
-      case 'section': return this.#section(field, node, key);
-      case 'list': return this.#list(field, node, key);
-      case 'dictionary': return this.#dictionary(field, node, key);
-      default: return this.#scalar(field, node, key);
+      case 'section':
+        return this.#section(field, node, key);
+      case 'list':
+        return this.#list(field, node, key);
+      case 'dictionary':
+        return this.#dictionary(field, node, key);
+      default:
+        return this.#scalar(field, node, key);
     }
   }
 

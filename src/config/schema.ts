@@ -22,7 +22,9 @@ export interface Section {
   readonly required?: readonly string[];
 }
 
-const KiB = 1024, MiB = 1024 * KiB, GiB = 1024 * MiB;
+const KiB = 1024,
+  MiB = 1024 * KiB,
+  GiB = 1024 * MiB;
 const ABSOLUTE = /^\/[^\0]*$/;
 const NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
 
@@ -75,7 +77,15 @@ export function defaultsOf(field: Field): unknown {
   return Object.fromEntries(Object.entries(field.keys).map(([key, inner]) => [key, defaultsOf(inner)]));
 }
 
-const UNITS: readonly (readonly [string, number])[] = [['GiB', GiB], ['MiB', MiB], ['KiB', KiB], ['GB', 1e9], ['MB', 1e6], ['KB', 1e3], ['B', 1]];
+const UNITS: readonly (readonly [string, number])[] = [
+  ['GiB', GiB],
+  ['MiB', MiB],
+  ['KiB', KiB],
+  ['GB', 1e9],
+  ['MB', 1e6],
+  ['KB', 1e3],
+  ['B', 1],
+];
 
 /** `512 MiB`, `2GiB`, `1.5 GB`, `4096`; `undefined` for anything else. */
 export function parseSize(text: string): number | undefined {
@@ -103,13 +113,27 @@ function schemaOf(field: Field): Record<string, unknown> {
       const properties = Object.fromEntries(Object.entries(field.keys).map(([key, inner]) => [key, schemaOf(inner)]));
       return { description, type: 'object', additionalProperties: false, properties, ...(field.required && { required: field.required }) };
     }
-    case 'string': return { description, type: 'string', default: field.default, ...(field.pattern && { pattern: field.pattern.source }) };
-    case 'size': return { description, default: formatSize(field.default), anyOf: [{ type: 'integer', minimum: field.min, maximum: field.max }, { type: 'string', pattern: '^\\d+(\\.\\d+)?\\s*([KMG]i?B|B)?$' }] };
-    case 'integer': return { description, type: 'integer', default: field.default, minimum: field.min, maximum: field.max };
-    case 'boolean': return { description, type: 'boolean', default: field.default };
-    case 'choice': return { description, enum: field.of, default: field.default };
-    case 'list': return { description, type: 'array', default: field.default, items: schemaOf(field.of) };
-    case 'dictionary': return { description, type: 'object', default: field.default, additionalProperties: { type: 'string' }, propertyNames: { pattern: field.key.source } };
+    case 'string':
+      return { description, type: 'string', default: field.default, ...(field.pattern && { pattern: field.pattern.source }) };
+    case 'size':
+      return {
+        description,
+        default: formatSize(field.default),
+        anyOf: [
+          { type: 'integer', minimum: field.min, maximum: field.max },
+          { type: 'string', pattern: '^\\d+(\\.\\d+)?\\s*([KMG]i?B|B)?$' },
+        ],
+      };
+    case 'integer':
+      return { description, type: 'integer', default: field.default, minimum: field.min, maximum: field.max };
+    case 'boolean':
+      return { description, type: 'boolean', default: field.default };
+    case 'choice':
+      return { description, enum: field.of, default: field.default };
+    case 'list':
+      return { description, type: 'array', default: field.default, items: schemaOf(field.of) };
+    case 'dictionary':
+      return { description, type: 'object', default: field.default, additionalProperties: { type: 'string' }, propertyNames: { pattern: field.key.source } };
   }
 }
 
@@ -131,11 +155,19 @@ function render(key: string, field: Field, indent: string): string[] {
     }
     case 'list': {
       if (field.default.length === 0) return [`${indent}${key}: []`];
-      const item = (value: unknown): string => (typeof value === 'object' && value !== null ? `{ ${Object.entries(value).map(([name, part]) => `${name}: ${scalar(part)}`).join(', ')} }` : scalar(value));
+      const item = (value: unknown): string =>
+        typeof value === 'object' && value !== null
+          ? `{ ${Object.entries(value)
+              .map(([name, part]) => `${name}: ${scalar(part)}`)
+              .join(', ')} }`
+          : scalar(value);
       return [`${indent}${key}:`, ...field.default.map((value) => `${indent}  - ${item(value)}`)];
     }
-    case 'dictionary': return [`${indent}${key}:`, ...Object.entries(field.default).map(([name, value]) => `${indent}  ${name}: ${scalar(value)}`)];
-    case 'size': return [`${indent}${key}: ${formatSize(field.default)}`];
-    default: return [`${indent}${key}: ${scalar(field.default)}`];
+    case 'dictionary':
+      return [`${indent}${key}:`, ...Object.entries(field.default).map(([name, value]) => `${indent}  ${name}: ${scalar(value)}`)];
+    case 'size':
+      return [`${indent}${key}: ${formatSize(field.default)}`];
+    default:
+      return [`${indent}${key}: ${scalar(field.default)}`];
   }
 }

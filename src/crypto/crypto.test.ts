@@ -6,7 +6,8 @@ import { AeadKey, hkdfSha256, hmacSha256, KeyError, PrivateKey, PublicKey, rando
 
 test('AES-256-GCM: test cases 13 and 14 of the GCM specification', () => {
   const key = new AeadKey(new Uint8Array(32));
-  const tag = new Uint8Array(16), nonce = new Uint8Array(12);
+  const tag = new Uint8Array(16),
+    nonce = new Uint8Array(12);
   assert.equal(key.seal(nonce, new Uint8Array(0), undefined, tag).length, 0);
   assert.equal(toHex(tag), '530f8afbc74536b9a963b4f1c4cb738b');
   assert.equal(toHex(key.seal(nonce, new Uint8Array(16), undefined, tag)), 'cea7403d4d606b6e074ec5d3baf39d18');
@@ -15,7 +16,10 @@ test('AES-256-GCM: test cases 13 and 14 of the GCM specification', () => {
 
 test('AES-256-GCM: opens what was sealed, and nothing else', () => {
   const key = new AeadKey(randomBytes(32));
-  const nonce = randomBytes(12), plaintext = randomBytes(100), additional = bytesOf('about'), tag = new Uint8Array(16);
+  const nonce = randomBytes(12),
+    plaintext = randomBytes(100),
+    additional = bytesOf('about'),
+    tag = new Uint8Array(16);
   const ciphertext = key.seal(nonce, plaintext, additional, tag);
   assert.deepEqual(new Uint8Array(key.open(nonce, ciphertext, additional, tag)!), plaintext);
   for (const part of [nonce, ciphertext, additional, tag]) {
@@ -64,10 +68,15 @@ for (const algorithm of ['ES256', 'EdDSA'] as const) {
 }
 
 test('keys that do not serve are refused with what they are', () => {
-  const pem = (type: 'rsa' | 'p384'): string =>
-    (type === 'rsa' ? generateKeyPairSync('rsa', { modulusLength: 2048 }) : generateKeyPairSync('ec', { namedCurve: 'P-384' })).privateKey.export({ format: 'pem', type: 'pkcs8' }) as string;
-  assert.throws(() => PrivateKey.fromPem(pem('rsa')), (error) => error instanceof KeyError && /this is rsa/.test(error.message));
-  assert.throws(() => PrivateKey.fromPem(pem('p384')), (error) => error instanceof KeyError && /secp384r1/.test(error.message));
+  const pem = (type: 'rsa' | 'p384'): string => (type === 'rsa' ? generateKeyPairSync('rsa', { modulusLength: 2048 }) : generateKeyPairSync('ec', { namedCurve: 'P-384' })).privateKey.export({ format: 'pem', type: 'pkcs8' }) as string;
+  assert.throws(
+    () => PrivateKey.fromPem(pem('rsa')),
+    (error) => error instanceof KeyError && /this is rsa/.test(error.message),
+  );
+  assert.throws(
+    () => PrivateKey.fromPem(pem('p384')),
+    (error) => error instanceof KeyError && /secp384r1/.test(error.message),
+  );
   assert.throws(() => PrivateKey.fromPem(PrivateKey.generate('ES256').publicKey.pem()), /public key/);
   assert.throws(() => PrivateKey.fromPem('nonsense'), KeyError);
   assert.throws(() => PublicKey.fromSpki(randomBytes(91)), KeyError);

@@ -56,9 +56,7 @@ export class PublicKey {
 
   verify(message: Uint8Array, signature: Uint8Array): boolean {
     if (signature.length !== 64) return false;
-    return this.algorithm === 'ES256'
-      ? verifyBytes('sha256', message, { key: this.#key, dsaEncoding: 'ieee-p1363' }, signature)
-      : verifyBytes(null, message, this.#key, signature);
+    return this.algorithm === 'ES256' ? verifyBytes('sha256', message, { key: this.#key, dsaEncoding: 'ieee-p1363' }, signature) : verifyBytes(null, message, this.#key, signature);
   }
 }
 
@@ -95,8 +93,6 @@ export class PrivateKey {
   }
 
   sign(message: Uint8Array): Uint8Array {
-    return this.publicKey.algorithm === 'ES256'
-      ? signBytes('sha256', message, { key: this.#key, dsaEncoding: 'ieee-p1363' })
-      : signBytes(null, message, this.#key);
+    return this.publicKey.algorithm === 'ES256' ? signBytes('sha256', message, { key: this.#key, dsaEncoding: 'ieee-p1363' }) : signBytes(null, message, this.#key);
   }
 }

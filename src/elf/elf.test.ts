@@ -67,5 +67,6 @@ test('segments that no loader can map', () => {
     ['beyond the end', load(0, 0x1000, 100, 2 ** 31)],
     ['2^64', load(0, 0x1000, 2 ** 64, 2 ** 64)],
     ['out of order', load(0, 0x2000, 1, 1), load(0, 0x1000, 1, 1)],
-  ] as const) assert.throws(() => check(...segments), { code: 'bad-segment' }, why);
+  ] as const)
+    assert.throws(() => check(...segments), { code: 'bad-segment' }, why);
 });

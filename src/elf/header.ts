@@ -32,11 +32,28 @@ export class ElfError extends Error {
   }
 }
 
-export const ET_EXEC = 2, ET_DYN = 3;
-export const EM_386 = 3, EM_ARM = 40, EM_X86_64 = 62, EM_AARCH64 = 183, EM_RISCV = 243;
-export const PT_LOAD = 1, PT_DYNAMIC = 2, PT_INTERP = 3, PT_NOTE = 4, PT_PHDR = 6, PT_TLS = 7, PT_GNU_EH_FRAME = 0x6474_e550, PT_GNU_STACK = 0x6474_e551, PT_GNU_RELRO = 0x6474_e552, PT_GNU_PROPERTY = 0x6474_e553;
-export const PF_X = 1, PF_W = 2, PF_R = 4;
-export const EHDR_BYTES = 64, PHDR_BYTES = 56;
+export const ET_EXEC = 2,
+  ET_DYN = 3;
+export const EM_386 = 3,
+  EM_ARM = 40,
+  EM_X86_64 = 62,
+  EM_AARCH64 = 183,
+  EM_RISCV = 243;
+export const PT_LOAD = 1,
+  PT_DYNAMIC = 2,
+  PT_INTERP = 3,
+  PT_NOTE = 4,
+  PT_PHDR = 6,
+  PT_TLS = 7,
+  PT_GNU_EH_FRAME = 0x6474_e550,
+  PT_GNU_STACK = 0x6474_e551,
+  PT_GNU_RELRO = 0x6474_e552,
+  PT_GNU_PROPERTY = 0x6474_e553;
+export const PF_X = 1,
+  PF_W = 2,
+  PF_R = 4;
+export const EHDR_BYTES = 64,
+  PHDR_BYTES = 56;
 const LOAD_PAGE = 4096;
 
 const MACHINES: Readonly<Record<number, string>> = { [EM_386]: '32-bit x86', [EM_ARM]: '32-bit ARM', [EM_AARCH64]: '64-bit ARM', [EM_RISCV]: 'RISC-V' };

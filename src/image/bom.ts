@@ -57,7 +57,11 @@ const BOM: Shape = {
   excludes: ['string'],
   targets: [{ target: 'string', mkdirs: ['string'], createlinks: [{ src: 'string', linkname: 'string' }], copy: [{ from: 'string', dirs: ['string'], files: ['name-or-file'] }] }],
 };
-const REQUIRED: ReadonlyMap<string, readonly string[]> = new Map([['targets', ['target']], ['createlinks', ['src', 'linkname']], ['files', ['name']]]);
+const REQUIRED: ReadonlyMap<string, readonly string[]> = new Map([
+  ['targets', ['target']],
+  ['createlinks', ['src', 'linkname']],
+  ['files', ['name']],
+]);
 
 /** What Occlum's own `base.yaml` makes, for BOMs that include it where Occlum is not installed. */
 const BASE_DIRECTORIES = ['bin', 'dev', 'etc', 'home', 'host', 'lib', 'lib64', 'opt', 'proc', 'root', 'sbin', 'sys', 'tmp', 'usr', 'var'];
@@ -215,7 +219,12 @@ function merge(into: ImageDirectory, from: ImageDirectory): void {
 /** A pattern as rsync(1) reads simple ones: `*` and `?`; with a slash it matches the end of the path, else a name. */
 function excluder(pattern: string): (path: string) => boolean {
   const bytes = toByteString(pattern).replace(/\/+$/, '');
-  const source = bytes.replace(/[.+^${}()|[\]\\]/g, '\\$&').replace(/\*\*/g, '\0').replace(/\*/g, '[^/]*').replace(/\0/g, '.*').replace(/\?/g, '[^/]');
+  const source = bytes
+    .replace(/[.+^${}()|[\]\\]/g, '\\$&')
+    .replace(/\*\*/g, '\0')
+    .replace(/\*/g, '[^/]*')
+    .replace(/\0/g, '.*')
+    .replace(/\?/g, '[^/]');
   const expression = new RegExp(`(?:^|/)${source.replace(/^\//, '')}$`);
   return (path) => expression.test(path);
 }

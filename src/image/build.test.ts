@@ -16,7 +16,10 @@ interface Built {
 function build(host: FakeHost, more: Partial<BuildImageOptions> = {}): Built {
   const out = new MemoryFile(new MemoryDirectory());
   const result = buildImage({
-    host, tree: '/i/image', output: '/i/out', dependencies: 'none',
+    host,
+    tree: '/i/image',
+    output: '/i/out',
+    dependencies: 'none',
     writeAtomically(path, write) {
       const value = write(out);
       host.set(path, out.bytes.slice());
@@ -89,7 +92,8 @@ test('extra files are added with their parents', () => {
 });
 
 test('a BOM: directories, links, files, renaming, hashes, variables, includes, excludes', () => {
-  const { text, ...options } = bom(`
+  const { text, ...options } = bom(
+    `
 includes:
   - base.yaml
   - more.yaml
@@ -115,19 +119,37 @@ targets:
     copy:
       - dirs: ['\${SRC}/app/']
       - from: /src/whole
-`, { WHERE: 'there', SRC: '/src' });
+`,
+    { WHERE: 'there', SRC: '/src' },
+  );
   const host = new FakeHost({
-    '/i/image': undefined, '/i/bom.yaml': text, '/i/more.yaml': 'targets: [{target: /more}]', '/src/app/main': 'M', '/src/app/main.o': 'O', '/src/app/.git/config': 'G', '/src/app/l': { link: 'main' },
-    '/src/Makefile': { link: 'GNUmakefile' }, '/src/GNUmakefile': 'all:', '/src/data': 'content', '/src/whole/w': 'W',
+    '/i/image': undefined,
+    '/i/bom.yaml': text,
+    '/i/more.yaml': 'targets: [{target: /more}]',
+    '/src/app/main': 'M',
+    '/src/app/main.o': 'O',
+    '/src/app/.git/config': 'G',
+    '/src/app/l': { link: 'main' },
+    '/src/Makefile': { link: 'GNUmakefile' },
+    '/src/GNUmakefile': 'all:',
+    '/src/data': 'content',
+    '/src/whole/w': 'W',
   });
   const list = names(build(host, options));
-  for (const expected of ['/app/main=M', '/app/l -> main', '/Makefile=all:', '/data.bin=content', '/hello_link -> ../hello', '/run/lock/', '/opt/there/main=M', '/opt/there/w=W', '/more/', '/proc/', '/lib64/']) assert.ok(list.includes(expected), expected);
-  assert.equal(list.some((line) => /\.git|main\.o|\/opt\/there\/app/.test(line)), false);
+  for (const expected of ['/app/main=M', '/app/l -> main', '/Makefile=all:', '/data.bin=content', '/hello_link -> ../hello', '/run/lock/', '/opt/there/main=M', '/opt/there/w=W', '/more/', '/proc/', '/lib64/'])
+    assert.ok(list.includes(expected), expected);
+  assert.equal(
+    list.some((line) => /\.git|main\.o|\/opt\/there\/app/.test(line)),
+    false,
+  );
 });
 
 test('a BOM that is wrong: file, line, key', () => {
   const refuse = (text: string, message: RegExp): void => {
-    assert.throws(() => build(new FakeHost({ '/i/image': undefined, '/i/bom.yaml': text, '/f': 'x' }), bom('').bom === undefined ? {} : { bom: bom('').bom }), (error) => error instanceof ImageBuildError && message.test(error.message));
+    assert.throws(
+      () => build(new FakeHost({ '/i/image': undefined, '/i/bom.yaml': text, '/f': 'x' }), bom('').bom === undefined ? {} : { bom: bom('').bom }),
+      (error) => error instanceof ImageBuildError && message.test(error.message),
+    );
   };
   refuse('targets: [', /bom\.yaml:1: /);
   refuse('target: []', /unknown key "target" in the file; known are includes, excludes, targets/);

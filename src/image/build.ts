@@ -128,7 +128,8 @@ export function buildImage(options: BuildImageOptions): BuiltImage {
   if (options.dependencies === 'resolve') addLdCache(root, sources);
   if (options.extra !== undefined) addExtra(root, sources, options.extra);
 
-  let files = 0, bytes = 0;
+  let files = 0,
+    bytes = 0;
   const counted = new Set<ImageNode>();
   for (const { node } of walk(root)) {
     if (node.kind !== 'file' || counted.has(node)) continue;
@@ -137,7 +138,13 @@ export function buildImage(options: BuildImageOptions): BuiltImage {
     bytes += node.size;
   }
   const result = (imageRoot: Uint8Array, unchanged: boolean): BuiltImage => ({
-    root: imageRoot, kind: options.key === undefined ? 'integrity' : 'encrypted', additions: report.additions, warnings: [...sources.warnings, ...report.warnings], files, bytes, unchanged,
+    root: imageRoot,
+    kind: options.key === undefined ? 'integrity' : 'encrypted',
+    additions: report.additions,
+    warnings: [...sources.warnings, ...report.warnings],
+    files,
+    bytes,
+    unchanged,
   });
 
   const print = `${fingerprint(root, options)}${options.derived === undefined ? '' : ` ${options.derived.tag}`}`;

@@ -6,18 +6,22 @@ import { ImageBuildError } from './errors.ts';
 import { Sources } from './source.ts';
 import { type FakeElf, fakeElf, FakeHost, fakeLdCache } from './testing.ts';
 
-const LD = '/lib64/ld-linux-x86-64.so.2', MUSL = '/lib/ld-musl-x86_64.so.1', LIB = '/usr/lib/x86_64-linux-gnu';
+const LD = '/lib64/ld-linux-x86-64.so.2',
+  MUSL = '/lib/ld-musl-x86_64.so.1',
+  LIB = '/usr/lib/x86_64-linux-gnu';
 const program = (elf: FakeElf): Uint8Array => fakeElf({ interpreter: LD, ...elf });
 
 /** A host with merged /usr, glibc and, where asked, more. */
-const host = (more: ConstructorParameters<typeof FakeHost>[0] = {}): FakeHost => new FakeHost({
-  '/lib': { link: 'usr/lib' }, '/lib64': { link: 'usr/lib64' },
-  '/usr/lib64/ld-linux-x86-64.so.2': { link: '../lib/x86_64-linux-gnu/ld-linux-x86-64.so.2' },
-  [`${LIB}/ld-linux-x86-64.so.2`]: fakeElf({ soname: 'ld-linux-x86-64.so.2' }),
-  [`${LIB}/libc.so.6`]: fakeElf({ soname: 'libc.so.6', needed: ['ld-linux-x86-64.so.2'] }),
-  [`${LIB}/libm.so.6`]: fakeElf({ soname: 'libm.so.6', needed: ['libc.so.6'] }),
-  ...more,
-});
+const host = (more: ConstructorParameters<typeof FakeHost>[0] = {}): FakeHost =>
+  new FakeHost({
+    '/lib': { link: 'usr/lib' },
+    '/lib64': { link: 'usr/lib64' },
+    '/usr/lib64/ld-linux-x86-64.so.2': { link: '../lib/x86_64-linux-gnu/ld-linux-x86-64.so.2' },
+    [`${LIB}/ld-linux-x86-64.so.2`]: fakeElf({ soname: 'ld-linux-x86-64.so.2' }),
+    [`${LIB}/libc.so.6`]: fakeElf({ soname: 'libc.so.6', needed: ['ld-linux-x86-64.so.2'] }),
+    [`${LIB}/libm.so.6`]: fakeElf({ soname: 'libm.so.6', needed: ['libc.so.6'] }),
+    ...more,
+  });
 
 function resolve(files: FakeHost): { added: string[]; warnings: readonly string[]; root: ImageDirectory } {
   const sources = new Sources(files, 1);
@@ -27,10 +31,16 @@ function resolve(files: FakeHost): { added: string[]; warnings: readonly string[
 }
 
 const at = (root: ImageDirectory, path: string): ImageNode | undefined =>
-  path.split('/').filter((part) => part !== '').reduce<ImageNode | undefined>((node, part) => (node?.kind === 'directory' ? node.entries.get(part) : undefined), root);
+  path
+    .split('/')
+    .filter((part) => part !== '')
+    .reduce<ImageNode | undefined>((node, part) => (node?.kind === 'directory' ? node.entries.get(part) : undefined), root);
 
 const refused = (files: FakeHost, code: string, message: RegExp): void => {
-  assert.throws(() => resolve(files), (error) => error instanceof ImageBuildError && error.code === code && message.test(error.message));
+  assert.throws(
+    () => resolve(files),
+    (error) => error instanceof ImageBuildError && error.code === code && message.test(error.message),
+  );
 };
 
 test('interpreter and libraries, through the links of a merged /usr', () => {
@@ -47,36 +57,57 @@ test('directories of the image stay directories; files that are there are not ad
 
 test('$ORIGIN in RUNPATH; RPATH is inherited, RUNPATH is not', () => {
   const app = '/instance/image/app';
-  const { added } = resolve(host({
-    [`${app}/bin/x`]: program({ needed: ['liba.so'], runpath: '$ORIGIN/../lib' }),
-    [`${app}/lib/liba.so`]: fakeElf({ needed: ['libb.so', 'libc.so.6'], rpath: '${ORIGIN}/deep' }),
-    [`${app}/lib/deep/libb.so`]: fakeElf({ needed: ['libb2.so'] }),
-    [`${app}/lib/deep/libb2.so`]: fakeElf({}),
-  }));
-  assert.equal(added.some((path) => path.startsWith('/app')), false);
-  refused(host({ [`${app}/x`]: program({ needed: ['liba.so'], runpath: '$ORIGIN/lib' }), [`${app}/lib/liba.so`]: fakeElf({ needed: ['libz.so'] }), [`${app}/lib/libz.so`]: fakeElf({}) }), 'missing-library', /\/app\/lib\/liba\.so \(needed by \/app\/x\) needs libz\.so/);
+  const { added } = resolve(
+    host({
+      [`${app}/bin/x`]: program({ needed: ['liba.so'], runpath: '$ORIGIN/../lib' }),
+      [`${app}/lib/liba.so`]: fakeElf({ needed: ['libb.so', 'libc.so.6'], rpath: '${ORIGIN}/deep' }),
+      [`${app}/lib/deep/libb.so`]: fakeElf({ needed: ['libb2.so'] }),
+      [`${app}/lib/deep/libb2.so`]: fakeElf({}),
+    }),
+  );
+  assert.equal(
+    added.some((path) => path.startsWith('/app')),
+    false,
+  );
+  refused(
+    host({ [`${app}/x`]: program({ needed: ['liba.so'], runpath: '$ORIGIN/lib' }), [`${app}/lib/liba.so`]: fakeElf({ needed: ['libz.so'] }), [`${app}/lib/libz.so`]: fakeElf({}) }),
+    'missing-library',
+    /\/app\/lib\/liba\.so \(needed by \/app\/x\) needs libz\.so/,
+  );
 });
 
 test('what is loaded already is not looked for again, however it was found', () => {
-  const { added } = resolve(host({
-    '/instance/image/x': program({ needed: ['libcore.so', 'libshared.so', 'liblast.so'], runpath: '/usr/lib/private' }),
-    '/usr/lib/private/libcore.so': fakeElf({ needed: ['libshared.so'] }), '/usr/lib/private/libshared.so': fakeElf({ needed: ['libnamed.so'] }),
-    '/usr/lib/private/liblast.so': fakeElf({ needed: ['libnamed.so.1'] }), '/usr/lib/libnamed.so': fakeElf({ soname: 'libnamed.so.1' }),
-  }));
+  const { added } = resolve(
+    host({
+      '/instance/image/x': program({ needed: ['libcore.so', 'libshared.so', 'liblast.so'], runpath: '/usr/lib/private' }),
+      '/usr/lib/private/libcore.so': fakeElf({ needed: ['libshared.so'] }),
+      '/usr/lib/private/libshared.so': fakeElf({ needed: ['libnamed.so'] }),
+      '/usr/lib/private/liblast.so': fakeElf({ needed: ['libnamed.so.1'] }),
+      '/usr/lib/libnamed.so': fakeElf({ soname: 'libnamed.so.1' }),
+    }),
+  );
   assert.ok(added.includes('/usr/lib/private/libshared.so'));
 });
 
 test('the cache finds what no default directory has, and comes along then', () => {
-  const { added } = resolve(host({
-    '/instance/image/x': program({ needed: ['libodd.so.1'] }), '/usr/local/lib/libodd.so.1': { link: 'libodd.so.1.2' }, '/usr/local/lib/libodd.so.1.2': fakeElf({ needed: ['libc.so.6'] }),
-    '/etc/ld.so.cache': fakeLdCache([['libodd.so.1', '/usr/local/lib/libodd.so.1']]),
-  }));
+  const { added } = resolve(
+    host({
+      '/instance/image/x': program({ needed: ['libodd.so.1'] }),
+      '/usr/local/lib/libodd.so.1': { link: 'libodd.so.1.2' },
+      '/usr/local/lib/libodd.so.1.2': fakeElf({ needed: ['libc.so.6'] }),
+      '/etc/ld.so.cache': fakeLdCache([['libodd.so.1', '/usr/local/lib/libodd.so.1']]),
+    }),
+  );
   assert.ok(added.includes('/usr/local/lib/libodd.so.1') && added.includes('/usr/local/lib/libodd.so.1.2'));
   assert.ok(added.includes('/etc/ld.so.cache'));
 });
 
 test('a missing library: who needs it, where it was looked for', () => {
-  refused(host({ '/instance/image/bin/x': program({ needed: ['libnone.so.3'], runpath: '/opt/lib' }) }), 'missing-library', /^\/bin\/x needs libnone\.so\.3[^]*\n {2}\/opt\/lib\/libnone\.so\.3\n[^]* {2}\/lib\/x86_64-linux-gnu\/libnone\.so\.3/);
+  refused(
+    host({ '/instance/image/bin/x': program({ needed: ['libnone.so.3'], runpath: '/opt/lib' }) }),
+    'missing-library',
+    /^\/bin\/x needs libnone\.so\.3[^]*\n {2}\/opt\/lib\/libnone\.so\.3\n[^]* {2}\/lib\/x86_64-linux-gnu\/libnone\.so\.3/,
+  );
   refused(host({ '/instance/image/x': fakeElf({ interpreter: '/nix/ld.so' }) }), 'missing-interpreter', /needs the dynamic linker \/nix\/ld\.so/);
 });
 

@@ -121,7 +121,8 @@ class Resolver {
   }
 
   run(): void {
-    const programs: Linked[] = [], libraries: Linked[] = [];
+    const programs: Linked[] = [],
+      libraries: Linked[] = [];
     for (const { path, file } of [...filesOf(this.#tree.root)]) {
       if (this.#exempt.has(file)) continue;
       const elf = this.#elf(file);
@@ -259,7 +260,12 @@ class Resolver {
       const found = this.#tree.find('/etc/ld-musl-x86_64.path');
       const bytes = found === undefined ? undefined : contentOf(found.file);
       found?.file.release?.();
-      this.#muslDirectories = bytes === undefined ? MUSL_DIRECTORIES : byteString(bytes).split(/[:\n]/).filter((entry) => entry !== '');
+      this.#muslDirectories =
+        bytes === undefined
+          ? MUSL_DIRECTORIES
+          : byteString(bytes)
+              .split(/[:\n]/)
+              .filter((entry) => entry !== '');
       if (found !== undefined) this.#add(found, 'the dynamic linker of musl');
     }
     return this.#muslDirectories;

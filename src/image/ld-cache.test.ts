@@ -13,18 +13,27 @@ const link = (target: string): ImageNode => ({ kind: 'symlink', mtime: 0, target
 const directory = (entries: Record<string, ImageNode>): ImageDirectory => ({ kind: 'directory', mode: 0o755, mtime: 0, entries: new Map(Object.entries(entries)) });
 const library = file(fakeElf({ soname: 'x' }));
 
-const tree = (more: Record<string, ImageNode> = {}): ImageDirectory => directory({
-  lib: link('usr/lib'), lib64: link('usr/lib64'),
-  usr: directory({
-    lib64: directory({ 'ld-linux-x86-64.so.2': link('../lib/x86_64-linux-gnu/ld-linux-x86-64.so.2') }),
-    lib: directory({ 'libplain.so.1': library, 'x86_64-linux-gnu': directory({ 'ld-linux-x86-64.so.2': library, 'libc.so.6': library, 'libm.so.6': link('libm-2.so'), 'libm-2.so': library, 'libscript.so': file(new Uint8Array(200)), 'libgone.so.1': link('nowhere'), ...more }) }),
-  }),
-});
+const tree = (more: Record<string, ImageNode> = {}): ImageDirectory =>
+  directory({
+    lib: link('usr/lib'),
+    lib64: link('usr/lib64'),
+    usr: directory({
+      lib64: directory({ 'ld-linux-x86-64.so.2': link('../lib/x86_64-linux-gnu/ld-linux-x86-64.so.2') }),
+      lib: directory({
+        'libplain.so.1': library,
+        'x86_64-linux-gnu': directory({ 'ld-linux-x86-64.so.2': library, 'libc.so.6': library, 'libm.so.6': link('libm-2.so'), 'libm-2.so': library, 'libscript.so': file(new Uint8Array(200)), 'libgone.so.1': link('nowhere'), ...more }),
+      }),
+    }),
+  });
 
 test('the libraries of the default directories, first directory first', () => {
   const paths = parseLdCache(ldCacheOf(tree()) as Uint8Array);
   assert.deepEqual(Object.fromEntries(paths), {
-    'libplain.so.1': '/lib/libplain.so.1', 'libm.so.6': '/lib/x86_64-linux-gnu/libm.so.6', 'libm-2.so': '/lib/x86_64-linux-gnu/libm-2.so', 'libc.so.6': '/lib/x86_64-linux-gnu/libc.so.6', 'ld-linux-x86-64.so.2': '/lib/x86_64-linux-gnu/ld-linux-x86-64.so.2',
+    'libplain.so.1': '/lib/libplain.so.1',
+    'libm.so.6': '/lib/x86_64-linux-gnu/libm.so.6',
+    'libm-2.so': '/lib/x86_64-linux-gnu/libm-2.so',
+    'libc.so.6': '/lib/x86_64-linux-gnu/libc.so.6',
+    'ld-linux-x86-64.so.2': '/lib/x86_64-linux-gnu/ld-linux-x86-64.so.2',
   });
 });
 
@@ -43,7 +52,10 @@ test('names are in the order that ld.so searches', { skip: existsSync('/usr/sbin
     for (const [name, path] of known) if (!first.has(name)) first.set(name, path);
     writeFileSync(join(work, 'cache'), encodeLdCache(new Map([...first].reverse())));
     const listed = spawnSync('/usr/sbin/ldconfig', ['-p', '-C', join(work, 'cache')], { encoding: 'latin1' }).stdout;
-    assert.deepEqual([...listed.matchAll(/^\t(\S+) \(libc6,x86-64\) => (\S+)$/gm)].map(([, name, path]) => [name, path]), [...first]);
+    assert.deepEqual(
+      [...listed.matchAll(/^\t(\S+) \(libc6,x86-64\) => (\S+)$/gm)].map(([, name, path]) => [name, path]),
+      [...first],
+    );
   } finally {
     rmSync(work, { recursive: true, force: true });
   }

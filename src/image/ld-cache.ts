@@ -4,7 +4,8 @@ import { byteString, bytesOf } from '../base/bytes.ts';
 import type { ImageDirectory, ImageFile, ImageNode } from '../encfs/4-tree/image-tree.ts';
 
 const MAGIC = 'glibc-ld.so.cache1.1';
-const HEADER = 48, ENTRY = 24;
+const HEADER = 48,
+  ENTRY = 24;
 /** FLAG_ELF_LIBC6 | FLAG_X8664_LIB64 */
 const X86_64 = 0x0303;
 

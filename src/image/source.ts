@@ -41,7 +41,12 @@ export class Sources {
     const { host } = this;
     let open: HostFile | undefined;
     const file: SourceFile = {
-      kind: 'file', mode: stat.mode, mtime: this.#recordedTime(path) ?? this.epoch, size: stat.size, path, stamp: stampOf(stat),
+      kind: 'file',
+      mode: stat.mode,
+      mtime: this.#recordedTime(path) ?? this.epoch,
+      size: stat.size,
+      path,
+      stamp: stampOf(stat),
       read(offset, into) {
         open ??= host.open(path);
         if (readFully(open, offset, into) < into.length) throw new ImageBuildError('unreadable', `${path} became shorter while it was read; build again`);

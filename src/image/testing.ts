@@ -109,7 +109,10 @@ export class FakeHost implements HostTree {
   /** Follows links in all components but the last. */
   #real(path: string): string {
     const done: string[] = [];
-    const todo = path.split('/').filter((part) => part !== '' && part !== '.').reverse();
+    const todo = path
+      .split('/')
+      .filter((part) => part !== '' && part !== '.')
+      .reverse();
     while (todo.length > 0) {
       const part = todo.pop()!;
       if (part === '..') done.pop();
@@ -117,7 +120,12 @@ export class FakeHost implements HostTree {
         const node = todo.length === 0 ? undefined : this.#nodes.get(`/${[...done, part].join('/')}`);
         if (node !== undefined && 'link' in node) {
           if (node.link.startsWith('/')) done.length = 0;
-          todo.push(...node.link.split('/').filter((piece) => piece !== '').reverse());
+          todo.push(
+            ...node.link
+              .split('/')
+              .filter((piece) => piece !== '')
+              .reverse(),
+          );
         } else done.push(part);
       }
     }
@@ -139,7 +147,10 @@ export class FakeHost implements HostTree {
 
   readdir(path: string): readonly string[] {
     const prefix = this.#real(path).replace(/\/?$/, '/');
-    return [...this.#nodes.keys()].filter((name) => name !== '/' && name.startsWith(prefix) && !name.slice(prefix.length).includes('/')).map((name) => name.slice(prefix.length)).sort();
+    return [...this.#nodes.keys()]
+      .filter((name) => name !== '/' && name.startsWith(prefix) && !name.slice(prefix.length).includes('/'))
+      .map((name) => name.slice(prefix.length))
+      .sort();
   }
 
   open(path: string): HostFile {
@@ -156,7 +167,10 @@ export class FakeHost implements HostTree {
         into.set(piece);
         return piece.length;
       },
-      write: () => 0, truncate() {}, sync() {}, close() {},
+      write: () => 0,
+      truncate() {},
+      sync() {},
+      close() {},
     };
   }
 }

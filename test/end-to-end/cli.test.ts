@@ -42,7 +42,12 @@ describe('cloister', { skip: existsSync('/bin/bash') && process.arch === 'x64' ?
     assert.match(first, /^[0-9a-f]{96}\n$/);
     assert.equal(JSON.parse(run(['build', '--json']).output).measurement, first.trim());
     // The same tree elsewhere, later, is the same bytes; whoever builds with a P-256 key signs once.
-    const bytes = (directory: string): string[] => ['image.sealed', 'configuration.json', 'manifest.json'].map((name) => createHash('sha256').update(readFileSync(join(directory, 'build', name))).digest('hex'));
+    const bytes = (directory: string): string[] =>
+      ['image.sealed', 'configuration.json', 'manifest.json'].map((name) =>
+        createHash('sha256')
+          .update(readFileSync(join(directory, 'build', name)))
+          .digest('hex'),
+      );
     const copy = join(place, 'copy');
     mkdirSync(copy);
     for (const part of ['image', 'cloister.yaml']) assert.equal(spawnSync('cp', ['-a', join(instance, part), copy]).status, 0);
@@ -65,7 +70,7 @@ describe('cloister', { skip: existsSync('/bin/bash') && process.arch === 'x64' ?
     assert.equal(run(['run', '-q', '/bin/bash', '-c', 'echo moved'], '', elsewhere).output, 'moved\n');
   });
 
-  test('streams and exit codes are the program\'s own', () => {
+  test("streams and exit codes are the program's own", () => {
     assert.deepEqual(inside('cat; echo problem >&2; exit 3', 'in\0put\xff'), { code: 3, signal: null, output: 'in\0put\xff', error: 'problem\n' });
     assert.equal(inside('kill -TERM $$').code, 143);
     assert.equal(run(['run', '-q', '/bin/nothing']).code, 127);
@@ -121,7 +126,10 @@ describe('cloister', { skip: existsSync('/bin/bash') && process.arch === 'x64' ?
       const exits = [ended(sleeper), ended(other)];
       let rows: { pid: number; name: string }[] = [];
       for (const deadline = Date.now() + 20_000; rows.length < 2 && Date.now() < deadline; ) rows = JSON.parse(run(['ps', '--json']).output);
-      assert.deepEqual(rows.map(({ name }) => name), ['/bin/sleep', '/bin/sleep']);
+      assert.deepEqual(
+        rows.map(({ name }) => name),
+        ['/bin/sleep', '/bin/sleep'],
+      );
       sleeper.kill('SIGINT');
       assert.equal(await exits[0], 130);
       rows = JSON.parse(run(['ps', '--json']).output);

@@ -30,10 +30,14 @@ function fill(path: string): void {
 }
 
 function onDisk(disk: string): void {
-  const instance = join(disk, 'instance'), filler = join(disk, 'filler');
+  const instance = join(disk, 'instance'),
+    filler = join(disk, 'filler');
   const cloister = (...words: string[]): { code: number | null; output: string; error: string } => {
     const { status, stdout, stderr } = spawnSync(process.execPath, ['--disable-warning=ExperimentalWarning', MAIN, '-C', instance, ...words], {
-      encoding: 'utf8', cwd: disk, env: { PATH: process.env.PATH, HOME: disk, CLOISTER_STATE: join(disk, 'state') }, timeout: 60_000,
+      encoding: 'utf8',
+      cwd: disk,
+      env: { PATH: process.env.PATH, HOME: disk, CLOISTER_STATE: join(disk, 'state') },
+      timeout: 60_000,
     });
     return { code: status, output: stdout, error: stderr };
   };
@@ -74,7 +78,10 @@ function onDisk(disk: string): void {
   assert.deepEqual(readdirSync(disk).sort(), ['filler', 'instance', 'state']);
   refused(/ENOSPC/, 'build');
   for (const [name, content] of builds) assert.deepEqual(readFileSync(join(instance, 'build', name)), content, name);
-  assert.deepEqual(readdirSync(join(instance, 'build')), builds.map(([name]) => name));
+  assert.deepEqual(
+    readdirSync(join(instance, 'build')),
+    builds.map(([name]) => name),
+  );
 
   const started = cloister('start');
   assert.equal(started.code, 0, started.error);

@@ -22,7 +22,10 @@ const compiles = process.arch === 'x64' && spawnSync('gcc', ['--version']).statu
 
 function cloister(...args: string[]): { code: number | null; output: string; error: string } {
   const { status, stdout, stderr } = spawnSync(process.execPath, ['--disable-warning=ExperimentalWarning', MAIN, '-C', instance, ...args], {
-    encoding: 'latin1', env: { PATH: process.env.PATH, HOME: root, CLOISTER_STATE: join(root, 'state') }, timeout: 120_000, maxBuffer: 1 << 26,
+    encoding: 'latin1',
+    env: { PATH: process.env.PATH, HOME: root, CLOISTER_STATE: join(root, 'state') },
+    timeout: 120_000,
+    maxBuffer: 1 << 26,
   });
   return { code: status, output: stdout, error: stderr };
 }
@@ -74,7 +77,10 @@ describe('programs that do what they should not', { skip: compiles ? false : 'ne
   test('more memory than there is', () => {
     const { code, output, error } = run('/bin/guests', 'memory');
     assert.equal(error, '');
-    const after = (errno: string) => (name: string): string => `${name}: ${errno} after less than 200 MiB\n`;
+    const after =
+      (errno: string) =>
+      (name: string): string =>
+        `${name}: ${errno} after less than 200 MiB\n`;
     const expected = [...['private', 'unreserved', 'shared', 'heap', 'segments'].map(after('ENOMEM')), ...['memfd', 'file'].map(after('ENOSPC')), after('ENOMEM')('private again')];
     assert.equal(output, expected.join(''));
     assert.equal(code, 0);
@@ -94,7 +100,14 @@ describe('programs that do what they should not', { skip: compiles ? false : 'ne
 
   test('damaged programs: whatever becomes of them, the enclave goes on', () => {
     const { code, output, error } = run('/bin/guests', 'each', '/damaged');
-    assert.equal(output.split('\n').at(-2)?.replace(/^.*?(?=\d+ started)/, ''), `${DAMAGED} started`, `seed ${seed}: ${error}`);
+    assert.equal(
+      output
+        .split('\n')
+        .at(-2)
+        ?.replace(/^.*?(?=\d+ started)/, ''),
+      `${DAMAGED} started`,
+      `seed ${seed}: ${error}`,
+    );
     assert.equal(code, 0, error);
   });
 });

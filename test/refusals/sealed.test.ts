@@ -18,9 +18,13 @@ import { fakeElf } from '../../src/image/testing.ts';
 import { NodeDirectory } from '../../src/pal/node/storage.ts';
 
 const MAIN = new URL('../../src/cli/main.ts', import.meta.url).pathname;
-const IN_ORDER = 127, VERIFICATION = 114, KEY = 115, BUILD = 113;
+const IN_ORDER = 127,
+  VERIFICATION = 114,
+  KEY = 115,
+  BUILD = 113;
 const root = mkdtempSync(join(tmpdir(), 'refusals-'));
-const instance = join(root, 'instance'), state = join(root, 'state');
+const instance = join(root, 'instance'),
+  state = join(root, 'state');
 
 interface Outcome {
   readonly code: number | null;
@@ -29,7 +33,9 @@ interface Outcome {
 
 function cloister(...args: string[]): Outcome {
   const { status, stderr } = spawnSync(process.execPath, ['--disable-warning=ExperimentalWarning', MAIN, '-C', instance, ...args], {
-    encoding: 'utf8', env: { PATH: process.env.PATH, HOME: root, CLOISTER_STATE: state }, timeout: 60_000,
+    encoding: 'utf8',
+    env: { PATH: process.env.PATH, HOME: root, CLOISTER_STATE: state },
+    timeout: 60_000,
   });
   return { code: status, error: stderr };
 }
@@ -65,8 +71,16 @@ function flip(at: number): (path: string) => void {
 /** Some places of each kind: the unit tests flip every byte. */
 function damaged(path: string, places: readonly number[], code: number): void {
   for (const place of places) changed(path, flip(place), () => expect(run(), code, `${path}: byte ${place} flipped`));
-  changed(path, (file) => truncateSync(file, statSync(file).size - 1), () => expect(run(), code, `${path}: truncated`));
-  changed(path, (file) => writeFileSync(file, Buffer.concat([readFileSync(file), Buffer.from([0])])), () => expect(run(), code, `${path}: lengthened`));
+  changed(
+    path,
+    (file) => truncateSync(file, statSync(file).size - 1),
+    () => expect(run(), code, `${path}: truncated`),
+  );
+  changed(
+    path,
+    (file) => writeFileSync(file, Buffer.concat([readFileSync(file), Buffer.from([0])])),
+    () => expect(run(), code, `${path}: lengthened`),
+  );
 }
 
 /** A file in the writable layer, put there as the enclave would. */
@@ -75,7 +89,10 @@ function writeToLayer(name: string, content: Uint8Array): void {
   const id = readFileSync(join(instance, '.cloister/id'), 'utf8').trim();
   const tee = new SimTee(new NodeDirectory(join(state, 'sim')), identity);
   const layer = LayerVolume.open({
-    directory: new NodeDirectory(join(instance, '.cloister/layer')), freshness: new NodeDirectory(join(state, 'instances', id)), sealingKey: tee.sealingKey('signer', `layer ${id}`), log: assert.fail,
+    directory: new NodeDirectory(join(instance, '.cloister/layer')),
+    freshness: new NodeDirectory(join(state, 'instances', id)),
+    sealingKey: tee.sealingKey('signer', `layer ${id}`),
+    log: assert.fail,
   });
   const ino = layer.lookup(layer.root, name) || layer.create(layer.root, name, 0x81a4, 0, 0, 0);
   layer.write(ino, 0, content);
@@ -107,7 +124,11 @@ test('an image, manifest or configuration of an older build', () => {
   expect(run(), VERIFICATION, 'configuration changed since the build');
   expect(cloister('build'), 0, 'build');
   for (const name of ['image.sealed', 'manifest.json', 'configuration.json']) {
-    changed(join(instance, 'build', name), (path) => copyFileSync(join(old, name), path), () => expect(run(), VERIFICATION, `older ${name}`));
+    changed(
+      join(instance, 'build', name),
+      (path) => copyFileSync(join(old, name), path),
+      () => expect(run(), VERIFICATION, `older ${name}`),
+    );
   }
   expect(run(), IN_ORDER, 'put back');
 });
@@ -121,7 +142,11 @@ test('a writable layer that was changed, is older, or is gone', () => {
   expect(run(), IN_ORDER, 'in order');
   const files = readdirSync(layer).filter((name) => name !== 'lock');
   for (const name of files) damaged(join(layer, name), [0, 0.5, -1], VERIFICATION);
-  changed(join(layer, 'data'), (path) => copyFileSync(join(old, 'data'), path), () => expect(run(), VERIFICATION, 'older data'));
+  changed(
+    join(layer, 'data'),
+    (path) => copyFileSync(join(old, 'data'), path),
+    () => expect(run(), VERIFICATION, 'older data'),
+  );
   const newest = join(root, 'newest-layer');
   cpSync(layer, newest, { recursive: true });
   const replace = (from: string): void => {
@@ -140,7 +165,8 @@ test('a writable layer that was changed, is older, or is gone', () => {
 });
 
 test('an encrypted image, and keys', () => {
-  const key = join(root, 'image.key'), other = join(root, 'other.key');
+  const key = join(root, 'image.key'),
+    other = join(root, 'other.key');
   expect(cloister('gen-image-key', key), 0, 'gen-image-key');
   expect(cloister('gen-image-key', other), 0, 'gen-image-key');
   expect(cloister('build', '--image-key', key), 0, 'build');

@@ -58,7 +58,10 @@ async function placeInside(door: FileDoor, target: string, name: string, count: 
   const isDirectory = known?.type === 'directory' || target.endsWith('/');
   if (count > 1 && !isDirectory) throw new Failure('usage', `:${target} is not a directory`);
   const place = isDirectory ? posix.join(path, name) : path;
-  const parents = posix.dirname(place).split('/').filter((part) => part !== '');
+  const parents = posix
+    .dirname(place)
+    .split('/')
+    .filter((part) => part !== '');
   for (let depth = 1; depth <= parents.length; depth++) await onFile(door, 'mkdir', `/${parents.slice(0, depth).join('/')}`, { mode: 0o755 });
   return place;
 }

@@ -20,11 +20,18 @@ export const command: Command = {
       const lists = [];
       for (const path of paths) lists.push({ path, rows: ((await onFile(door, 'list', path)) as FileRow[]).map((row) => ({ ...row, name: toText(row.name), ...(row.target !== undefined && { target: toText(row.target) }) })) });
       if (flag(invocation, 'json')) printJson(lists);
-      else for (const { path, rows } of lists) {
-        if (lists.length > 1) process.stdout.write(`${path}:\n`);
-        if (!flag(invocation, 'long')) process.stdout.write(rows.map(({ name }) => `${name}\n`).join(''));
-        else if (rows.length > 0) process.stdout.write(table(['MODE', 'UID', 'GID', 'SIZE', 'MODIFIED', 'NAME'], rows.map((row) => [permissions(row), row.uid, row.gid, row.size, new Date(row.mtimeMs).toISOString().slice(0, 19), row.target === undefined ? row.name : `${row.name} -> ${row.target}`])));
-      }
+      else
+        for (const { path, rows } of lists) {
+          if (lists.length > 1) process.stdout.write(`${path}:\n`);
+          if (!flag(invocation, 'long')) process.stdout.write(rows.map(({ name }) => `${name}\n`).join(''));
+          else if (rows.length > 0)
+            process.stdout.write(
+              table(
+                ['MODE', 'UID', 'GID', 'SIZE', 'MODIFIED', 'NAME'],
+                rows.map((row) => [permissions(row), row.uid, row.gid, row.size, new Date(row.mtimeMs).toISOString().slice(0, 19), row.target === undefined ? row.name : `${row.name} -> ${row.target}`]),
+              ),
+            );
+        }
       return 0;
     } finally {
       door.close();

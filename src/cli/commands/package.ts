@@ -19,7 +19,10 @@ export const command: Command = {
       throw new Failure('build', 'this build is debuggable', 'Set metadata.debuggable to false in cloister.yaml and build again, or package it anyway with --debug.');
     }
     const target = invocation.operands[0] ?? `${basename(instance.directory)}.tar`;
-    writeTar(target, [instance.manifest, instance.sealedConfiguration, instance.sealedImage].map((path) => ({ name: `build/${basename(path)}`, path })));
+    writeTar(
+      target,
+      [instance.manifest, instance.sealedConfiguration, instance.sealedImage].map((path) => ({ name: `build/${basename(path)}`, path })),
+    );
     process.stdout.write(`${target} is written\n`);
     return 0;
   },

@@ -12,7 +12,13 @@ export const command: Command = {
   async run(invocation) {
     const rows = (await callEnclave(invocation.directory, 'ps')) as ProcessRow[];
     if (flag(invocation, 'json')) printJson(rows);
-    else process.stdout.write(table(['PID', 'PPID', 'PGID', 'SID', 'STATE', 'THREADS', 'RSS KiB', 'CPU ms', 'PROGRAM'], rows.map((row) => [row.pid, row.parent, row.group, row.session, row.state, row.threads, Math.round(row.residentBytes / 1024), row.userMs, row.name])));
+    else
+      process.stdout.write(
+        table(
+          ['PID', 'PPID', 'PGID', 'SID', 'STATE', 'THREADS', 'RSS KiB', 'CPU ms', 'PROGRAM'],
+          rows.map((row) => [row.pid, row.parent, row.group, row.session, row.state, row.threads, Math.round(row.residentBytes / 1024), row.userMs, row.name]),
+        ),
+      );
     return 0;
   },
 };

@@ -14,7 +14,7 @@ function endsPlainly(): boolean {
 
 export const command: Command = {
   usage: 'run [OPTIONS] PROG [ARGS…]',
-  doc: 'Starts the enclave, verifies image and configuration, runs one program and stops when it ends.\nStandard input, output and error are passed through; the exit code is the program\'s own, 128 + n if signal n ended it.',
+  doc: "Starts the enclave, verifies image and configuration, runs one program and stops when it ends.\nStandard input, output and error are passed through; the exit code is the program's own, 128 + n if signal n ended it.",
   options: [
     { flag: '--env NAME=VALUE', short: '-e', doc: 'Set a variable whose name is listed in env.untrusted.', repeated: true },
     { flag: '--tty', short: '-t', doc: 'Give the program a terminal of its own.' },

@@ -29,7 +29,17 @@ export const command: Command = {
       return 0;
     }
     const { warning, ...rest } = status;
-    const lines = [['running', `pid ${rest.pid}, for ${(rest.uptimeMs / 1000).toFixed(1)} s`], ['measurement', rest.measurement], ['signer', rest.signer], ['debuggable', rest.debuggable ? 'yes' : 'no'], ['tee', rest.tee], ['engine', rest.engine], ['memory', `${rest.memory}, ${mib(rest.committedBytes)} committed, ${mib(rest.residentBytes)} resident`], ['ffi', rest.ffi ? 'on' : 'off: who uses the control socket is up to file permissions'], ['processes', `${rest.processes}, ${rest.threads} threads`]];
+    const lines = [
+      ['running', `pid ${rest.pid}, for ${(rest.uptimeMs / 1000).toFixed(1)} s`],
+      ['measurement', rest.measurement],
+      ['signer', rest.signer],
+      ['debuggable', rest.debuggable ? 'yes' : 'no'],
+      ['tee', rest.tee],
+      ['engine', rest.engine],
+      ['memory', `${rest.memory}, ${mib(rest.committedBytes)} committed, ${mib(rest.residentBytes)} resident`],
+      ['ffi', rest.ffi ? 'on' : 'off: who uses the control socket is up to file permissions'],
+      ['processes', `${rest.processes}, ${rest.threads} threads`],
+    ];
     process.stdout.write(`${lines.map(([name, text]) => `${name.padEnd(12)} ${text}`).join('\n')}\n`);
     if (warning !== undefined) process.stderr.write(`cloister: ${warning}\n`);
     return 0;

@@ -73,6 +73,14 @@ describe('cloister', { skip: existsSync('/bin/bash') && process.arch === 'x64' ?
   test("streams and exit codes are the program's own", () => {
     assert.deepEqual(inside('cat; echo problem >&2; exit 3', 'in\0put\xff'), { code: 3, signal: null, output: 'in\0put\xff', error: 'problem\n' });
     assert.equal(inside('kill -TERM $$').code, 143);
+    // A reader that goes, and a disk that is full, are SIGPIPE to the program.
+    const shell = (script: string): Result => {
+      const { status, signal, stdout, stderr } = spawnSync('/bin/bash', ['-c', script, cloister], { cwd: instance, env, encoding: 'utf8' });
+      return { code: status, signal, output: stdout, error: stderr };
+    };
+    const endless = '"$0" run -q /bin/bash -c "while echo line; do :; done"';
+    assert.deepEqual(shell(`${endless} | head -n 1; echo \${PIPESTATUS[0]}`), { code: 0, signal: null, output: 'line\n141\n', error: '' });
+    assert.deepEqual(shell(`${endless} > /dev/full`), { code: 141, signal: null, output: '', error: "cloister: the program's output: ENOSPC: no space left on device, write\n" });
     assert.equal(run(['run', '-q', '/bin/nothing']).code, 127);
     // glibc's own dynamic linker takes the processor for what it is said to be.
     assert.match(inside('/lib64/ld-linux-x86-64.so.2 --help').output, /x86-64-v2 \(supported, searched\)/);

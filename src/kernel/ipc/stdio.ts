@@ -3,12 +3,14 @@
 import { O_RDONLY, O_RDWR, O_WRONLY } from '../../abi/fcntl.ts';
 import { FIONREAD } from '../../abi/ioctl.ts';
 import { POLLERR, POLLHUP, POLLIN, POLLOUT, POLLRDNORM, POLLWRNORM } from '../../abi/poll.ts';
+import { SIGPIPE } from '../../abi/signal.ts';
 import { S_IFIFO } from '../../abi/stat.ts';
 import { EINVAL, ENOTTY, EPIPE } from '../errno.ts';
 import type { HostStream } from '../host.ts';
 import type { Kernel } from '../kernel.ts';
 import { putU32 } from '../mm/guest.ts';
 import { type SysResult, WOULD_BLOCK } from '../result.ts';
+import { kernelSignal, sendToTask } from '../signal/send.ts';
 import type { Task } from '../task/task.ts';
 import { OpenFile } from '../vfs/file.ts';
 import type { Path } from '../vfs/mount.ts';
@@ -59,10 +61,13 @@ export class HostFile extends OpenFile {
     return count < 0 ? 0 : count === 0 ? WOULD_BLOCK : count;
   }
 
-  override write(_task: Task, from: Uint8Array): SysResult {
+  override write(task: Task, from: Uint8Array): SysResult {
     if (from.length === 0) return 0;
     const count = this.stream.write(from);
-    if (count < 0) throw EPIPE;
+    if (count < 0) {
+      sendToTask(task, kernelSignal(SIGPIPE));
+      throw EPIPE;
+    }
     return count === 0 ? WOULD_BLOCK : count;
   }
 

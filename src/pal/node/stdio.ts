@@ -140,7 +140,9 @@ function directSink(fd: number): Sink {
       try {
         for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at);
         done(true);
-      } catch {
+      } catch (error) {
+        // To the program this is a pipe that nobody reads; the reason is for whoever ran it.
+        if (fd !== 2) process.stderr.write(`cloister: the program's output: ${(error as Error).message}\n`);
         done(false);
       }
     },

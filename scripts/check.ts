@@ -7,7 +7,8 @@ import { layerFaults } from './layers.ts';
 const root = new URL('..', import.meta.url).pathname;
 
 function tool(name: string, ...words: readonly string[]): string[] {
-  const { status, stdout, stderr } = spawnSync(`${root}node_modules/.bin/${name}`, words, { cwd: root, encoding: 'utf8' });
+  const { status, stdout, stderr, error } = spawnSync(`${root}node_modules/.bin/${name}`, words, { cwd: root, encoding: 'utf8' });
+  if (error !== undefined) return [`${name} does not start (${error.message}); npm ci installs it`];
   return status === 0 ? [] : [...stdout.split('\n'), ...stderr.split('\n')].filter((line) => line.trim() !== '');
 }
 

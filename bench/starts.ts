@@ -9,7 +9,7 @@ import { CLI, programPath, type Stage } from './stage.ts';
 const TIMES = 7;
 const ENOUGH_MS = 4000;
 const TIMEOUT_MS = 180_000;
-const IDLE_PROCESSES = 32, IDLE_THREADS = 2000;
+const IDLE_PROCESSES = 32, IDLE_THREADS = 10_000;
 /** Garbage of the last program is collected by then, or stays. */
 const SETTLE_MS = 1500;
 /** Goals: a limit each, but python3's, which is relative to the host. */
@@ -81,7 +81,8 @@ export async function measureStarts({ work, instance }: Stage): Promise<Start[]>
   try {
     starts.push({ name: 'idle enclave', unit: 'bytes', limit: LIMITS.resident, value: await residentBytes(instance) });
     const exec = [CLI, '-C', instance, 'exec'];
-    const [host, python, nothing] = wallNs(work, [programPath('python3') ?? 'python3', '-c', 'pass'], [...exec, '/usr/bin/python3', '-c', 'pass'], [...exec, '/bin/true']);
+    const [nothing] = wallNs(work, [...exec, '/bin/true']);
+    const [host, python] = wallNs(work, [programPath('python3') ?? 'python3', '-c', 'pass'], [...exec, '/usr/bin/python3', '-c', 'pass']);
     starts.push(
       { name: 'exec /bin/true', unit: 'ns', limit: LIMITS.exec, ...nothing },
       { name: 'exec python3 -c pass', unit: 'ns', native: host.value, ...(host.value !== undefined && { limit: LIMITS.python * host.value }), ...python },

@@ -1,6 +1,7 @@
 /** Starts an enclave's thread from the outside. */
 
 import { EnclaveThread } from '../pal/node/enclave-thread.ts';
+import { yieldToEnclave } from '../pal/node/process.ts';
 import type { LogLevel } from '../pal/node/messages.ts';
 import type { BootInfo, BootRequest } from './boot.ts';
 import { stateDirectory } from './instance.ts';
@@ -21,7 +22,7 @@ export type RunningEnclave = EnclaveThread;
 
 export function startEnclave({ onLog, onTrace, ...request }: StartOptions): RunningEnclave {
   const bootRequest: BootRequest = { ...request, stateDirectory: stateDirectory() };
-  return new EnclaveThread({
+  const thread = new EnclaveThread({
     module: entry('worker'),
     boot: bootRequest,
     stackMb: STACK_MB,
@@ -29,6 +30,8 @@ export function startEnclave({ onLog, onTrace, ...request }: StartOptions): Runn
     onLog,
     onTrace: onTrace ?? (() => {}),
   });
+  yieldToEnclave();
+  return thread;
 }
 
 export type { BootInfo };

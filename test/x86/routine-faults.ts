@@ -71,7 +71,7 @@ export function testRoutineFaults(oracle: Engine, engine: Engine, place: Place, 
   const state: State = { gpr: new BigUint64Array(16), fx: new Uint8Array(512), flags: 0 };
   const data = new Uint8Array(DATA_BYTES);
   while (result.cases < cases) {
-    const x = makeRoutines(forms, source, place, place.data + CODE_AREA, true);
+    const x = makeRoutines(forms, source, place, place.data + CODE_AREA, 'faulting');
     if (x?.poison === undefined) continue;
     for (const subject of subjects) subject.place(x.bytes, x.code);
     for (let n = 0; n < STATES; n++, result.cases++) {

@@ -30,6 +30,8 @@ export interface Routine {
   readonly stack: number;
   /** Bytes of arguments that it takes from the stack. */
   readonly takes: number;
+  /** Before it reads any. */
+  readonly setsFlags: boolean;
 }
 
 /** An access that faults, where one was asked for: its instruction. */
@@ -56,6 +58,7 @@ export class Writer {
   stack = 0;
   poison: Poison | undefined;
   #poisonAt: number;
+  readonly #flagsAfterCalls: boolean;
   #flagsOfCallee = false;
   #tables = 0;
   #counters = 0;
@@ -67,7 +70,9 @@ export class Writer {
   readonly #taken = new Set<number>([RSP, RBP]);
   readonly #framePointer: boolean;
 
-  constructor(forms: FormsByFamily, source: Source, place: Place, base: number, poisonAfter: number) {
+  /** `poisonAfter`: instructions before an access faults. `flagsAfterCalls`: whether flags that a callee left are read. */
+  constructor(forms: FormsByFamily, source: Source, place: Place, base: number, poisonAfter: number, flagsAfterCalls: boolean) {
+    this.#flagsAfterCalls = flagsAfterCalls;
     this.forms = forms;
     this.source = source;
     this.place = place;
@@ -272,6 +277,7 @@ export class Writer {
     this.#flagsOfCallee = true;
     this.cost += routine.cost * this.times;
     this.stack = Math.max(this.stack, routine.stack);
+    if (!this.#flagsAfterCalls) this.settleFlags();
   }
 }
 

@@ -152,8 +152,9 @@ const oddControl: Piece = (w) => {
     w.raw('call next; pop rcx', 0xe8, 0, 0, 0, 0, 0x59);
     return;
   }
-  w.settleFlags();
+  // Flags pass to where a `ret` goes only from callee to caller (docs/divergences.md).
   w.raw('push next; ret', 0x68, ...int32(w.here + 6), 0xc3);
+  w.defineFlags();
 };
 
 const repoint: Piece = (w) => {
@@ -200,7 +201,7 @@ function finish(w: Writer, callees: readonly Routine[], takes: number): void {
   if (kind < 5 && plain.length > 0) {
     const routine = w.source.pick(plain);
     if (kind === 2) w.jump('jmp', [0xe9], routine.address);
-    else if (kind === 3) w.raw('push; ret', 0x68, ...int32(routine.address), 0xc3);
+    else if (kind === 3 && routine.setsFlags) w.raw('push; ret', 0x68, ...int32(routine.address), 0xc3);
     else w.raw('mov edx; jmp rdx', 0xba, ...int32(routine.address), 0xff, 0xe2);
     w.spend(routine);
     return;
@@ -234,7 +235,7 @@ function recursive(w: Writer, callees: readonly Routine[]): Routine {
   w.patch(out, w.here);
   w.raw('ret', 0xc3);
   w.times = 1;
-  const made = { address, cost: w.cost, stack: w.stack + levels * 200, takes: 0 };
+  const made = { address, cost: w.cost, stack: w.stack + levels * 200, takes: 0, setsFlags: true };
   w.cost = before;
   // The entry sets the counter: only it is called by others.
   const entry = w.here;
@@ -261,16 +262,21 @@ function routineOf(w: Writer, callees: readonly Routine[], most: number): Routin
   }
   restore();
   finish(w, callees, takes);
-  return { address, cost: w.cost, stack: w.stack + 300, takes };
+  return { address, cost: w.cost, stack: w.stack + 300, takes, setsFlags: false };
 }
 
 export interface RoutinesCase extends Case {
+  /** Where functions start; that of the program is the last. */
+  readonly functions: readonly number[];
   readonly poison: Poison | undefined;
 }
 
-/** `poisoned`: one access, somewhere, is to memory that is not there. `undefined` where the program became too long. */
-export function makeRoutines(forms: FormsByFamily, source: Source, place: Place, code: number, poisoned = false): RoutinesCase | undefined {
-  const w = new Writer(forms, source, place, code, poisoned ? source.below(60) : Infinity);
+/** How a program differs from any: see `Writer`. */
+export type Kind = 'any' | 'faulting' | 'flags as compilers leave them';
+
+/** `undefined` where the program became too long. */
+export function makeRoutines(forms: FormsByFamily, source: Source, place: Place, code: number, kind: Kind = 'any'): RoutinesCase | undefined {
+  const w = new Writer(forms, source, place, code, kind === 'faulting' ? source.below(60) : Infinity, kind !== 'flags as compilers leave them');
   const callees: Routine[] = [];
   for (let n = 2 + source.below(6); n > 0; n--) callees.push(routineOf(w, callees, 3 + source.below(12)));
   const main = w.here;
@@ -293,5 +299,6 @@ export function makeRoutines(forms: FormsByFamily, source: Source, place: Place,
   return {
     mnemonic: 'routines', ops: [], bytes: Uint8Array.from(entry), code: Uint8Array.from(w.bytes), text: `main ${main.toString(16)}: ${w.texts.join('; ')}`,
     at: place.data + DATA_BYTES / 2, target: place.target, undefinedFlags: 0, x87: w.x87, poison: w.poison,
+    functions: [...callees.map(({ address }) => address), main],
   };
 }

@@ -26,7 +26,8 @@ import { type Native, openNative } from './native.ts';
 import { Source } from './random.ts';
 import { testRoutineFaults } from './routine-faults.ts';
 import { makeRoutines } from './routines.ts';
-import { makeSequence } from './sequences.ts';
+import { engineWith } from './ahead.ts';
+import { type FormsByFamily, makeSequence } from './sequences.ts';
 import { Subject } from './subject.ts';
 import { replay } from './vectors.ts';
 
@@ -127,6 +128,7 @@ function report(x: Case, label: string, found: readonly string[], subject: Subje
   for (const line of found.slice(0, 6)) console.log(`      ${line}`);
 }
 
+const formsByFamily = (): FormsByFamily => Object.fromEntries(Object.entries(FAMILIES).map(([family, rows]) => [family, FORMS.filter((form) => rows.includes(form.row) && excluded(form) === undefined)]));
 const labelOf = ({ row }: Form): string => `${row.mnemonic} | ${row.encoding} | ${row.operands}`;
 const newTally = (forms: number): Tally => ({ cases: 0, traps: 0, failures: 0, forms, untested: [], failing: new Map() });
 
@@ -141,12 +143,33 @@ function summarize(engine: string, family: string, tally: Tally, left: number, s
 function testPrograms(kind: 'sequence' | 'routines', subject: Subject, native: Native): boolean {
   const source = new Source(seed ^ 0x5e9);
   const place = { pc: native.pc, target: native.farTarget, data: native.data };
-  const forms = Object.fromEntries(Object.entries(FAMILIES).map(([family, rows]) => [family, FORMS.filter((form) => rows.includes(form.row) && excluded(form) === undefined)]));
+  const forms = formsByFamily();
   const tally = newTally(1);
   const started = performance.now();
   testForm(kind, () => (kind === 'sequence' ? makeSequence(forms, source, place) : makeRoutines(forms, source, place, native.code)), kind, casesPerFamily, native, subject, source, tally);
   summarize(subject.name, kind, tally, 0, started);
   return tally.failures > 0 || tally.untested.length > 0;
+}
+
+/** The same translated before it runs: functions of one module call one another in ways of their own. */
+function testAhead(native: Native): boolean {
+  const source = new Source(seed ^ 0xa4ead);
+  const place = { pc: native.pc, target: native.farTarget, data: native.data };
+  const forms = formsByFamily();
+  const tally = newTally(1);
+  const started = performance.now();
+  let stored = 0;
+  while (tally.cases < casesPerFamily) {
+    const x = makeRoutines(forms, source, place, native.code, 'flags as compilers leave them');
+    if (x === undefined) continue;
+    const engine = engineWith(x, native.code);
+    const subject = new Subject(engine, place, true, source.below(3) === 0 ? source : undefined, 'ahead');
+    testForm('routines', () => x, 'routines', STATES, native, subject, source, tally);
+    if (engine.statistics.stored > 0) stored++;
+  }
+  summarize('ahead', 'routines', tally, 0, started);
+  if (stored < tally.cases / STATES / 2) console.log(`    only ${stored} programs ran what was stored`);
+  return tally.failures > 0 || tally.untested.length > 0 || stored < tally.cases / STATES / 2;
 }
 
 /** Which parts of the run were asked for; all, unless one was named. */
@@ -182,6 +205,7 @@ function main(): number {
       if (wants('sequences')) failed = testPrograms('sequence', each, native) || failed;
       if (wants('routines')) failed = testPrograms('routines', each, native) || failed;
     }
+    if (engine.name === 'translator' && wants('routines')) failed = testAhead(native) || failed;
     if (!wants('forms')) continue;
     for (const [family, rows] of Object.entries(FAMILIES)) {
       if (options.family !== undefined && options.family !== family) continue;

@@ -25,8 +25,8 @@ export class Subject {
    * `protects`: the engine may rely on the host for page protection (tests that fault must not). With `preemptions` its fuel
    * runs out after a few jumps, and often enough another task runs then.
    */
-  constructor(engine: Engine, place: Place, protects: boolean, preemptions?: Source) {
-    this.name = `${engine.name}${protects ? '' : ', checked'}${preemptions === undefined ? '' : ', preempted'}`;
+  constructor(engine: Engine, place: Place, protects: boolean, preemptions?: Source, name: string = engine.name) {
+    this.name = `${name}${protects ? '' : ', checked'}${preemptions === undefined ? '' : ', preempted'}`;
     this.#preemptions = preemptions;
     const backend = plainBackend(protects);
     const memory = backend.create('test');

@@ -56,6 +56,9 @@ const UNSIGNED: Partial<Record<Condition, 'lt' | 'ge' | 'le' | 'gt'>> = { b: 'lt
 /** Displacements that may be folded: nothing is mapped below 64 KiB, so an address that wraps faults either way. */
 const FOLDABLE = 65536n;
 
+/** Traps in the manual's sense: `rip` is after the instruction (SDM vol. 3 §6.5). */
+const AFTER: ReadonlySet<TrapKind> = new Set(['bp', 'db', 'of']);
+
 export class Builder implements Lifter {
   readonly effects: Node[] = [];
   /** Register id to value at the end of the block. */
@@ -79,6 +82,8 @@ export class Builder implements Lifter {
   writesHigh = 0;
 
   lift(insn: Insn): void {
+    // Nothing behind a trap is reached.
+    if (this.terminator.kind === 'trap') return;
     this.#insn++;
     this.#pc = insn.pc;
     this.#next = insn.pc + insn.length;
@@ -512,8 +517,7 @@ export class Builder implements Lifter {
   }
 
   trap(kind: TrapKind): void {
-    // A breakpoint traps after the instruction.
-    this.terminator = { kind: 'trap', trap: kind, pc: kind === 'bp' ? this.#next : this.#pc };
+    this.terminator = { kind: 'trap', trap: kind, pc: AFTER.has(kind) ? this.#next : this.#pc };
   }
 
   trapIf(condition: Value, kind: TrapKind): void {

@@ -108,7 +108,7 @@ class TranslatorExecutor implements Executor, CodeReader {
     }
     const reason = cpu.i32[STOP_REASON >> 2];
     if (reason === STOP_HOOK) return { kind: 'stopped' };
-    if (reason === STOP_FETCH) return { kind: 'fault', address: cpu.rip, access: 'execute' };
+    if (reason === STOP_FETCH) return { kind: 'fault', address: this.#executable(cpu.rip) ? this.#window.end : cpu.rip, access: 'execute' };
     const name = TRAP_KINDS[reason - STOP_TRAP];
     return { kind: 'exception', name, bytes: name === 'ud' ? this.#bytesAt(cpu.rip) : undefined };
   }
@@ -161,7 +161,8 @@ class TranslatorExecutor implements Executor, CodeReader {
     }
     const compiled = this.#translate(pc);
     if (compiled === undefined) {
-      this.cpu.i32[STOP_REASON >> 2] = STOP_TRAP + TRAP_KINDS.indexOf('ud');
+      // An instruction that goes on where nothing can be executed is a fault there, others are none.
+      this.cpu.i32[STOP_REASON >> 2] = this.#decode(pc) === TRUNCATED ? STOP_FETCH : STOP_TRAP + TRAP_KINDS.indexOf('ud');
       return undefined;
     }
     cache.add(this.#variant, compiled);
@@ -263,6 +264,11 @@ class TranslatorExecutor implements Executor, CodeReader {
   }
 
   decode(pc: number): Insn | undefined {
+    const insn = this.#decode(pc);
+    return insn === TRUNCATED ? undefined : insn;
+  }
+
+  #decode(pc: number): ReturnType<typeof decode> {
     if (!this.#executable(pc)) return undefined;
     const { start, end } = this.#window;
     const { bytes } = this.#memory;
@@ -270,8 +276,7 @@ class TranslatorExecutor implements Executor, CodeReader {
       this.#windowOf = bytes;
       this.#windowBytes = bytes.subarray(start, end);
     }
-    const insn = decode(this.#windowBytes, pc - start, pc);
-    return insn === TRUNCATED ? undefined : insn;
+    return decode(this.#windowBytes, pc - start, pc);
   }
 
   readI32(address: number): number | undefined {

@@ -20,6 +20,8 @@ const call: Lift = (b, x) => b.call(target(b, x.ops[0]));
 const ret: Lift = (b, x) => b.ret(x.ops[0]?.kind === 'imm' ? Number(x.ops[0].value) : 0);
 const trap = (kind: TrapKind): Lift => (b) => b.trap(kind);
 const general = trap('gp');
+/** Two vectors may be called from user mode. */
+const interrupt: Lift = (b, x) => b.trap(x.ops[0].kind === 'imm' && x.ops[0].value === 3n ? 'bp' : x.ops[0].kind === 'imm' && x.ops[0].value === 4n ? 'of' : 'gp');
 
 const counter = (b: Lifter, x: Insn): Value => (x.addressSize === 8 ? b.readGpr(RCX) : b.op('i64.and', b.readGpr(RCX), b.i64(0xffff_ffff)));
 const jrcxz: Lift = (b, x) => b.branch(b.op('i64.eqz', counter(b, x)), relative(x));
@@ -62,7 +64,7 @@ export const CONTROL: readonly Row[] = [
   i('jrcxz',    'E3 cb',    'Jb',  'I386',   jrcxz, N),
   i('syscall',  '0F 05',    '',    'X86_64', syscall),
   i('int3',     'CC',       '',    'I386',   trap('bp')),
-  i('int',      'CD ib',    'Ib',  'I386',   general),
+  i('int',      'CD ib',    'Ib',  'I386',   interrupt),
   i('int1',     'F1',       '',    'I386',   trap('db')),
   i('ud2',      '0F 0B',    '',    'I386',   trap('ud')),
   i('hlt',      'F4',       '',    'I386',   general),

@@ -6,6 +6,8 @@
  * runs on one machine (process numbers, times, sizes of directories).
  */
 
+import { readFileSync } from 'node:fs';
+
 export interface Row {
   readonly name: string;
   /** Programs beyond the shell that the row needs; without them it is skipped. */
@@ -30,6 +32,9 @@ const tool = (name: string, needs: string, script: string): Row => ({ name, need
 const slow = (name: string, needs: string, script: string): Row => ({ ...tool(name, needs, script), slow: true });
 const python = (name: string, script: string): Row => ({ name: `python3: ${name}`, needs: [], shell: PYTHON, script });
 const perl = (name: string, script: string): Row => ({ name: `perl: ${name}`, needs: [], shell: PERL, script });
+/** A program of the bench. */
+const bench = (path: string): string => readFileSync(new URL(`../../bench/programs/${path}`, import.meta.url), 'utf8');
+const PYTHON_BENCH = ['nbody', 'dicts', 'fannkuch', 'spectral', 'scheduler', 'constraints', 'chaos', 'jsons', 'regexes', 'pidigits'];
 
 export const ROWS: readonly Row[] = [
   bash('arrays and expansions', '', raw`
@@ -334,4 +339,19 @@ print strftime('%Y-%m-%d', gmtime(0)), " ", floor(-1.5), " ", fmod(7, 3), " ", t
   perl('files and processes', raw`
 use strict; use warnings; use File::Temp; use File::Find; use File::Path qw(make_path remove_tree); use File::Basename; use Cwd; use Fcntl qw(:flock); use IO::Handle; use IPC::Open3; use Socket; use Digest::MD5 qw(md5_hex); use Digest::SHA qw(sha256_hex); use MIME::Base64; use Storable; use Time::HiRes qw(sleep time); $| = 1;
 make_path('a/b'); open(my $f, '>', 'a/b/f') or die; print $f "line $_\n" for 1 .. 5; close $f; open($f, '<', 'a/b/f'); my @l = <$f>; close $f; print scalar(@l), " $l[-1]"; my @found; find(sub { push @found, $File::Find::name }, 'a'); print join(' ', sort @found), "\n"; print -s 'a/b/f', " ", -d 'a' ? 'd' : '', " ", basename('x/y.c', '.c'), "\n"; rename 'a/b/f', 'g'; unlink 'nofile' or print "$!\n"; print md5_hex('x'), sha256_hex('y'), encode_base64('hello'); my $o = \`echo out; exit 3\`; print $o, $? >> 8, "\n"; system('echo sys'); open(my $p, '-|', 'seq 3') or die; print <$p>; close $p; open($p, '|-', 'tr a-z A-Z'); print $p "piped\n"; close $p; my $pid = fork; if (!$pid) { exit 6 } waitpid $pid, 0; print $? >> 8, "\n"; pipe(my $r, my $w); if (!fork) { close $r; print $w "from child\n"; exit } close $w; print <$r>; wait; local $SIG{ALRM} = sub { die "alarm\n" }; eval { alarm 1; select(undef, undef, undef, 5); }; print $@; local $SIG{USR1} = sub { print "usr1\n" }; kill USR1 => $$; my $k = open3(my $in, my $out, undef, 'cat'); print $in "o3\n"; close $in; print <$out>; waitpid $k, 0; opendir my $d, '.'; print join(' ', sort grep { !/^\./ } readdir $d), "\n"; store { a => 1 }, 'st'; print retrieve('st')->{a}, "\n"; flock(STDIN, LOCK_SH); print "locked\n"; remove_tree('a'); print -e 'a' ? 'there' : 'gone', "\n"; $0 = 'renamed'; print "$ENV{TZ}\n"; socketpair(my $x, my $y, AF_UNIX, SOCK_STREAM, 0) or die "$!"; syswrite $x, "sock\n"; sysread $y, my $buf, 10; print $buf; die "end of file"`),
+
+  ...PYTHON_BENCH.map((name): Row => ({ name: `python3: the bench's ${name}`, needs: [], shell: ['/usr/bin/python3', '-I', '-S', '-c'], script: bench(`python/${name}.py`) })),
+  ...['fib', 'nbody', 'strings'].map((name): Row => ({ name: `lua5.4: the bench's ${name}`, needs: ['lua5.4'], shell: ['/usr/bin/lua5.4', '-e'], script: bench(`lua/${name}.lua`) })),
+  { ...perl('the bench\'s', bench('program.pl')), slow: true },
+  slow('sqlite3: the bench\'s', 'sqlite3', `sqlite3 :memory: <<'END'\n${bench('speedtest.sql')}END`),
+  tool('zstd and bzip2', 'zstd bzip2 seq sha256sum', raw`
+seq 40000 | sed 's/7/seven /' > text
+for level in 1 3 9; do zstd -q -$level -c text | sha256sum; done; zstd -q --single-thread --ultra -20 -c text > text.zst; zstd -q -d -c text.zst | cmp - text && echo same; zstd -q -t text.zst; echo $?
+for level in 1 9; do bzip2 -$level -c text | sha256sum; done; bzip2 -k text; bzip2 -t text.bz2; bunzip2 -c text.bz2 | cmp - text && echo same; echo damaged | bzip2 -d; echo $?; head -c 1000 text.bz2 | bzip2 -dc 2>/dev/null | wc -c`),
+  tool('openssl', 'openssl seq', raw`
+seq 30000 > text
+for digest in md5 sha1 sha256 sha512 sha3-256 blake2b512; do openssl dgst -$digest text; done; openssl dgst -sha256 -hmac key text
+for cipher in aes-128-cbc aes-256-ctr chacha20 camellia-128-cbc; do openssl enc -$cipher -K 000102030405060708090a0b0c0d0e0f000102030405060708090a0b0c0d0e0f -iv 0f0e0d0c0b0a09080706050403020100 -in text -out text.$cipher 2>/dev/null && openssl dgst -sha256 text.$cipher; done
+openssl enc -d -aes-128-cbc -K 000102030405060708090a0b0c0d0e0f -iv 0f0e0d0c0b0a09080706050403020100 -in text.aes-128-cbc 2>/dev/null | cmp - text && echo same
+openssl prime -generate -bits 64 > /dev/null && openssl prime 1000000007 1000000008; openssl base64 -in text | tail -1`),
 ];

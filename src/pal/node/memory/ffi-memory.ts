@@ -29,11 +29,12 @@ const GAP = 8;
 const MANY_RUNS = 32;
 /** A range that is to be mapped and consists of more different pieces than this is mapped whole. */
 const MANY_PIECES = 6;
-/** So many written pages a memory keeps when it goes to the pool; and regions of so few pages are not asked which they are. */
-const SCRUB_PAGES = 256;
+/** So many written pages a memory keeps when it goes to the pool, and all of them together; regions of so few pages are not asked which they are. */
+const SCRUB_PAGES = 1024;
+const SCRUB_PAGES_ALL = 8192;
 const SMALL_PAGES = 16;
-/** A fork of at most so many owned pages copies them. */
-const COPY_PAGES = 256;
+/** A fork of at most so many owned pages copies them: shells and the like. */
+const COPY_PAGES = 1024;
 /** From so many owned pages on, the parent moves to the extent as well. */
 const REMAP_PAGES = 512;
 
@@ -81,6 +82,8 @@ export class FfiMemory implements GuestMemory, Pooled {
   readonly #regions = new RegionMap<MappedFile>({ retain: (s) => s.retain(), release: (s) => s.release() });
   /** Regions of an earlier process may be accessible. */
   #staleAccessible = false;
+  /** Pages that were kept when it went to the pool. */
+  #kept = 0;
 
   constructor(backend: FfiBackend, pool: string) {
     this.#backend = backend;
@@ -313,7 +316,8 @@ export class FfiMemory implements GuestMemory, Pooled {
   }
 
   dispose(): void {
-    let left = SCRUB_PAGES;
+    const limit = Math.min(SCRUB_PAGES, SCRUB_PAGES_ALL - this.#backend.keptPages);
+    let left = limit;
     for (const region of [...this.#regions.list]) {
       if (region.shared || (region.source !== undefined && !(region.source instanceof FfiBacking))) {
         this.unmap(region.start, region.end - region.start);
@@ -325,7 +329,16 @@ export class FfiMemory implements GuestMemory, Pooled {
       region.clean = true;
     }
     this.#staleAccessible = this.#regions.list.length > 0;
+    this.#kept = limit - left;
+    this.#backend.keptPages += this.#kept;
     this.#backend.pool.put(this);
+  }
+
+  /** Leaves the pool. */
+  taken(): this {
+    this.#backend.keptPages -= this.#kept;
+    this.#kept = 0;
+    return this;
   }
 
   /**
@@ -355,6 +368,7 @@ export class FfiMemory implements GuestMemory, Pooled {
 
   /** For a memory that is not used again: its pages go back now, not when it is collected. */
   destroy(): void {
+    this.taken();
     this.#regions.clear();
     this.engineSlot = undefined;
     this.#libc.unmap(this.#base, this.bytes.length);

@@ -14,6 +14,8 @@ export class FfiBackend implements MemoryBackend {
   readonly libc: Libc;
   readonly snapshots: Snapshots;
   readonly pageMap: PageMap;
+  /** Of the memories in the pool. */
+  keptPages = 0;
   readonly pool = new Pool<FfiMemory>((memory) => memory.destroy());
 
   constructor(libc: Libc) {
@@ -23,7 +25,7 @@ export class FfiBackend implements MemoryBackend {
   }
 
   create(pool: string): GuestMemory {
-    return this.pool.take(pool) ?? new FfiMemory(this, pool);
+    return this.pool.take(pool)?.taken() ?? new FfiMemory(this, pool);
   }
 
   trim(): void {

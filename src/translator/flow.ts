@@ -20,8 +20,6 @@ export interface Flow {
   readonly merge: Uint8Array;
   /** Blocks that a block immediately dominates, in reverse postorder. */
   readonly dominated: readonly (readonly number[])[];
-  /** Every back edge goes to a dominator of its source. */
-  readonly reducible: boolean;
 }
 
 export function isBackEdge(flow: Flow, from: number, to: number): boolean {
@@ -59,7 +57,6 @@ export function analyzeFlow(successors: readonly (readonly number[])[], multiway
 
   const loopHeader = new Uint8Array(count);
   const merge = new Uint8Array(count);
-  let reducible = true;
   for (let block = 0; block < count; block++) {
     let forward = 0;
     for (const pred of predecessors[block]) {
@@ -68,7 +65,6 @@ export function analyzeFlow(successors: readonly (readonly number[])[], multiway
         if (multiway(pred)) merge[block] = 1;
       } else {
         loopHeader[block] = 1;
-        if (!dominates(idom, rank, block, pred)) reducible = false;
       }
     }
     if (forward > 1) merge[block] = 1;
@@ -76,7 +72,7 @@ export function analyzeFlow(successors: readonly (readonly number[])[], multiway
 
   const dominated: number[][] = Array.from({ length: count }, () => []);
   for (const block of order) if (block !== 0) dominated[idom[block]].push(block);
-  return { successors, predecessors, order, rank, idom, loopHeader, merge, dominated, reducible };
+  return { successors, predecessors, order, rank, idom, loopHeader, merge, dominated };
 }
 
 function reversePostorder(successors: readonly (readonly number[])[]): number[] {
@@ -106,6 +102,11 @@ function intersect(idom: Int32Array, rank: Int32Array, a: number, b: number): nu
     while (rank[y] > rank[x]) y = idom[y];
   }
   return x;
+}
+
+/** Every back edge goes to a dominator of its source: structured code can be written for it. */
+export function isReducible({ loopHeader, predecessors, idom, rank }: Flow): boolean {
+  return loopHeader.every((flag, block) => flag === 0 || predecessors[block].every((pred) => rank[pred] < rank[block] || dominates(idom, rank, block, pred)));
 }
 
 function dominates(idom: Int32Array, rank: Int32Array, dominator: number, block: number): boolean {

@@ -15,13 +15,18 @@ export interface DispatchPlace {
 export type UnitTerminator =
   | Terminator
   /** An indirect jump through a table: sets index and pc for the table's dispatch block and goes there. */
-  | { readonly kind: 'tableJump'; readonly index: Node; readonly target: Node; readonly dispatch: number }
+  | { readonly kind: 'tableJump'; readonly index: Node; readonly target: Node; readonly dispatch: number; readonly number: number }
   /** An indirect jump through a table that another unit dispatches. */
   | { readonly kind: 'tableResume'; readonly index: Node; readonly target: Node; readonly resume: DispatchPlace }
-  /** The dispatch of a table: by index, if the pc agrees (`blocks` and `pcs` by index; -1 = not in the unit). */
-  | { readonly kind: 'switch'; readonly blocks: readonly number[]; readonly pcs: readonly number[]; readonly number: number }
-  /** The entry of a unit that can be re-entered at its dispatches (block numbers). */
-  | { readonly kind: 'enter'; readonly dispatches: readonly number[] };
+  /**
+   * The dispatch of a table: by index, if the pc agrees (`blocks` and `pcs` by index; -1 = not in the unit). Also the
+   * header of a loop with several entries, `routes`; see `reduce.ts`. `number` is 0 where there is no table.
+   */
+  | { readonly kind: 'switch'; readonly blocks: readonly number[]; readonly pcs: readonly number[]; readonly number: number; readonly routes: readonly number[] }
+  /** An edge to `to` by way of the loop header `through`, as its route `index` (from 1). */
+  | { readonly kind: 'route'; readonly index: number; readonly through: number; readonly to: number }
+  /** The entry of a unit that can be re-entered at its dispatches. */
+  | { readonly kind: 'enter'; readonly dispatches: readonly { readonly number: number; readonly block: number }[] };
 
 export interface UnitBlock {
   readonly pc: number;
@@ -77,14 +82,14 @@ function setsFlagsFirst(target: number, code: CodeReader, options: LiftOptions):
   return false;
 }
 
-export function liftBlock(block: BasicBlock, code: CodeReader, options: LiftOptions, dispatch: number | DispatchPlace = -1): UnitBlock {
+export function liftBlock(block: BasicBlock, code: CodeReader, options: LiftOptions, dispatch: { readonly block: number; readonly number: number } | DispatchPlace | undefined = undefined): UnitBlock {
   const builder = new Builder();
   for (const insn of block.insns) builder.lift(insn);
   let terminator: UnitTerminator = builder.terminator;
-  if (dispatch !== -1 && terminator.kind === 'jumpIndirect') {
+  if (dispatch !== undefined && terminator.kind === 'jumpIndirect') {
     const through = tableAccess(terminator.target);
     const { target } = terminator;
-    if (through !== undefined) terminator = typeof dispatch === 'number' ? { kind: 'tableJump', index: through.index, target, dispatch } : { kind: 'tableResume', index: through.index, target, resume: dispatch };
+    if (through !== undefined) terminator = 'block' in dispatch ? { kind: 'tableJump', index: through.index, target, dispatch: dispatch.block, number: dispatch.number } : { kind: 'tableResume', index: through.index, target, resume: dispatch };
   } else if (terminator.kind === 'call' && typeof terminator.target === 'number') {
     const through = linkage(terminator.target, code, options.touched);
     if (through !== undefined) {
@@ -156,4 +161,14 @@ export function syntheticBlock(terminator: UnitTerminator, successors: readonly 
     flowEffects: { ...NO_EFFECTS, mayStoreAtEnd: terminator.kind === 'switch' },
     definedBefore: () => [],
   };
+}
+
+/** The block with other numbers for the blocks it leads to; -1 stays. */
+export function withTargets(block: UnitBlock, renumber: (to: number) => number): UnitBlock {
+  const change = (to: number): number => (to < 0 ? to : renumber(to));
+  let { terminator } = block;
+  if (terminator.kind === 'tableJump') terminator = { ...terminator, dispatch: change(terminator.dispatch) };
+  else if (terminator.kind === 'switch') terminator = { ...terminator, blocks: terminator.blocks.map(change), routes: terminator.routes.map(change) };
+  else if (terminator.kind === 'enter') terminator = { ...terminator, dispatches: terminator.dispatches.map(({ number, block: at }) => ({ number, block: change(at) })) };
+  return { ...block, next: change(block.next), taken: change(block.taken), successors: block.successors.map(change), terminator };
 }

@@ -70,9 +70,9 @@ export class UnitWriter {
   #budget = -1;
   #pcLocal = -1;
   #slotLocal = -1;
-  #indexLocal = -1;
-  #stateLocal = -1;
-  #dispatchLabel = -1;
+  #routeLocal = -1;
+  /** The index into each jump table, by the number of its dispatch. */
+  readonly #indexLocals: number[] = [];
 
   constructor(entry: number, blocks: readonly UnitBlock[], flow: Flow, registers: RegisterFlow, imports: UnitImports, access: AccessEmitter, precise: boolean) {
     this.#entry = entry;
@@ -107,14 +107,13 @@ export class UnitWriter {
     if (mayChange.length > 0) this.#lookForChanges(mayChange);
     const loops = this.#flow.loopHeader.some((flag) => flag === 1);
     if (this.#blocks.some(({ terminator }) => terminator.kind === 'call')) this.#prologue();
-    if (loops || !this.#flow.reducible) {
+    if (loops) {
       this.#budget = b.local('i32');
       b.i32(LOOP_BUDGET);
       b.localSet(this.#budget);
     }
     this.#reload(0);
-    if (this.#flow.reducible) this.#tree(0);
-    else this.#dispatchLoop();
+    this.#tree(0);
     // Every path has returned or branched.
     b.unreachable();
   }
@@ -129,7 +128,8 @@ export class UnitWriter {
     b.return();
     b.end();
     // A re-entry at a dispatch has paid and has another pc.
-    const reentered = this.#blocks[0].terminator.kind === 'enter';
+    const { terminator } = this.#blocks[0];
+    const reentered = terminator.kind === 'enter' && terminator.dispatches.length > 0;
     if (reentered) {
       b.localGet(0);
       b.i32(0x10000);
@@ -199,35 +199,11 @@ export class UnitWriter {
     }
   }
 
-  /** Irreducible flow: every block is a case of one loop. */
-  #dispatchLoop(): void {
-    const b = this.body;
-    const count = this.#blocks.length;
-    this.#stateLocal = b.local('i32');
-    this.#dispatchLabel = b.loop();
-    for (let block = count - 1; block >= 0; block--) this.#labels[block] = b.block();
-    b.localGet(this.#stateLocal);
-    const labels = this.#blocks.map((_, block) => this.#labels[block]);
-    b.brTable(labels, labels[0]);
-    for (let block = 0; block < count; block++) {
-      b.end();
-      this.#block(block);
-    }
-    b.end();
-    b.unreachable();
-  }
-
   /** Goes on at another block of the unit: by a branch where it has a label, else by writing it here. */
   #goto(from: number, to: number): void {
     const b = this.body;
     const back = isBackEdge(this.#flow, from, to);
     if (back) this.#spendBudget(from, to);
-    if (this.#stateLocal >= 0) {
-      b.i32(to);
-      b.localSet(this.#stateLocal);
-      b.br(this.#dispatchLabel);
-      return;
-    }
     if (back || this.#flow.merge[to]) b.br(this.#labels[to]);
     else this.#tree(to);
   }
@@ -241,30 +217,55 @@ export class UnitWriter {
     b.op('i32.eqz');
     b.if();
     this.#storeDirtyLocals(from);
-    const { terminator } = this.#blocks[to];
-    if (terminator.kind === 'switch') this.#reenterSwitch(terminator.number);
+    const { terminator: last } = this.#blocks[from];
+    const { pc, terminator } = this.#blocks[last.kind === 'route' ? last.to : to];
+    if (terminator.kind === 'switch' && this.#canEnter(terminator.number)) this.#reenterSwitch(terminator.number);
     else {
-      this.#storeRip(this.#blocks[to].pc);
+      if (terminator.kind === 'switch') storeRegister(b, 'i64', CPU.rip, () => b.localGet(this.#pc()));
+      else this.#storeRip(pc);
       b.localGet(0);
       b.returnCall(this.#imports.reenter);
     }
     b.end();
   }
 
+  #canEnter(number: number): boolean {
+    const { terminator } = this.#blocks[0];
+    return terminator.kind === 'enter' && terminator.dispatches.some((dispatch) => dispatch.number === number);
+  }
+
   // Jump tables
 
-  #index(): number {
-    if (this.#indexLocal < 0) this.#indexLocal = this.body.local('i32');
-    return this.#indexLocal;
+  #index(number: number): number {
+    this.#indexLocals[number] ??= this.body.local('i32');
+    return this.#indexLocals[number];
+  }
+
+  #route(): number {
+    if (this.#routeLocal < 0) this.#routeLocal = this.body.local('i32');
+    return this.#routeLocal;
   }
 
   #switch(index: number, terminator: UnitTerminator & { kind: 'switch' }): void {
+    const b = this.body;
+    if (terminator.number > 0) this.#table(index, terminator);
+    if (terminator.routes.length > 0) this.#routes(index, terminator);
+    if (terminator.number === 0) {
+      // A route is always one of those there are.
+      b.unreachable();
+      return;
+    }
+    this.#storeDirtyLocals(index);
+    this.#dispatchTo(this.#pc(), 'tail');
+  }
+
+  #table(index: number, terminator: UnitTerminator & { kind: 'switch' }): void {
     const b = this.body;
     const cases = [...new Set(terminator.pcs.filter((_, at) => terminator.blocks[at] >= 0))];
     const other = b.block();
     const labels = new Map<number, number>();
     for (const pc of [...cases].reverse()) labels.set(pc, b.block());
-    b.localGet(this.#index());
+    b.localGet(this.#index(terminator.number));
     b.brTable(terminator.pcs.map((pc) => labels.get(pc) ?? other), other);
     for (const pc of cases) {
       b.end();
@@ -275,8 +276,25 @@ export class UnitWriter {
       this.#goto(index, terminator.blocks[terminator.pcs.indexOf(pc)]);
     }
     b.end();
-    this.#storeDirtyLocals(index);
-    this.#dispatchTo(this.#pc(), 'tail');
+  }
+
+  /** Goes where a route has been set, which is reset; falls through where none is. */
+  #routes(index: number, { routes }: UnitTerminator & { kind: 'switch' }): void {
+    const b = this.body;
+    const route = this.#temporaries.take('i32');
+    const none = b.block();
+    const labels = routes.map(() => b.block());
+    b.localGet(this.#route());
+    b.localSet(route);
+    b.i32(0);
+    b.localSet(this.#route());
+    b.localGet(route);
+    b.brTable([none, ...[...labels].reverse()], none);
+    for (const to of routes) {
+      b.end();
+      this.#goto(index, to);
+    }
+    b.end();
   }
 
   /** A jump through a table that another unit dispatches: goes on in the middle of that unit, if it is there. */
@@ -287,11 +305,12 @@ export class UnitWriter {
     b.localSet(pc);
     this.#values.emit(entry);
     b.op('i32.wrap_i64');
-    b.localSet(this.#index());
+    const at = this.#temporaries.take('i32');
+    b.localSet(at);
     this.#storeDirty(index, block);
     storeRegister(b, 'i64', CPU.rip, () => b.localGet(pc));
     this.#mayStop(1);
-    storeRegister(b, 'i32', SWITCH_INDEX, () => b.localGet(this.#index()));
+    storeRegister(b, 'i32', SWITCH_INDEX, () => b.localGet(at));
     const slot = slotOf(resume.root);
     b.i32(0);
     b.memory('i64.load', TAGS + slot * 8, CPU_MEMORY);
@@ -312,14 +331,18 @@ export class UnitWriter {
     const b = this.body;
     storeRegister(b, 'i64', CPU.rip, () => b.localGet(this.#pc()));
     this.#mayStop(LOOP_FUEL);
-    storeRegister(b, 'i32', SWITCH_INDEX, () => b.localGet(this.#index()));
+    storeRegister(b, 'i32', SWITCH_INDEX, () => b.localGet(this.#index(number)));
     b.localGet(0);
     b.i32(number << 16);
     b.op('i32.or');
     b.returnCall(this.#imports.unit(this.#entry) as number);
   }
 
-  #enter(index: number, dispatches: readonly number[]): void {
+  #enter(index: number, dispatches: readonly { readonly number: number; readonly block: number }[]): void {
+    if (dispatches.length === 0) {
+      this.#goto(index, 1);
+      return;
+    }
     const b = this.body;
     const which = this.#temporaries.take('i32');
     b.localGet(0);
@@ -330,17 +353,16 @@ export class UnitWriter {
     b.i32(0xffff);
     b.op('i32.and');
     b.localSet(0);
-    for (const dispatch of dispatches) {
-      const { terminator } = this.#blocks[dispatch];
+    for (const { number, block } of dispatches) {
       b.localGet(which);
-      b.i32((terminator as UnitTerminator & { kind: 'switch' }).number);
+      b.i32(number);
       b.op('i32.eq');
       b.if();
       loadRegister(b, 'i64', CPU.rip);
       b.localSet(this.#pc());
       loadRegister(b, 'i32', SWITCH_INDEX);
-      b.localSet(this.#index());
-      this.#goto(index, dispatch);
+      b.localSet(this.#index(number));
+      this.#goto(index, block);
       b.end();
     }
     // A number that is none of this unit's: the code has changed since it was given out.
@@ -403,7 +425,7 @@ export class UnitWriter {
         b.localSet(this.#pc());
         values.emit(terminator.index);
         b.op('i32.wrap_i64');
-        b.localSet(this.#index());
+        b.localSet(this.#index(terminator.number));
         this.#setLocals(index, block);
         this.#goto(index, terminator.dispatch);
         return;
@@ -414,6 +436,18 @@ export class UnitWriter {
       case 'switch':
         this.#switch(index, terminator);
         return;
+      case 'route': {
+        const { number } = this.#blocks[terminator.through].terminator as UnitTerminator & { kind: 'switch' };
+        if (number > 0) {
+          // Beyond every table.
+          b.i32(-1);
+          b.localSet(this.#index(number));
+        }
+        b.i32(terminator.index);
+        b.localSet(this.#route());
+        this.#goto(index, terminator.through);
+        return;
+      }
       case 'enter':
         this.#enter(index, terminator.dispatches);
         return;

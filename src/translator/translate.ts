@@ -1,13 +1,15 @@
 /** From guest bytes to a wasm module: discover, lift, analyse, write. */
 
+import { assert } from '../base/assert.ts';
 import { FLAG_IDS } from '../ir/index.ts';
 import { ModuleBuilder } from '../wasm/index.ts';
 import { accessEmitter } from './access.ts';
 import { type BasicBlock, type CodeReader, discover, type JumpTable } from './discover.ts';
-import { analyzeFlow, type Flow, isBackEdge } from './flow.ts';
+import { analyzeFlow, type Flow, isBackEdge, isReducible } from './flow.ts';
 import { findTable } from './jumptable.ts';
-import { type DispatchPlace, liftBlock, syntheticBlock, type UnitBlock } from './lift.ts';
+import { type DispatchPlace, liftBlock, syntheticBlock, type UnitBlock, withTargets } from './lift.ts';
 import { type UnitImports, UnitWriter } from './lower.ts';
+import { makeReducible, reachable } from './reduce.ts';
 import { analyzeRegisters, type RegisterFlow } from './registers.ts';
 import { importSpace } from './runtime.ts';
 import { type FaultMap, unitName } from './unit.ts';
@@ -117,30 +119,38 @@ function analyzeUnit(pc: number, code: CodeReader, options: TranslateOptions, to
   for (const block of found) touched.push([block.pc, block.end]);
   const lift = { precise: options.precise, flagsAcrossReturns: options.flagsAcrossReturns, touched: (start: number, end: number): void => void touched.push([start, end]) };
 
-  const dispatches = new Map<number, { readonly block: number; targets: readonly number[] }>();
+  const dispatches = new Map<number, { readonly block: number; readonly number: number; targets: readonly number[] }>();
   for (const { address, targets } of tables.values()) {
     if (targets.length === 0) continue;
     const known = dispatches.get(address);
-    if (known === undefined) dispatches.set(address, { block: found.length + dispatches.size, targets });
+    if (known === undefined) dispatches.set(address, { block: found.length + dispatches.size, number: dispatches.size + 1, targets });
     else if (known.targets.length < targets.length) known.targets = targets;
   }
   const number = new Map(found.map((block, index) => [block.pc, index]));
   let blocks = found.map((block) => {
     const table = block.control === 'indirect' ? tables.get(block.insns[block.insns.length - 1].pc) : undefined;
     if (table === undefined) return liftBlock(block, code, lift);
-    return liftBlock(block, code, lift, dispatches.get(table.address)?.block ?? options.dispatchOf(table.address) ?? -1);
+    return liftBlock(block, code, lift, dispatches.get(table.address) ?? options.dispatchOf(table.address));
   });
-  let count = 0;
-  for (const { targets } of dispatches.values()) {
+  for (const { targets, number: which } of dispatches.values()) {
     const to = targets.map((target) => number.get(target) ?? -1);
-    blocks.push(syntheticBlock({ kind: 'switch', blocks: to, pcs: targets, number: ++count }, [...new Set(to)].filter((block) => block >= 0), pc));
+    blocks.push(syntheticBlock({ kind: 'switch', blocks: to, pcs: targets, number: which, routes: [] }, [...new Set(to)].filter((block) => block >= 0), pc));
   }
-  let flow = analyze(blocks);
-  const loops = [...dispatches.values()].map(({ block }) => block).filter((block) => flow.loopHeader[block]);
-  if (loops.length > 0) {
-    blocks = [syntheticBlock({ kind: 'enter', dispatches: loops.map((block) => block + 1) }, [1, ...loops.map((block) => block + 1)], pc), ...blocks.map(shift)];
-    flow = analyze(blocks);
+  blocks = reachable(blocks);
+  const asFound = analyze(blocks);
+  const loops: { number: number; block: number }[] = [];
+  blocks.forEach(({ terminator }, block) => {
+    if (terminator.kind === 'switch' && asFound.loopHeader[block]) loops.push({ number: terminator.number, block });
+  });
+  // The entry of a loop with several entries cannot also be that of the unit.
+  if (loops.length > 0 || (asFound.loopHeader[0] && !isReducible(asFound))) {
+    const enter = loops.map(({ number: which, block }) => ({ number: which, block: block + 1 }));
+    const shifted = blocks.map((block) => withTargets(block, (to) => to + 1));
+    blocks = [syntheticBlock({ kind: 'enter', dispatches: enter }, [1, ...enter.map(({ block }) => block)], pc), ...shifted];
   }
+  blocks = makeReducible(blocks);
+  const flow = analyze(blocks);
+  assert(isReducible(flow), 'loops with several entries have routes');
   const effects = blocks.map((block, index) => {
     const back = block.successors.some((to) => isBackEdge(flow, index, to));
     return back ? { ...block.flowEffects, mayStoreAtEnd: true } : block.flowEffects;
@@ -148,7 +158,7 @@ function analyzeUnit(pc: number, code: CodeReader, options: TranslateOptions, to
   const registers = analyzeRegisters(flow, effects);
   blocks.forEach((block, index) => block.builder.define(registers.neededLow[index]));
   const readsReturnedFlags = blocks.some(({ terminator, next }) => terminator.kind === 'call' && next >= 0) && flagsReadAtReturns(flow, blocks);
-  const reenterable = [...dispatches].flatMap(([table, { block }], at) => (loops.includes(block) ? [{ root: pc, number: at + 1, table }] : []));
+  const reenterable = [...dispatches].flatMap(([table, dispatch]) => (loops.some((loop) => loop.number === dispatch.number) ? [{ root: pc, number: dispatch.number, table }] : []));
   return { pc, blocks, flow, registers, readsReturnedFlags, dispatches: reenterable };
 }
 
@@ -176,15 +186,6 @@ function flagsReadAtReturns(flow: Flow, blocks: readonly UnitBlock[]): boolean {
 
 function analyze(blocks: readonly UnitBlock[]): Flow {
   return analyzeFlow(blocks.map((block) => block.successors), (block) => blocks[block].terminator.kind === 'switch');
-}
-
-/** The block one place further, for an entry put in front. */
-function shift(block: UnitBlock): UnitBlock {
-  const up = (to: number): number => (to < 0 ? to : to + 1);
-  let { terminator } = block;
-  if (terminator.kind === 'tableJump') terminator = { ...terminator, dispatch: terminator.dispatch + 1 };
-  else if (terminator.kind === 'switch') terminator = { ...terminator, blocks: terminator.blocks.map(up) };
-  return { ...block, next: up(block.next), taken: up(block.taken), successors: block.successors.map(up), terminator };
 }
 
 /** Targets of tables are code to discover, which may jump through further tables. */

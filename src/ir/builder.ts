@@ -509,7 +509,7 @@ export class Builder implements Lifter {
     const top = this.#get(4);
     const target = this.load('i64.load', top);
     this.#set(4, makeOp('i64.add', top, constI64(BigInt(8 + extraBytes)), undefined));
-    this.terminator = { kind: 'return', target };
+    this.terminator = { kind: 'return', target, extraBytes };
   }
 
   syscall(): void {

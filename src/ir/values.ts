@@ -57,13 +57,13 @@ export function registerType(id: number): Type {
   return id < REG_XMM ? 'i32' : 'v128';
 }
 
-/** How a block ends. Addresses outside the unit are dealt with by whoever lays blocks out. */
+/** How a block ends. The target of a `return` is loaded by the last effect. Addresses outside the unit are dealt with by whoever lays blocks out. */
 export type Terminator =
   | { readonly kind: 'fallthrough' }
   | { readonly kind: 'jump'; readonly target: number }
   | { readonly kind: 'branch'; readonly condition: Node; readonly target: number }
   | { readonly kind: 'jumpIndirect'; readonly target: Node }
   | { readonly kind: 'call'; readonly target: number | Node }
-  | { readonly kind: 'return'; readonly target: Node }
+  | { readonly kind: 'return'; readonly target: Node; readonly extraBytes: number }
   | { readonly kind: 'syscall' }
   | { readonly kind: 'trap'; readonly trap: 'de' | 'db' | 'bp' | 'of' | 'ud' | 'gp' | 'mf' | 'xm'; readonly pc: number };

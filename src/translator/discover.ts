@@ -86,8 +86,7 @@ function targetOf(insn: Insn): number {
 }
 
 /** `isEntry`: addresses known to start other functions; a `jmp` there is a tail call. */
-export function discover(entry: number, code: CodeReader, isEntry: (pc: number) => boolean, tables: ReadonlyMap<number, JumpTable>, resumed = false): BasicBlock[] {
-  const limits = resumed ? RESUME_LIMITS : hasTargets(tables) ? TABLE_LIMITS : DEFAULT_LIMITS;
+export function discover(entry: number, code: CodeReader, isEntry: (pc: number) => boolean, tables: ReadonlyMap<number, JumpTable>, limits = hasTargets(tables) ? TABLE_LIMITS : DEFAULT_LIMITS): BasicBlock[] {
   const leaders = new Set<number>([entry]);
   const decoded = new Map<number, Insn | undefined>();
   const queue = [entry];

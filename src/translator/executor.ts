@@ -8,7 +8,7 @@
 import { assert } from '../base/assert.ts';
 import type { Engine, Executor, ExecutorHooks, GuestMemory, MemoryBackend, Trap } from '../kernel/platform.ts';
 import { PAGE_SIZE, PROT_EXEC, PROT_READ, PROT_WRITE } from '../kernel/platform.ts';
-import { CPU, type CpuState, decode, type Insn, TRUNCATED } from '../x86/index.ts';
+import { CPU, type CpuState, decode, type Insn, RSP, TRUNCATED } from '../x86/index.ts';
 import type { CodeReader } from './discover.ts';
 import { faultAddress } from './fault.ts';
 import { SLICE, STOP_FETCH, STOP_HOOK, STOP_REASON, STOP_TRAP, TRAP_KINDS } from './layout.ts';
@@ -300,17 +300,10 @@ class TranslatorExecutor implements Executor, CodeReader {
 
   /** A wasm trap is a guest fault; anything else is a bug of ours and goes on. */
   #caught(error: unknown): Trap {
-    if (error instanceof RangeError && /call stack/.test(error.message)) {
-      // Deep recursion of large frames: the register file is complete where a unit was entered.
-      const at = this.#locate(error);
-      if (at !== undefined) {
-        this.cpu.rip = at.pc;
-        return { kind: 'stopped' };
-      }
-    }
     if (!(error instanceof WebAssembly.RuntimeError)) throw error;
     const at = this.#locate(error);
-    assert(at !== undefined, `a trap outside translated code: ${String(error.stack)}`);
+    // A `ret` went to a return address that cannot be read: the outer loop looked.
+    if (at === undefined) return { kind: 'fault', address: this.cpu.reg(RSP) - 8, access: 'read' };
     const pc = faultPc(at.module.compiled.faults, at.offset);
     assert(pc !== undefined, `a trap at no known instruction: ${String(error.stack)}`);
     this.cpu.rip = pc;

@@ -1,16 +1,25 @@
 /**
  * What translated code, the runtime module and the executor agree on.
  *
- * A **unit** is a wasm function `(depth: i32) → i64`: it runs guest code from its entry with the registers in
- * the register file and returns the guest pc to go on at, registers stored again. `STOPPED` instead of a pc
- * means that everything unwinds to `Executor.run`, and that `rip` in the register file says where to go on.
- * A caller compares the result with the return address it pushed: equal, it reloads registers and goes on;
- * otherwise it returns the pc to its own caller. No state lives in wasm frames, so any frame may be dropped.
+ * A **unit** is guest code from one entry on, as a wasm function `(depth: i32) → (i64, i64)`: it starts with the registers
+ * in the register file. It ends in one of two ways:
+ * - *returned*, by the guest's `ret`: the results are rsp behind the popped return address, and rax; the other registers are
+ *   in the register file. Where to go on is what lies below rsp: the return address itself.
+ * - *left*: the first result is `LEFT`. All registers are in the register file, and `rip` says where to go on, which is the
+ *   business of `Executor.run` (second result `TO_EXECUTOR`) or of the outer loop (`GO_ON`).
+ *
+ * A caller compares rsp and the return address with what it pushed: equal, it goes on; otherwise it returns the results
+ * to its own caller, down to the outer loop. No state lives in wasm frames, so any frame may be dropped.
+ *
+ * Units of one module call one another directly, with the registers that the callee reads first as parameters
+ * (`signature.ts`): `(depth, rsp, …) → (i64, i64)`.
  */
 
 import { CPU } from '../x86/index.ts';
 
-export const STOPPED = -1n;
+export const LEFT = -1n;
+export const TO_EXECUTOR = 0n;
+export const GO_ON = 1n;
 
 /** Wasm memories, in import order. */
 export const GUEST = 0;
@@ -25,7 +34,7 @@ export const HASH_FACTOR = 0x9e3779b1;
 export const TAGS = 0x10000;
 export const CPU_PAGES = (TAGS + SLOTS * 8) / 65536;
 
-/** Why a unit stopped (i32), written before `STOPPED` is returned. */
+/** Why a unit left for the executor (i32). */
 export const STOP_REASON = CPU.engine;
 export const STOP_HOOK = 0;
 /** Table index of a dispatch that is left and entered again (i32). */
@@ -38,6 +47,8 @@ export const STOP_FETCH = 100;
 
 /** Guest calls that may nest as wasm calls before the wasm stack is unwound. */
 export const MAX_DEPTH = 4000;
+/** Of so many depths, one looks whether the stack or the time slice is used up. */
+export const DEPTH_STRIDE = 4;
 /** Loop iterations that one activation runs before it leaves and comes back, possibly to better code. */
 export const LOOP_BUDGET = 20000;
 /** What the exhaustion of a loop budget costs of `CPU.fuel`; a unit entry costs 1. */

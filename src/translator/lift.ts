@@ -1,9 +1,11 @@
 /** From discovered blocks to blocks of nodes, with what register allocation needs to know of each. */
 
 import { Builder, type Node, REG_FLAGS_A, REG_FLAGS_B, REG_FLAGS_CODE, type Terminator } from '../ir/index.ts';
+import { RAX, RSP } from '../x86/index.ts';
 import type { BasicBlock, CodeReader } from './discover.ts';
 import { tableAccess } from './jumptable.ts';
 import type { BlockEffects } from './registers.ts';
+import { type Signature, signatureOf } from './signature.ts';
 
 /** A dispatch in another unit: the unit's entry, and the dispatch's number there. */
 export interface DispatchPlace {
@@ -40,6 +42,8 @@ export interface UnitBlock {
   readonly defs: ReadonlyMap<number, Node>;
   readonly terminator: UnitTerminator;
   readonly flowEffects: BlockEffects;
+  /** For a call: rsp with the return address pushed, and as it is when the callee has returned. */
+  readonly frame: { readonly pushed: Node; readonly popped: Node } | undefined;
   definedBefore(effect: Node): Iterable<readonly [number, Node]>;
 }
 
@@ -49,9 +53,14 @@ export interface LiftOptions {
   readonly precise: boolean;
   /** Some code reads flags after a call returns: every `ret` must leave them in the register file. */
   readonly flagsAcrossReturns: boolean;
+  /** The parameters of a unit that can be called directly. */
+  readonly signatureOf: (pc: number) => Signature | undefined;
   /** Told the guest bytes, beyond the block's own, that the result depends on. */
   readonly touched: (start: number, end: number) => void;
 }
+
+/** What a unit returns. */
+export const RESULTS = signatureOf([RSP, RAX]);
 
 const FLAGS_DESCRIPTOR = (1 << REG_FLAGS_CODE) | (1 << REG_FLAGS_A) | (1 << REG_FLAGS_B);
 
@@ -97,8 +106,13 @@ export function liftBlock(block: BasicBlock, code: CodeReader, options: LiftOpti
       terminator = { kind: 'call', target: builder.load('i64.load', builder.i64(through)) };
     }
   }
+  if (terminator.kind === 'return' && terminator.extraBytes === 0 && !options.precise) {
+    // The caller looks where it went: see `layout.ts`.
+    builder.effects.pop();
+  }
   builder.finish();
   const { kind } = terminator;
+  const passed = passedRegisters(block, terminator, options);
   const storesAtEnd = kind === 'call' || kind === 'return' || kind === 'syscall' || kind === 'jumpIndirect' || kind === 'tableResume' || kind === 'trap';
   const successors = terminator.kind === 'tableJump' ? [terminator.dispatch] : [...new Set([block.next, block.taken])].filter((to) => to >= 0);
   const leaves = (kind === 'fallthrough' && block.next < 0) || (kind === 'jump' && block.taken < 0) || (kind === 'branch' && (block.next < 0 || block.taken < 0));
@@ -113,18 +127,52 @@ export function liftBlock(block: BasicBlock, code: CodeReader, options: LiftOpti
     defs: builder.defs,
     terminator,
     definedBefore: (effect) => builder.definedBefore(effect),
+    frame: kind === 'call' ? frameOf(builder) : undefined,
     flowEffects: {
-      readsLow: builder.readsLow,
-      readsHigh: builder.readsHigh,
+      readsLow: builder.readsLow | (passed.low & ~builder.writesLow),
+      readsHigh: builder.readsHigh | (passed.high & ~builder.writesHigh),
       flagReads: builder.flagReads,
       writesLow: builder.writesLow,
       writesHigh: builder.writesHigh,
       storesAtEnd,
-      storedLow: flagsDead(terminator, code, options) ? ~FLAGS_DESCRIPTOR : -1,
+      storedLow: (flagsDead(terminator, code, options) ? ~FLAGS_DESCRIPTOR : -1) & (storesAtEnd ? ~passed.low : -1),
+      storedHigh: storesAtEnd ? ~passed.high : -1,
+      resultsLow: kind === 'call' ? RESULTS.low : 0,
       mayStoreAtEnd: leaves,
       storesInside: builder.effects.some((effect) => effect.op === 'trapIf' || (options.precise && MEMORY.test(effect.op))),
     },
   };
+}
+
+/** Registers that leave the block in locals: parameters of units called or jumped to, results. */
+function passedRegisters(block: BasicBlock, terminator: UnitTerminator, options: LiftOptions): { readonly low: number; readonly high: number } {
+  const targets: number[] = [];
+  switch (terminator.kind) {
+    case 'return':
+      return terminator.extraBytes === 0 ? RESULTS : { low: 0, high: 0 };
+    case 'call':
+      if (typeof terminator.target === 'number') targets.push(terminator.target);
+      break;
+    case 'jump':
+    case 'branch':
+      if (block.taken < 0) targets.push(terminator.target);
+      if (terminator.kind === 'branch' && block.next < 0) targets.push(block.end);
+      break;
+    case 'fallthrough':
+      if (block.next < 0) targets.push(block.end);
+  }
+  let [low, high] = [0, 0];
+  for (const target of targets) {
+    const signature = options.signatureOf(target);
+    low |= signature?.low ?? 0;
+    high |= signature?.high ?? 0;
+  }
+  return { low, high };
+}
+
+function frameOf(builder: Builder): UnitBlock['frame'] {
+  const pushed = builder.defs.get(RSP) as Node;
+  return { pushed, popped: builder.op('i64.add', pushed, builder.i64(8)) };
 }
 
 /** The address of the word that a PLT entry (`[endbr64] [bnd] jmp [rip+x]`) jumps through. */
@@ -143,7 +191,7 @@ function linkage(target: number, code: CodeReader, touched: (start: number, end:
 }
 
 
-const NO_EFFECTS: BlockEffects = { readsLow: 0, readsHigh: 0, flagReads: 0, writesLow: 0, writesHigh: 0, storesAtEnd: false, storedLow: -1, mayStoreAtEnd: false, storesInside: false };
+const NO_EFFECTS: BlockEffects = { readsLow: 0, readsHigh: 0, flagReads: 0, writesLow: 0, writesHigh: 0, storesAtEnd: false, storedLow: -1, storedHigh: -1, resultsLow: 0, mayStoreAtEnd: false, storesInside: false };
 
 /** A block without instructions, for a terminator that only the unit has. */
 export function syntheticBlock(terminator: UnitTerminator, successors: readonly number[], pc: number): UnitBlock {
@@ -159,6 +207,7 @@ export function syntheticBlock(terminator: UnitTerminator, successors: readonly 
     defs: builder.defs,
     terminator,
     flowEffects: { ...NO_EFFECTS, mayStoreAtEnd: terminator.kind === 'switch' },
+    frame: undefined,
     definedBefore: () => [],
   };
 }

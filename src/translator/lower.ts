@@ -6,18 +6,18 @@
  */
 
 import type { Node, Terminator } from '../ir/index.ts';
-import { FLAG_IDS, REG_DF, REG_FLAGS_A, REG_FLAGS_B, REG_FLAGS_CODE } from '../ir/index.ts';
-import type { Type } from '../ops/index.ts';
+import { FLAG_IDS, REG_FLAGS_A, REG_FLAGS_B, REG_FLAGS_CODE } from '../ir/index.ts';
 import { FunctionBody } from '../wasm/index.ts';
-import { CPU } from '../x86/index.ts';
+import { CPU, RAX, RSP } from '../x86/index.ts';
 import type { AccessEmitter } from './access.ts';
 import { type Flow, isBackEdge } from './flow.ts';
-import { CPU_MEMORY, GUEST, HASH_FACTOR, LOOP_BUDGET, LOOP_FUEL, SLOT_BITS, slotOf, STOP_REASON, STOP_TRAP, SWITCH_INDEX, TAGS, TRAP_KINDS } from './layout.ts';
-import type { UnitBlock, UnitTerminator } from './lift.ts';
+import { CPU_MEMORY, DEPTH_STRIDE, GO_ON, GUEST, HASH_FACTOR, LEFT, LOOP_BUDGET, LOOP_FUEL, SLOT_BITS, slotOf, STOP_REASON, STOP_TRAP, SWITCH_INDEX, TAGS, TO_EXECUTOR, TRAP_KINDS } from './layout.ts';
+import { RESULTS, type UnitBlock, type UnitTerminator } from './lift.ts';
 import type { RegisterFlow } from './registers.ts';
 import { spendFuel } from './runtime.ts';
+import { type Signature, signatureOf } from './signature.ts';
 import type { SourceRange } from './unit.ts';
-import { loadRegister, storeRegister, Temporaries, ValueEmitter } from './values.ts';
+import { loadRegister, registerPlace, storeRegister, Temporaries, ValueEmitter } from './values.ts';
 
 /** Function and type indices of the module that the unit goes into. */
 export interface UnitImports {
@@ -28,8 +28,10 @@ export interface UnitImports {
   readonly tick: number;
   readonly stale: number;
   helper(name: string): number;
-  /** The function of another unit in the same module, if it is there. */
-  unit(pc: number): number | undefined;
+  /** The function of a unit in the same module that takes parameters, if it is there. */
+  direct(pc: number): { readonly index: number; readonly signature: Signature } | undefined;
+  /** The unit being written, without parameters. */
+  readonly self: number;
 }
 
 export interface FaultSite {
@@ -40,20 +42,8 @@ export interface FaultSite {
 
 const MEMORY_OPS = /\.(load|store)/;
 
-/** Type and place in the register file of a register id. */
-export function registerPlace(id: number): { type: Type; offset: number } {
-  if (id < 16) return { type: 'i64', offset: id * 8 };
-  if (id === 16) return { type: 'i64', offset: CPU.fsBase };
-  if (id === 17) return { type: 'i64', offset: CPU.gsBase };
-  if (id === REG_DF) return { type: 'i32', offset: CPU.df };
-  if (id === REG_FLAGS_CODE) return { type: 'i32', offset: CPU.flagsCode };
-  if (id === REG_FLAGS_A) return { type: 'i64', offset: CPU.flagsA };
-  if (id === REG_FLAGS_B) return { type: 'i64', offset: CPU.flagsB };
-  return { type: 'v128', offset: CPU.xmm + (id - 32) * 16 };
-}
-
 export class UnitWriter {
-  readonly body = new FunctionBody(1, 8192);
+  readonly body: FunctionBody;
   readonly faults: FaultSite[] = [];
   readonly #blocks: readonly UnitBlock[];
   readonly #flow: Flow;
@@ -61,6 +51,7 @@ export class UnitWriter {
   readonly #imports: UnitImports;
   readonly #access: AccessEmitter;
   readonly #precise: boolean;
+  readonly #parameters: readonly number[];
   readonly #entry: number;
   readonly #locals = new Int32Array(48).fill(-1);
   readonly #temporaries: Temporaries;
@@ -69,12 +60,18 @@ export class UnitWriter {
   readonly #labels: Int32Array;
   #budget = -1;
   #pcLocal = -1;
+  #returnedLocal = -1;
   #slotLocal = -1;
   #routeLocal = -1;
   /** The index into each jump table, by the number of its dispatch. */
   readonly #indexLocals: number[] = [];
 
-  constructor(entry: number, blocks: readonly UnitBlock[], flow: Flow, registers: RegisterFlow, imports: UnitImports, access: AccessEmitter, precise: boolean) {
+  constructor(entry: number, blocks: readonly UnitBlock[], flow: Flow, registers: RegisterFlow, imports: UnitImports, access: AccessEmitter, precise: boolean, signature: Signature | undefined) {
+    this.#parameters = signature?.registers ?? [];
+    this.body = new FunctionBody(1 + this.#parameters.length, 8192);
+    this.#parameters.forEach((id, at) => {
+      this.#locals[id] = 1 + at;
+    });
     this.#entry = entry;
     this.#blocks = blocks;
     this.#flow = flow;
@@ -87,18 +84,34 @@ export class UnitWriter {
     this.#values = new ValueEmitter(this.body, this.#temporaries, (id) => this.#local(id));
   }
 
-  /** Takes fuel; when it is out, the kernel may stop the task at `rip` (stored already, or `at`). */
-  #mayStop(fuel: number, at?: number): void {
+  /** Leaves the unit; all registers and `rip` are in the register file. */
+  #leave(how: bigint): void {
+    const b = this.body;
+    b.i64(LEFT);
+    b.i64(how);
+    b.return();
+  }
+
+  /** Takes fuel; when it is out, the kernel may stop the task. Registers and `rip` are stored, or `store` does it. */
+  #mayStop(fuel: number, store: () => void = () => {}): void {
     const b = this.body;
     spendFuel(b, fuel);
     b.if();
-    if (at !== undefined) this.#storeRip(at);
+    store();
     b.call(this.#imports.tick);
     b.if();
-    b.i64(-1n);
-    b.return();
+    this.#leave(TO_EXECUTOR);
     b.end();
     b.end();
+  }
+
+  /** At the entry: what was passed as parameters, into the register file, and the entry as `rip`. */
+  #storeParameters(): void {
+    for (const id of this.#parameters) {
+      const { type, offset } = registerPlace(id);
+      storeRegister(this.body, type, offset, () => this.body.localGet(this.#local(id)));
+    }
+    this.#storeRip(this.#entry);
   }
 
   /** `mayChange`: source bytes that the guest can write to. */
@@ -112,32 +125,35 @@ export class UnitWriter {
       b.i32(LOOP_BUDGET);
       b.localSet(this.#budget);
     }
-    this.#reload(0);
+    const { low, high } = signatureOf(this.#parameters);
+    this.#reload(0, low, high);
     this.#tree(0);
     // Every path has returned or branched.
     b.unreachable();
   }
 
-  /** Units that call are where recursion is bounded and preempted. */
+  /**
+   * Units that call are where recursion is bounded and preempted: at one depth in `DEPTH_STRIDE`, so that a chain of
+   * updates to the fuel does not hold all calls up.
+   */
   #prologue(): void {
     const b = this.body;
     b.localGet(0);
-    b.op('i32.eqz');
-    b.if();
-    b.i64n(this.#entry);
-    b.return();
-    b.end();
-    // A re-entry at a dispatch has paid and has another pc.
+    // A re-entry at a dispatch has paid, and has another pc.
     const { terminator } = this.#blocks[0];
     const reentered = terminator.kind === 'enter' && terminator.dispatches.length > 0;
-    if (reentered) {
-      b.localGet(0);
-      b.i32(0x10000);
-      b.op('i32.lt_u');
-      b.if();
-    }
-    this.#mayStop(1, this.#entry);
-    if (reentered) b.end();
+    b.i32((reentered ? -0x10000 : 0) | (DEPTH_STRIDE - 1));
+    b.op('i32.and');
+    b.op('i32.eqz');
+    b.if();
+    b.localGet(0);
+    b.op('i32.eqz');
+    b.if();
+    this.#storeParameters();
+    this.#leave(GO_ON);
+    b.end();
+    this.#mayStop(DEPTH_STRIDE, () => this.#storeParameters());
+    b.end();
   }
 
   /** Generated code may have been generated anew: then the unit is of no use, and goes on as another one. */
@@ -159,7 +175,7 @@ export class UnitWriter {
     b.i64(0n);
     b.op('i64.ne');
     b.if();
-    this.#storeRip(this.#entry);
+    this.#storeParameters();
     b.call(this.#imports.stale);
     b.localGet(0);
     b.i32(0xffff);
@@ -335,7 +351,7 @@ export class UnitWriter {
     b.localGet(0);
     b.i32(number << 16);
     b.op('i32.or');
-    b.returnCall(this.#imports.unit(this.#entry) as number);
+    b.returnCall(this.#imports.self);
   }
 
   #enter(index: number, dispatches: readonly { readonly number: number; readonly block: number }[]): void {
@@ -455,19 +471,14 @@ export class UnitWriter {
         this.#call(index, block, terminator);
         return;
       case 'return':
-        // The address first: storing registers does not change what it was computed from.
-        values.materialize(terminator.target);
-        this.#storeDirty(index, block);
-        values.emit(terminator.target);
-        b.return();
+        this.#return(index, block, terminator);
         return;
       case 'syscall':
         this.#storeDirty(index, block);
         this.#storeRip(block.end);
         b.call(this.#imports.syscall);
         b.if();
-        b.i64(-1n);
-        b.return();
+        this.#leave(TO_EXECUTOR);
         b.end();
         this.#continueAt(index, block);
         return;
@@ -495,8 +506,27 @@ export class UnitWriter {
     else if (terminator.kind === 'tableJump' || terminator.kind === 'tableResume') {
       values.count(terminator.target);
       values.count(terminator.index);
-    } else if (terminator.kind === 'jumpIndirect' || terminator.kind === 'return') values.count(terminator.target);
-    else if (terminator.kind === 'call' && typeof terminator.target !== 'number') values.count(terminator.target);
+    } else if (terminator.kind === 'jumpIndirect') values.count(terminator.target);
+    else if (terminator.kind === 'return') {
+      if (terminator.extraBytes === 0) this.#countPassed(block, RESULTS);
+      else values.count(terminator.target);
+    } else if (terminator.kind === 'call') {
+      const { pushed, popped } = block.frame as NonNullable<UnitBlock['frame']>;
+      values.count(pushed);
+      values.count(popped);
+      if (typeof terminator.target !== 'number') values.count(terminator.target);
+      else {
+        const callee = this.#imports.direct(terminator.target);
+        if (callee !== undefined) this.#countPassed(block, callee.signature);
+      }
+    }
+  }
+
+  #countPassed(block: UnitBlock, { registers }: Signature): void {
+    for (const id of registers) {
+      const node = block.defs.get(id);
+      if (node !== undefined) this.#values.count(node);
+    }
   }
 
   #effect(index: number, block: UnitBlock, node: Node): void {
@@ -578,31 +608,34 @@ export class UnitWriter {
       this.#goto(from, to);
       return;
     }
-    this.#storeDirtyLocals(from);
-    this.#dispatchConst(pc, 'tail');
+    const direct = this.#imports.direct(pc);
+    this.#storeDirtyLocals(from, direct?.signature);
+    if (direct === undefined) {
+      this.#dispatchConst(pc, 'tail');
+      return;
+    }
+    const b = this.body;
+    b.localGet(0);
+    for (const id of direct.signature.registers) b.localGet(this.#local(id));
+    b.returnCall(direct.index);
   }
 
-  /** Stores everything dirty from the locals (after `#setLocals`). */
-  #storeDirtyLocals(index: number): void {
+  /** Stores everything dirty from the locals (after `#setLocals`), but for what is passed. */
+  #storeDirtyLocals(index: number, passed: { readonly low: number; readonly high: number } = { low: 0, high: 0 }): void {
     const { dirtyInLow, dirtyInHigh } = this.#registers;
-    const low = dirtyInLow[index] | this.#blocks[index].flowEffects.writesLow;
-    const high = dirtyInHigh[index] | this.#blocks[index].flowEffects.writesHigh;
-    for (const id of idsOf(low, high)) {
-      if (FLAG_IDS.includes(id)) continue;
-      const { type, offset } = registerPlace(id);
-      storeRegister(this.body, type, offset, () => this.body.localGet(this.#local(id)));
-    }
+    const { writesLow, writesHigh } = this.#blocks[index].flowEffects;
+    this.#storeLocals((dirtyInLow[index] | writesLow) & ~passed.low, (dirtyInHigh[index] | writesHigh) & ~passed.high);
   }
 
   /** Stores everything dirty at the end of a block, new values straight from their expressions. */
   #storeDirty(index: number, block: UnitBlock): void {
-    const { writesLow, writesHigh, storedLow } = block.flowEffects;
+    const { writesLow, writesHigh, storedLow, storedHigh } = block.flowEffects;
     for (const [id, node] of block.defs) {
-      if (FLAG_IDS.includes(id) || (id < 32 && !((storedLow >>> id) & 1))) continue;
+      if (FLAG_IDS.includes(id) || !isSet(storedLow, storedHigh, id)) continue;
       const { type, offset } = registerPlace(id);
       storeRegister(this.body, type, offset, () => this.#values.emit(node));
     }
-    this.#storeLocals(this.#registers.dirtyInLow[index] & ~writesLow & storedLow, this.#registers.dirtyInHigh[index] & ~writesHigh);
+    this.#storeLocals(this.#registers.dirtyInLow[index] & ~writesLow & storedLow, this.#registers.dirtyInHigh[index] & ~writesHigh & storedHigh);
   }
 
   /** Inside a block: the values defined so far, and what was dirty before it. */
@@ -637,16 +670,15 @@ export class UnitWriter {
     b.i32(STOP_TRAP + TRAP_KINDS.indexOf(kind));
     b.memory('i32.store', STOP_REASON, CPU_MEMORY);
     this.#storeRip(pc);
-    b.i64(-1n);
-    b.return();
+    this.#leave(TO_EXECUTOR);
   }
 
-  /** Loads the register locals that a block needs from the register file. */
-  #reload(block: number): void {
+  /** Loads the register locals that a block needs from the register file, but for those that are newer. */
+  #reload(block: number, newerLow: number, newerHigh: number): void {
     const b = this.body;
     const { liveInLow, liveInHigh } = this.#registers;
     let flags = false;
-    for (const id of idsOf(liveInLow[block], liveInHigh[block])) {
+    for (const id of idsOf(liveInLow[block] & ~newerLow, liveInHigh[block] & ~newerHigh)) {
       if (FLAG_IDS.includes(id)) {
         flags = true;
         continue;
@@ -697,33 +729,15 @@ export class UnitWriter {
     return this.#slotLocal;
   }
 
-  /** Calls or tail-calls the unit at a constant pc; a call leaves its result on the stack. */
+  /** Calls or tail-calls the unit at a constant pc by way of the table; a call leaves its results in locals. */
   #dispatchConst(pc: number, how: 'call' | 'tail'): void {
     const b = this.body;
-    const local = this.#imports.unit(pc);
-    if (local !== undefined) {
-      this.#depth(how);
-      if (how === 'tail') b.returnCall(local);
-      else b.call(local);
-      return;
-    }
     const slot = slotOf(pc);
     b.i32(0);
     b.memory('i64.load', TAGS + slot * 8, CPU_MEMORY);
     b.i64n(pc);
     b.op('i64.eq');
-    b.if(how === 'call' ? 'i64' : undefined);
-    this.#depth(how);
-    b.i32(slot);
-    if (how === 'tail') b.returnCallIndirect(this.#imports.unitType);
-    else b.callIndirect(this.#imports.unitType);
-    b.else();
-    this.#storeRip(pc);
-    this.#depth(how);
-    if (how === 'tail') b.returnCall(this.#imports.dispatch);
-    else b.call(this.#imports.dispatch);
-    b.end();
-    if (how === 'tail') b.unreachable();
+    this.#dispatch(how, () => b.i32(slot), () => this.#storeRip(pc));
   }
 
   #dispatchTo(pc: number, how: 'call' | 'tail'): void {
@@ -741,18 +755,41 @@ export class UnitWriter {
     b.memory('i64.load', TAGS, CPU_MEMORY);
     b.localGet(pc);
     b.op('i64.eq');
-    b.if(how === 'call' ? 'i64' : undefined);
+    this.#dispatch(how, () => b.localGet(slot), () => storeRegister(b, 'i64', CPU.rip, () => b.localGet(pc)));
+  }
+
+  /** Through a slot of the table if the condition on the stack holds, else by way of the executor. */
+  #dispatch(how: 'call' | 'tail', slot: () => void, storeRip: () => void): void {
+    const b = this.body;
+    b.if();
     this.#depth(how);
-    b.localGet(slot);
+    slot();
     if (how === 'tail') b.returnCallIndirect(this.#imports.unitType);
-    else b.callIndirect(this.#imports.unitType);
+    else {
+      b.callIndirect(this.#imports.unitType);
+      this.#keepResults();
+    }
     b.else();
-    storeRegister(b, 'i64', CPU.rip, () => b.localGet(pc));
+    storeRip();
     this.#depth(how);
     if (how === 'tail') b.returnCall(this.#imports.dispatch);
-    else b.call(this.#imports.dispatch);
+    else {
+      b.call(this.#imports.dispatch);
+      this.#keepResults();
+    }
     b.end();
     if (how === 'tail') b.unreachable();
+  }
+
+  #keepResults(): void {
+    const b = this.body;
+    b.localSet(this.#local(RAX));
+    b.localSet(this.#returned());
+  }
+
+  #returned(): number {
+    if (this.#returnedLocal < 0) this.#returnedLocal = this.body.local('i64');
+    return this.#returnedLocal;
   }
 
   #depth(how: 'call' | 'tail'): void {
@@ -765,37 +802,83 @@ export class UnitWriter {
 
   #call(index: number, block: UnitBlock, terminator: Terminator & { kind: 'call' }): void {
     const b = this.body;
-    const pc = this.#pc();
+    const values = this.#values;
+    const { pushed, popped } = block.frame as NonNullable<UnitBlock['frame']>;
+    values.materialize(pushed);
+    values.materialize(popped);
     if (typeof terminator.target === 'number') {
+      const direct = this.#imports.direct(terminator.target);
       this.#storeDirty(index, block);
-      this.#dispatchConst(terminator.target, 'call');
+      if (direct === undefined) this.#dispatchConst(terminator.target, 'call');
+      else {
+        this.#depth('call');
+        for (const id of direct.signature.registers) this.#registerValue(block, id);
+        b.call(direct.index);
+        this.#keepResults();
+      }
     } else {
-      this.#values.emit(terminator.target);
+      const pc = this.#pc();
+      values.emit(terminator.target);
       b.localSet(pc);
       this.#storeDirty(index, block);
       this.#dispatchTo(pc, 'call');
     }
-    if (block.next < 0) {
-      b.return();
-      return;
-    }
-    b.localTee(pc);
-    b.i64n(block.end);
+    const returned = this.#returned();
+    const good = b.block();
+    const bad = b.block();
+    b.localGet(returned);
+    values.emit(popped);
     b.op('i64.ne');
-    b.if();
-    b.localGet(pc);
+    b.brIf(bad);
+    this.#access.load(b, 'i64.load', 0, () => {
+      values.emit(pushed);
+      this.faults.push({ offset: b.length, pc: block.end });
+    });
+    b.i64n(block.end);
+    b.op('i64.eq');
+    b.brIf(good);
+    b.end();
+    b.localGet(returned);
+    b.localGet(this.#local(RAX));
     b.return();
     b.end();
+    values.emit(popped);
+    b.localSet(this.#local(RSP));
     this.#continueAt(index, block);
   }
 
-  /** After something that left all registers in the register file. */
+  /** The value of a register at the end of a block. */
+  #registerValue(block: UnitBlock, id: number): void {
+    const node = block.defs.get(id);
+    if (node === undefined) this.body.localGet(this.#local(id));
+    else this.#values.emit(node);
+  }
+
+  #return(index: number, block: UnitBlock, { target, extraBytes }: Terminator & { kind: 'return' }): void {
+    const b = this.body;
+    if (extraBytes === 0) {
+      this.#storeDirty(index, block);
+      this.#registerValue(block, RSP);
+      this.#registerValue(block, RAX);
+      b.return();
+      return;
+    }
+    // The address first: storing registers does not change what it was computed from.
+    this.#values.materialize(target);
+    this.#storeDirty(index, block);
+    storeRegister(b, 'i64', CPU.rip, () => this.#values.emit(target));
+    this.#leave(GO_ON);
+  }
+
+  /** After something that left registers in the register file, all or all but results. */
   #continueAt(index: number, block: UnitBlock): void {
+    const { resultsLow } = block.flowEffects;
     if (block.next < 0) {
+      this.#storeLocals(resultsLow, 0);
       this.#dispatchConst(block.end, 'tail');
       return;
     }
-    this.#reload(block.next);
+    this.#reload(block.next, resultsLow, 0);
     this.#goto(index, block.next);
   }
 }

@@ -23,8 +23,11 @@ export interface BlockEffects {
   readonly writesHigh: number;
   /** The terminator stores all dirty registers, and successors reload what they need (call, system call). */
   readonly storesAtEnd: boolean;
-  /** Of ids 0–31, those that are stored at the end where dirty (the flags' descriptor may be dead there). */
+  /** Those that are stored at the end where dirty: not the flags' descriptor where it is dead, nor what is passed in locals. */
   readonly storedLow: number;
+  readonly storedHigh: number;
+  /** Of ids 0–31, those that successors find in locals, newer than the register file, although the end stores: results of a call. */
+  readonly resultsLow: number;
   /** Some way out of the block's end stores all dirty registers (leaving the unit, back edge, return). */
   readonly mayStoreAtEnd: boolean;
   /** Something inside the block may store all registers dirty so far (a trap, a precise fault). */
@@ -41,17 +44,20 @@ export interface RegisterFlow {
   readonly neededHigh: Int32Array;
 }
 
-export function analyzeRegisters(flow: Flow, effects: readonly BlockEffects[]): RegisterFlow {
+/** `entryLow`, `entryHigh`: registers that are in locals only when the unit is entered, its parameters. */
+export function analyzeRegisters(flow: Flow, effects: readonly BlockEffects[], entryLow: number, entryHigh: number): RegisterFlow {
   const count = effects.length;
   const words = (): Int32Array => new Int32Array(count);
   const r: RegisterFlow = { dirtyInLow: words(), dirtyInHigh: words(), liveInLow: words(), liveInHigh: words(), neededLow: words(), neededHigh: words() };
 
+  r.dirtyInLow[0] = entryLow;
+  r.dirtyInHigh[0] = entryHigh;
   for (let changed = true; changed; ) {
     changed = false;
     for (const block of flow.order) {
-      if (effects[block].storesAtEnd) continue;
-      const low = r.dirtyInLow[block] | effects[block].writesLow;
-      const high = r.dirtyInHigh[block] | effects[block].writesHigh;
+      const { storesAtEnd, resultsLow, writesLow, writesHigh } = effects[block];
+      const low = storesAtEnd ? resultsLow : r.dirtyInLow[block] | writesLow;
+      const high = storesAtEnd ? 0 : r.dirtyInHigh[block] | writesHigh;
       for (const next of flow.successors[block]) {
         if ((r.dirtyInLow[next] | low) !== r.dirtyInLow[next] || (r.dirtyInHigh[next] | high) !== r.dirtyInHigh[next]) {
           r.dirtyInLow[next] |= low;
@@ -77,7 +83,7 @@ export function analyzeRegisters(flow: Flow, effects: readonly BlockEffects[]): 
       }
       if (e.storesAtEnd || e.mayStoreAtEnd) {
         low |= (r.dirtyInLow[block] | e.writesLow) & e.storedLow;
-        high |= r.dirtyInHigh[block] | e.writesHigh;
+        high |= (r.dirtyInHigh[block] | e.writesHigh) & e.storedHigh;
       }
       r.neededLow[block] = low;
       r.neededHigh[block] = high;

@@ -6,9 +6,9 @@
 
 import type { Op } from '../ops/index.ts';
 import { FunctionBody, ModuleBuilder } from '../wasm/index.ts';
-import { CPU, FlagsKind, RAX, RCX, RDI, RSI } from '../x86/index.ts';
+import { CPU, FlagsKind, RAX, RCX, RDI, RSI, RSP } from '../x86/index.ts';
 import { type AccessEmitter, accessEmitter } from './access.ts';
-import { CPU_MEMORY, CPU_PAGES, HASH_FACTOR, LOOP_FUEL, MAX_DEPTH, SLOT_BITS, SLOTS, TAGS } from './layout.ts';
+import { CPU_MEMORY, CPU_PAGES, GO_ON, HASH_FACTOR, LEFT, LOOP_FUEL, MAX_DEPTH, SLOT_BITS, SLOTS, TAGS, TO_EXECUTOR } from './layout.ts';
 
 const LOAD: Record<number, Op> = { 1: 'i64.load8_u', 2: 'i64.load16_u', 4: 'i64.load32_u', 8: 'i64.load' };
 const STORE: Record<number, Op> = { 1: 'i64.store8', 2: 'i64.store16', 4: 'i64.store32', 8: 'i64.store' };
@@ -18,14 +18,14 @@ const SIZES = [1, 2, 4, 8] as const;
 export function importSpace(m: ModuleBuilder, checked: boolean): void {
   // No initial pages: a constant address within them would be compiled without a trap, and kill the host where it is protected.
   m.importMemory('e', 'guest', { initial: 0, maximum: 262144, wide: true });
-  m.importMemory('e', 'cpu', { initial: CPU_PAGES });
+  m.importMemory('e', 'cpu', { initial: CPU_PAGES, maximum: CPU_PAGES });
   if (checked) m.importMemory('e', 'permissions', { initial: 64 });
   m.importTable('e', 'code', { initial: SLOTS });
 }
 
 export function runtimeModule(checked: boolean): { bytes: Uint8Array; names: string[] } {
   const m = new ModuleBuilder();
-  const unit = m.type(['i32'], ['i64']);
+  const unit = m.type(['i32'], ['i64', 'i64']);
   const toI32 = m.type([], ['i32']);
   const toVoid = m.type([], []);
   const resolve = m.importFunction('e', 'resolve', toI32);
@@ -33,7 +33,7 @@ export function runtimeModule(checked: boolean): { bytes: Uint8Array; names: str
   importSpace(m, checked);
   const access = accessEmitter(checked);
 
-  m.exportFunction('enter', m.function(toI32, enter(unit, resolve)));
+  m.exportFunction('enter', m.function(toI32, enter(access, unit, resolve)));
   m.exportFunction('dispatch', m.function(unit, dispatch(unit, resolve)));
   m.exportFunction('reenter', m.function(unit, reenter(unit, resolve, tick)));
   const names: string[] = [];
@@ -74,11 +74,13 @@ function tagMatches(b: FunctionBody, slot: number, pc: number): void {
   b.op('i64.eq');
 }
 
-/** Runs units until one stops: returns 0, or 1 where there is no unit for `rip`. */
-function enter(unit: number, resolve: number): FunctionBody {
+/** Runs units until one leaves for the executor: returns 0, or 1 where there is no unit for `rip`. */
+function enter(access: AccessEmitter, unit: number, resolve: number): FunctionBody {
   const b = new FunctionBody(0);
   const pc = b.local('i64');
   const slot = b.local('i32');
+  const rsp = b.local('i64');
+  const rax = b.local('i64');
   const again = b.loop();
   b.i32(0);
   b.memory('i64.load', CPU.rip, CPU_MEMORY);
@@ -100,17 +102,36 @@ function enter(unit: number, resolve: number): FunctionBody {
   b.i32(MAX_DEPTH);
   b.localGet(slot);
   b.callIndirect(unit);
-  b.localTee(pc);
-  b.i64(-1n);
-  b.op('i64.ne');
+  b.localSet(rax);
+  b.localTee(rsp);
+  b.i64(LEFT);
+  b.op('i64.eq');
   b.if();
+  b.localGet(rax);
+  b.i64(GO_ON);
+  b.op('i64.eq');
+  b.brIf(again);
+  b.i32(0);
+  b.return();
+  b.end();
+  for (const [offset, local] of [[RSP * 8, rsp], [RAX * 8, rax]] as const) {
+    b.i32(0);
+    b.localGet(local);
+    b.memory('i64.store', offset, CPU_MEMORY);
+  }
+  // The return address has been popped.
+  access.load(b, 'i64.load', 0, () => {
+    b.localGet(rsp);
+    b.i64(-8n);
+    b.op('i64.add');
+  });
+  b.localSet(pc);
   b.i32(0);
   b.localGet(pc);
   b.memory('i64.store', CPU.rip, CPU_MEMORY);
   b.br(again);
   b.end();
-  b.end();
-  b.i32(0);
+  b.unreachable();
   return b;
 }
 
@@ -128,12 +149,17 @@ function tailResolve(b: FunctionBody, unit: number, resolve: number): void {
   b.i32(0);
   b.op('i32.lt_s');
   b.if();
-  b.i64(-1n);
-  b.return();
+  leave(b);
   b.end();
   b.localGet(0);
   b.localGet(slot);
   b.returnCallIndirect(unit);
+}
+
+function leave(b: FunctionBody): void {
+  b.i64(LEFT);
+  b.i64(TO_EXECUTOR);
+  b.return();
 }
 
 /** A loop used up its budget: goes on at `rip` in a fresh activation (and lets other tasks run). */
@@ -145,8 +171,7 @@ function reenter(unit: number, resolve: number, tick: number): FunctionBody {
   b.if();
   b.call(tick);
   b.if();
-  b.i64(-1n);
-  b.return();
+  leave(b);
   b.end();
   b.end();
   b.i32(0);

@@ -4,15 +4,16 @@ import { assert } from '../base/assert.ts';
 import { FLAG_IDS } from '../ir/index.ts';
 import { ModuleBuilder } from '../wasm/index.ts';
 import { accessEmitter } from './access.ts';
-import { type BasicBlock, type CodeReader, discover, type JumpTable } from './discover.ts';
+import { type BasicBlock, type CodeReader, discover, type JumpTable, RESUME_LIMITS } from './discover.ts';
 import { analyzeFlow, type Flow, isBackEdge, isReducible } from './flow.ts';
 import { findTable } from './jumptable.ts';
-import { type DispatchPlace, liftBlock, syntheticBlock, type UnitBlock, withTargets } from './lift.ts';
-import { type UnitImports, UnitWriter } from './lower.ts';
+import { type DispatchPlace, liftBlock, type LiftOptions, syntheticBlock, type UnitBlock, withTargets } from './lift.ts';
+import { type FaultSite, type UnitImports, UnitWriter } from './lower.ts';
 import { makeReducible, reachable } from './reduce.ts';
 import { analyzeRegisters, type RegisterFlow } from './registers.ts';
 import { importSpace } from './runtime.ts';
-import { type FaultMap, unitName } from './unit.ts';
+import { parameterTypes, type Signature, signatureAt, wrapper } from './signature.ts';
+import { type FaultMap, type SourceRange, unitName } from './unit.ts';
 
 export interface TranslateOptions {
   /** Registers are stored before every instruction that may fault. */
@@ -50,7 +51,6 @@ interface AnalyzedUnit {
   readonly pc: number;
   readonly blocks: readonly UnitBlock[];
   readonly flow: Flow;
-  readonly registers: RegisterFlow;
   /** A return point reads flags that the callee left. */
   readonly readsReturnedFlags: boolean;
   readonly dispatches: readonly (DispatchPlace & { readonly table: number })[];
@@ -61,16 +61,46 @@ const ALL_FLAGS = FLAG_IDS.reduce((mask, id) => mask | (1 << id), 0);
 /** A module for the unit at `root` and what `more` adds to it; undefined where there is no instruction at `root`. */
 export function translateModule(root: number, code: CodeReader, options: TranslateOptions, more: readonly number[] = []): Translation | undefined {
   const touched: [number, number][] = [];
-  const first = analyzeUnit(root, code, options, touched);
-  if (first === undefined) return undefined;
-  const units = [first];
-  for (const pc of more) {
-    const unit = analyzeUnit(pc, code, options, touched);
-    if (unit !== undefined) units.push(unit);
-  }
+  const inside = new Set([root, ...more].filter((pc) => code.decode(pc) !== undefined));
+  if (!inside.has(root)) return undefined;
+  const signatures = new Map<number, Signature>();
+  const signatureOf = (pc: number): Signature | undefined => {
+    if (inside.has(pc) && !signatures.has(pc)) signatures.set(pc, signatureAt(pc, code, options.isEntry));
+    return signatures.get(pc);
+  };
+  const units = [...inside].map((pc) => analyzeUnit(pc, code, options, touched, signatureOf));
 
   const m = new ModuleBuilder();
-  const unitType = m.type(['i32'], ['i64']);
+  const imports = importRuntime(m, helperNames(units), options.checked);
+  const functions = new UnitFunctions(m, root, imports.unitType);
+  // Those that something calls directly have a signature now.
+  for (const { pc } of units) functions.declare(pc, signatures.get(pc));
+  const ranges = mergeRanges(touched);
+  const mayChange = ranges.flatMap(([start, end]) => {
+    const bytes = options.writable(start, end);
+    return bytes === undefined ? [] : [{ start, bytes }];
+  });
+  for (const unit of units) {
+    functions.define(unit, imports, options, mayChange);
+    m.exportFunction(unitName(root, unit.pc), functions.entry(unit.pc));
+  }
+  const { bytes, codeOffsets } = m.finish();
+  return {
+    units: units.map(({ pc }) => pc),
+    looks: mayChange.length > 0,
+    readsReturnedFlags: units.some((unit) => unit.readsReturnedFlags),
+    dispatches: units.flatMap((unit) => unit.dispatches),
+    bytes,
+    faults: functions.faultMap(codeOffsets),
+    ranges,
+  };
+}
+
+interface RuntimeImports extends Pick<UnitImports, 'unitType' | 'dispatch' | 'reenter' | 'syscall' | 'tick' | 'stale' | 'helper'> {}
+
+/** What every module of units imports. */
+function importRuntime(m: ModuleBuilder, helpers: readonly string[], checked: boolean): RuntimeImports {
+  const unitType = m.type(['i32'], ['i64', 'i64']);
   const toI32 = m.type([], ['i32']);
   const toVoid = m.type([], []);
   const dispatch = m.importFunction('e', 'dispatch', unitType);
@@ -78,46 +108,88 @@ export function translateModule(root: number, code: CodeReader, options: Transla
   const syscall = m.importFunction('e', 'syscall', toI32);
   const tick = m.importFunction('e', 'tick', toI32);
   const stale = m.importFunction('e', 'stale', toVoid);
-  const helpers = new Map<string, number>();
-  for (const name of helperNames(units)) helpers.set(name, m.importFunction('e', name, toVoid));
-  importSpace(m, options.checked);
-  const functions = new Map<number, number>();
-  for (const { pc } of units) functions.set(pc, m.function(unitType));
-  const imports: UnitImports = {
-    unitType,
-    dispatch,
-    reenter,
-    syscall,
-    tick,
-    stale,
-    helper: (name) => helpers.get(name) as number,
-    unit: (pc) => functions.get(pc),
+  const indices = new Map(helpers.map((name) => [name, m.importFunction('e', name, toVoid)]));
+  importSpace(m, checked);
+  return {
+    unitType, dispatch, reenter, syscall, tick, stale,
+    helper: (name) => {
+      const index = indices.get(name);
+      assert(index !== undefined, `helper ${name} is imported`);
+      return index;
+    },
   };
-  const access = accessEmitter(options.checked);
-  const ranges = mergeRanges(touched);
-  const mayChange = ranges.flatMap(([start, end]) => {
-    const bytes = options.writable(start, end);
-    return bytes === undefined ? [] : [{ start, bytes }];
-  });
-  const writers = units.map(({ pc, blocks, flow, registers }) => {
-    const writer = new UnitWriter(pc, blocks, flow, registers, imports, access, options.precise);
-    writer.write(mayChange);
-    const index = functions.get(pc) as number;
-    m.define(index, writer.body);
-    m.exportFunction(unitName(root, pc), index);
-    m.nameFunction(index, unitName(root, pc));
-    return writer;
-  });
-  const { bytes, codeOffsets } = m.finish();
-  return { units: units.map(({ pc }) => pc), looks: mayChange.length > 0, readsReturnedFlags: units.some((unit) => unit.readsReturnedFlags), dispatches: units.flatMap((unit) => unit.dispatches), bytes, faults: faultMap(writers, codeOffsets), ranges };
 }
 
-function analyzeUnit(pc: number, code: CodeReader, options: TranslateOptions, touched: [number, number][]): AnalyzedUnit | undefined {
+/** The functions of a module's units: one for each, and one that takes parameters where others call it directly. */
+class UnitFunctions {
+  readonly #m: ModuleBuilder;
+  readonly #root: number;
+  readonly #unitType: number;
+  readonly #entries = new Map<number, number>();
+  readonly #direct = new Map<number, { readonly index: number; readonly signature: Signature }>();
+  readonly #faults: { readonly index: number; readonly sites: readonly FaultSite[] }[] = [];
+  #first = -1;
+
+  constructor(m: ModuleBuilder, root: number, unitType: number) {
+    this.#m = m;
+    this.#root = root;
+    this.#unitType = unitType;
+  }
+
+  /** In the order of the functions' names. */
+  declare(pc: number, signature: Signature | undefined): void {
+    const m = this.#m;
+    const entry = m.function(this.#unitType);
+    if (this.#first < 0) this.#first = entry;
+    this.#entries.set(pc, entry);
+    if (signature === undefined) {
+      m.nameFunction(entry, unitName(this.#root, pc));
+      return;
+    }
+    const index = m.function(m.type(parameterTypes(signature), ['i64', 'i64']));
+    this.#direct.set(pc, { index, signature });
+    m.nameFunction(index, unitName(this.#root, pc));
+  }
+
+  entry(pc: number): number {
+    return this.#entries.get(pc) as number;
+  }
+
+  signatureOf(pc: number): Signature | undefined {
+    return this.#direct.get(pc)?.signature;
+  }
+
+  define({ pc, blocks, flow }: AnalyzedUnit, runtime: RuntimeImports, options: TranslateOptions, mayChange: readonly SourceRange[]): void {
+    const self = this.entry(pc);
+    const direct = this.#direct.get(pc);
+    const registers = allocate(blocks, flow, direct?.signature);
+    const writer = new UnitWriter(pc, blocks, flow, registers, { ...runtime, self, direct: (target) => this.#direct.get(target) }, accessEmitter(options.checked), options.precise, direct?.signature);
+    writer.write(mayChange);
+    this.#m.define(direct?.index ?? self, writer.body);
+    if (direct !== undefined) this.#m.define(self, wrapper(direct.signature, direct.index));
+    this.#faults.push({ index: direct?.index ?? self, sites: writer.faults });
+  }
+
+  /** `codeOffsets`: of all functions of the module. */
+  faultMap(codeOffsets: readonly number[]): FaultMap {
+    const count = this.#faults.reduce((sum, { sites }) => sum + sites.length, 0);
+    const map = { offsets: new Uint32Array(count), pcs: new Float64Array(count) };
+    let at = 0;
+    for (const { index, sites } of this.#faults.sort((a, b) => a.index - b.index)) {
+      for (const { offset, pc } of sites) {
+        map.offsets[at] = codeOffsets[index - this.#first] + offset;
+        map.pcs[at++] = pc;
+      }
+    }
+    return map;
+  }
+}
+
+function analyzeUnit(pc: number, code: CodeReader, options: TranslateOptions, touched: [number, number][], signatureOf: LiftOptions['signatureOf']): AnalyzedUnit {
   const tables = new Map<number, JumpTable>();
   const found = discoverWithTables(pc, code, options, tables);
-  if (found[0].insns.length === 0) return undefined;
   for (const block of found) touched.push([block.pc, block.end]);
-  const lift = { precise: options.precise, flagsAcrossReturns: options.flagsAcrossReturns, touched: (start: number, end: number): void => void touched.push([start, end]) };
+  const lift = { precise: options.precise, flagsAcrossReturns: options.flagsAcrossReturns, signatureOf, touched: (start: number, end: number): void => void touched.push([start, end]) };
 
   const dispatches = new Map<number, { readonly block: number; readonly number: number; targets: readonly number[] }>();
   for (const { address, targets } of tables.values()) {
@@ -151,15 +223,20 @@ function analyzeUnit(pc: number, code: CodeReader, options: TranslateOptions, to
   blocks = makeReducible(blocks);
   const flow = analyze(blocks);
   assert(isReducible(flow), 'loops with several entries have routes');
+  const readsReturnedFlags = blocks.some(({ terminator, next }) => terminator.kind === 'call' && next >= 0) && flagsReadAtReturns(flow, blocks);
+  const reenterable = [...dispatches].flatMap(([table, dispatch]) => (loops.some((loop) => loop.number === dispatch.number) ? [{ root: pc, number: dispatch.number, table }] : []));
+  return { pc, blocks, flow, readsReturnedFlags, dispatches: reenterable };
+}
+
+/** Decides which registers are in locals where, and has the flags that are needed computed. */
+function allocate(blocks: readonly UnitBlock[], flow: Flow, signature: Signature | undefined): RegisterFlow {
   const effects = blocks.map((block, index) => {
     const back = block.successors.some((to) => isBackEdge(flow, index, to));
     return back ? { ...block.flowEffects, mayStoreAtEnd: true } : block.flowEffects;
   });
-  const registers = analyzeRegisters(flow, effects);
+  const registers = analyzeRegisters(flow, effects, signature?.low ?? 0, signature?.high ?? 0);
   blocks.forEach((block, index) => block.builder.define(registers.neededLow[index]));
-  const readsReturnedFlags = blocks.some(({ terminator, next }) => terminator.kind === 'call' && next >= 0) && flagsReadAtReturns(flow, blocks);
-  const reenterable = [...dispatches].flatMap(([table, dispatch]) => (loops.some((loop) => loop.number === dispatch.number) ? [{ root: pc, number: dispatch.number, table }] : []));
-  return { pc, blocks, flow, registers, readsReturnedFlags, dispatches: reenterable };
+  return registers;
 }
 
 /**
@@ -192,7 +269,7 @@ function analyze(blocks: readonly UnitBlock[]): Flow {
 function discoverWithTables(pc: number, code: CodeReader, options: TranslateOptions, tables: Map<number, JumpTable>): BasicBlock[] {
   const tried = new Set<number>();
   for (;;) {
-    const found = discover(pc, code, options.isEntry, tables, options.resumed);
+    const found = discover(pc, code, options.isEntry, tables, options.resumed ? RESUME_LIMITS : undefined);
     let more = false;
     for (const block of found) {
       if (block.control !== 'indirect') continue;
@@ -209,19 +286,6 @@ function discoverWithTables(pc: number, code: CodeReader, options: TranslateOpti
     }
     if (!more) return found;
   }
-}
-
-function faultMap(writers: readonly UnitWriter[], codeOffsets: readonly number[]): FaultMap {
-  const count = writers.reduce((sum, writer) => sum + writer.faults.length, 0);
-  const map = { offsets: new Uint32Array(count), pcs: new Float64Array(count) };
-  let at = 0;
-  writers.forEach((writer, index) => {
-    for (const fault of writer.faults) {
-      map.offsets[at] = codeOffsets[index] + fault.offset;
-      map.pcs[at++] = fault.pc;
-    }
-  });
-  return map;
 }
 
 /** Sorted, for deterministic modules; the flags helper is there for units that read flags at an entry. */

@@ -5,9 +5,10 @@
  * the next block. Nodes that nothing uses are never emitted.
  */
 
-import type { Node } from '../ir/index.ts';
+import { type Node, REG_DF, REG_FLAGS_A, REG_FLAGS_B, REG_FLAGS_CODE } from '../ir/index.ts';
 import { OPS, type Type } from '../ops/index.ts';
 import type { FunctionBody } from '../wasm/index.ts';
+import { CPU } from '../x86/index.ts';
 import { CPU_MEMORY } from './layout.ts';
 
 export class Temporaries {
@@ -120,6 +121,18 @@ export class ValueEmitter {
       }
     }
   }
+}
+
+/** Type and place in the register file of a register id. */
+export function registerPlace(id: number): { type: Type; offset: number } {
+  if (id < 16) return { type: 'i64', offset: id * 8 };
+  if (id === 16) return { type: 'i64', offset: CPU.fsBase };
+  if (id === 17) return { type: 'i64', offset: CPU.gsBase };
+  if (id === REG_DF) return { type: 'i32', offset: CPU.df };
+  if (id === REG_FLAGS_CODE) return { type: 'i32', offset: CPU.flagsCode };
+  if (id === REG_FLAGS_A) return { type: 'i64', offset: CPU.flagsA };
+  if (id === REG_FLAGS_B) return { type: 'i64', offset: CPU.flagsB };
+  return { type: 'v128', offset: CPU.xmm + (id - 32) * 16 };
 }
 
 /** Loads and stores of the register file. */

@@ -29,7 +29,7 @@ export const LAYERS: readonly Layer[] = [
   layer(2, 'ir',          'base ops x86'),
   layer(2, 'kernel',      'base abi elf x86'),
   layer(2, 'attestation', 'base crypto'),
-  layer(3, 'translator',  'base elf ops wasm x86 ir kernel'),
+  layer(3, 'translator',  'base crypto elf ops wasm x86 ir kernel'),
   layer(3, 'interpreter', 'base ops x86 ir kernel'),
   layer(3, 'encfs',       'base abi crypto kernel'),
   layer(4, 'pal',         'base abi ops wasm x86 kernel', 'node'),

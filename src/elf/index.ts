@@ -2,3 +2,4 @@
 
 export * from './dynamic.ts';
 export * from './header.ts';
+export * from './frames.ts';

@@ -12,7 +12,7 @@ import { ElfError, ET_DYN, ET_EXEC, isElf, parseHeader } from '../elf/index.ts';
 import type { ImageDirectory, ImageFile } from '../encfs/4-tree/image-tree.ts';
 import type { Volume } from '../kernel/vfs/volume.ts';
 import { PRELINK_BASE, PRELINK_END } from '../kernel/mm/layout.ts';
-import { CodeStore, encodeStore, LaidOutElf, type StoredUnit, storedUnits, translateElf } from '../translator/index.ts';
+import { CodeStore, encodeModule, encodeStore, LaidOutElf, translateElf } from '../translator/index.ts';
 import { RUNTIME } from './version.ts';
 
 const DIRECTORY = '.cloister';
@@ -56,7 +56,7 @@ function* elfFiles(directory: ImageDirectory, path: string, seen: Set<ImageFile>
 /** The file to add to an image, and where. */
 export function translateImage(root: ImageDirectory, cache: HostDirectory | undefined, progress: AheadProgress): Map<string, { mode: number; content: Uint8Array }> {
   const prelink = new Map<string, number>();
-  const units: StoredUnit[] = [];
+  const modules: Uint8Array[] = [];
   const used = new Set<string>();
   let base = PRELINK_BASE;
   const candidates = [...elfFiles(root, '', new Set())];
@@ -77,16 +77,18 @@ export function translateImage(root: ImageDirectory, cache: HostDirectory | unde
     const name = `${CACHE_PREFIX}${toHex(sha256(bytesOf(`${RUNTIME} ${elf.base} ${toHex(sha256(bytes))}`)))}`;
     used.add(name);
     const known = cache?.load(name);
-    if (known !== undefined) {
-      for (const unit of storedUnits(known)) units.push(unit);
-      return;
-    }
-    const made = translateElf(elf);
-    cache?.replace(name, encodeStore(made, new Map()));
-    for (const unit of made) units.push(unit);
+    const module = known ?? encoded(elf);
+    if (known === undefined) cache?.replace(name, module);
+    if (module.length > 0) modules.push(module);
   });
   for (const name of cache?.list() ?? []) if (name.startsWith(CACHE_PREFIX) && !used.has(name)) cache?.remove(name);
-  return new Map([[STORE_PATH, { mode: 0o400, content: encodeStore(units, prelink) }]]);
+  return new Map([[STORE_PATH, { mode: 0o400, content: encodeStore(modules, prelink) }]]);
+}
+
+/** No bytes where there is nothing to translate. */
+function encoded(elf: LaidOutElf): Uint8Array {
+  const made = translateElf(elf);
+  return made === undefined ? new Uint8Array(0) : encodeModule(made);
 }
 
 /** The store of a verified image; undefined where it was built without. */

@@ -1,10 +1,14 @@
 /** Entry of the enclave's thread: boots, then runs the kernel's loop until it is told to stop. */
 
+import { setFlagsFromString } from 'node:v8';
 import { workerData } from 'node:worker_threads';
 import type { InnerData } from '../pal/node/enclave-thread.ts';
 import { WorkerHost } from '../pal/node/host.ts';
 import { boot, type BootRequest, type Enclave } from './boot.ts';
 import { toWire } from './errors.ts';
+
+// Functions of a translated library are validated when they are first called: most never are.
+setFlagsFromString('--wasm-lazy-validation');
 
 const { port, bell, boot: request } = workerData as InnerData;
 const host = new WorkerHost(port, bell);

@@ -2,21 +2,22 @@
  * Translation ahead of time: every function of an ELF file, as it will lie in memory.
  *
  * Functions are found by the binary search table of `.eh_frame_hdr` (LSB, "Exception Frames"), which stripped
- * files have too. What is not found this way is translated when it is first reached.
+ * files have too, by `.eh_frame` itself, and by calls. What is not found this way is translated when it is first reached.
  */
 
-import { checkLoadable, ElfError, type ElfHeader, ET_DYN, parseHeader, parseSegments, PF_X, PHDR_BYTES, PT_DYNAMIC, PT_GNU_EH_FRAME, PT_LOAD, type Segment } from '../elf/index.ts';
+import { checkLoadable, ElfError, type ElfHeader, ET_DYN, frameStarts, parseHeader, parseSegments, PF_X, PHDR_BYTES, PT_DYNAMIC, PT_GNU_EH_FRAME, PT_LOAD, type Segment } from '../elf/index.ts';
 import { ADDRESS_LIMIT } from '../kernel/platform.ts';
 import { decode, type Insn, TRUNCATED } from '../x86/index.ts';
 import type { CodeReader } from './discover.ts';
-import type { StoredUnit } from './store.ts';
-import { translateModule } from './translate.ts';
+import { type MadeModule, sourceDigest } from './store.ts';
+import { translateFile, type TranslateOptions } from './translate.ts';
+import type { SourceRange } from './unit.ts';
 
 const PAGE = 4096;
 /** Of a file whose segments lie further apart nothing is laid out. */
 const MAX_LAID_OUT = 1 << 30;
 /** Bytes of wasm of one function; larger ones are rare and wait until they are needed. */
-const MAX_STORED = 400_000;
+const MAX_FUNCTION = 1_500_000;
 const R_X86_64_RELATIVE = 8;
 const DT_RELA = 7, DT_RELASZ = 8;
 /** `.eh_frame_hdr` as linkers write it: version 1, table of signed 32-bit offsets from its own start. */
@@ -28,6 +29,8 @@ export class LaidOutElf implements CodeReader {
   /** Bytes from the first to behind the last page. */
   readonly extent: number;
   readonly functions: readonly number[];
+  /** All of its code. */
+  readonly source: readonly SourceRange[];
   readonly #memory: Uint8Array;
   readonly #view: DataView;
   readonly #low: number;
@@ -51,8 +54,9 @@ export class LaidOutElf implements CodeReader {
     this.#view = new DataView(this.#memory.buffer);
     for (const { offset, vaddr, filesz } of loads) this.#memory.set(bytes.subarray(offset, offset + filesz), vaddr - lowest);
     this.#code = loads.filter(({ flags }) => (flags & PF_X) !== 0).map(({ vaddr, memsz }) => [this.base + vaddr, this.base + vaddr + memsz] as const);
+    this.source = loads.filter(({ flags, filesz }) => (flags & PF_X) !== 0 && filesz > 0).map(({ vaddr, filesz }) => ({ start: this.base + vaddr, length: filesz }));
     this.#relocate(segments);
-    this.functions = this.#functions(header, segments);
+    this.functions = this.#functions(header, segments, frameStarts(bytes, header));
   }
 
   #relocate(segments: readonly Segment[]): void {
@@ -78,7 +82,7 @@ export class LaidOutElf implements CodeReader {
     }
   }
 
-  #functions(header: ElfHeader, segments: readonly Segment[]): number[] {
+  #functions(header: ElfHeader, segments: readonly Segment[], more: readonly number[]): number[] {
     const found = new Set<number>();
     if (header.entry !== 0) found.add(this.base + header.entry);
     const frames = segments.find(({ type }) => type === PT_GNU_EH_FRAME);
@@ -94,7 +98,23 @@ export class LaidOutElf implements CodeReader {
         }
       }
     }
+    for (const start of more) if (this.#isCode(this.base + start)) found.add(this.base + start);
+    this.#addCalled(found);
     return [...found].sort((a, b) => a - b);
+  }
+
+  /** What is called by its address, by a linear look at the code of what is known. */
+  #addCalled(found: Set<number>): void {
+    const sorted = [...found].sort((a, b) => a - b);
+    sorted.forEach((start, index) => {
+      for (let pc = start; pc < (sorted[index + 1] ?? Number.POSITIVE_INFINITY); ) {
+        const insn = this.decode(pc);
+        if (insn === undefined) break;
+        const operand = insn.ops[0];
+        if (operand?.kind === 'rel' && insn.row.mnemonic === 'call' && this.#isCode(operand.target)) found.add(operand.target);
+        pc += insn.length;
+      }
+    });
   }
 
   #isCode(pc: number): boolean {
@@ -128,16 +148,31 @@ export class LaidOutElf implements CodeReader {
   }
 }
 
-/** All functions of a file. One that cannot be translated is left out: it is tried again when it runs. */
-export function translateElf(elf: LaidOutElf, progress: (done: number, of: number) => void = () => {}): StoredUnit[] {
-  const units: StoredUnit[] = [];
+/**
+ * All functions of a file as one module, in which they call one another directly. One that cannot be translated, or is too
+ * large, is not a unit: it is tried again when it runs.
+ */
+export function translateElf(elf: LaidOutElf, progress: (done: number, of: number) => void = () => {}): MadeModule | undefined {
   const entries = new Set(elf.functions);
-  elf.functions.forEach((pc, index) => {
-    progress(index, elf.functions.length);
-    const made = translateModule(pc, elf, { precise: false, checked: false, flagsAcrossReturns: false, resumed: false, dispatchOf: () => undefined, writable: () => undefined, isEntry: (target) => entries.has(target) });
-    if (made === undefined || made.readsReturnedFlags || made.bytes.length > MAX_STORED) return;
-    units.push({ pc, dispatches: made.dispatches, wasm: made.bytes, faults: made.faults, source: made.ranges.map(([start, end]) => ({ start, bytes: elf.slice(start, end) })) });
-  });
-  return units;
+  const called = directlyCalled(elf, entries);
+  const options: TranslateOptions = { precise: false, checked: false, flagsAcrossReturns: false, resumed: false, dispatchOf: () => undefined, writable: () => undefined, isEntry: (target) => entries.has(target) };
+  const made = translateFile(elf.functions, (pc) => called.has(pc), elf, options, MAX_FUNCTION, progress);
+  if (made.units.length === 0) return undefined;
+  return { ...made, source: elf.source, sourceDigest: sourceDigest(elf.source, (start, length) => elf.slice(start, start + length)) };
 }
 
+/** Functions that others call or jump to by their address; a linear look at the code, so perhaps some that nobody does. */
+function directlyCalled(elf: LaidOutElf, entries: ReadonlySet<number>): Set<number> {
+  const called = new Set<number>();
+  elf.functions.forEach((start, index) => {
+    const end = elf.functions[index + 1] ?? Number.POSITIVE_INFINITY;
+    for (let pc = start; pc < end; ) {
+      const insn = elf.decode(pc);
+      if (insn === undefined) break;
+      const operand = insn.ops[0];
+      if (operand?.kind === 'rel' && entries.has(operand.target)) called.add(operand.target);
+      pc += insn.length;
+    }
+  });
+  return called;
+}

@@ -15,8 +15,8 @@ import { SLICE, STOP_FETCH, STOP_HOOK, STOP_REASON, STOP_TRAP, TRAP_KINDS } from
 import { runtimeModule } from './runtime.ts';
 import { CodeSpace, type LiveModule } from './space.ts';
 import type { CodeStore } from './store.ts';
-import { translateModule } from './translate.ts';
-import { type CompiledModule, faultPc, ModuleCache, UNIT_FRAME } from './unit.ts';
+import { type Translation, translateModule } from './translate.ts';
+import { type CompiledModule, type FaultMap, faultPc, ModuleCache, type SourceRange, UNIT_FRAME, unitName } from './unit.ts';
 
 export interface TranslatorStatistics {
   translated: number;
@@ -51,6 +51,42 @@ export class TranslatorEngine implements Engine {
 
   create(memory: GuestMemory, backend: MemoryBackend, hooks: ExecutorHooks): Executor {
     return new TranslatorExecutor(this, memory, backend, hooks);
+  }
+}
+
+/** A module made at run time. */
+class TranslatedModule implements CompiledModule {
+  readonly root: number;
+  readonly units: readonly number[];
+  readonly source: readonly SourceRange[];
+  readonly module: WebAssembly.Module;
+  readonly faults: FaultMap;
+  readonly looks: boolean;
+  readonly dispatches: CompiledModule['dispatches'];
+  origin: CompiledModule['origin'];
+  readonly #bytes: readonly Uint8Array[];
+
+  constructor(root: number, made: Translation, guest: Uint8Array) {
+    this.root = root;
+    this.units = made.units;
+    this.source = made.ranges.map(([start, end]) => ({ start, length: end - start }));
+    this.#bytes = made.ranges.map(([start, end]) => guest.slice(start, end));
+    this.module = new WebAssembly.Module(made.bytes as BufferSource);
+    this.faults = made.faults;
+    this.looks = made.looks;
+    this.dispatches = made.dispatches;
+  }
+
+  matches(guest: Uint8Array): boolean {
+    return this.source.every(({ start }, index) => {
+      const bytes = this.#bytes[index];
+      for (let at = 0; at < bytes.length; at++) if (guest[start + at] !== bytes[at]) return false;
+      return true;
+    });
+  }
+
+  entry(exports: WebAssembly.Exports, pc: number): WebAssembly.ExportValue | undefined {
+    return exports[unitName(this.root, pc)];
   }
 }
 
@@ -171,11 +207,15 @@ class TranslatorExecutor implements Executor, CodeReader {
 
   /** A translation made at build time, for the ordinary variant. */
   #stored(pc: number): LiveModule | undefined {
-    const { store, cache, statistics } = this.#engine;
+    const { store, statistics } = this.#engine;
     if (store === undefined || this.#space.precise || this.#space.flagsAcrossReturns || this.#checked) return undefined;
     for (const compiled of store.find(pc)) {
+      const live = this.#space.modules.get(compiled.root);
+      if (live?.compiled === compiled) {
+        if (this.#revalidate(live)) return live;
+        continue;
+      }
       if (!this.#usable(compiled)) continue;
-      cache.add(this.#variant, compiled);
       statistics.stored++;
       return this.#instantiate(compiled);
     }
@@ -202,7 +242,7 @@ class TranslatorExecutor implements Executor, CodeReader {
       writable: (start, end) => (this.#isWritable(start) || this.#isWritable(end - 1) ? this.#memory.bytes.slice(start, end) : undefined),
       resumed: this.#space.holds(pc),
       dispatchOf: (table) => this.#space.dispatches.get(table),
-      isEntry: (target) => this.#space.units.has(target),
+      isEntry: (target) => this.#space.units.has(target) || this.#space.isUnit(target),
     });
     if (made === undefined) return undefined;
     if (made.readsReturnedFlags && !this.#space.flagsAcrossReturns) {
@@ -210,15 +250,7 @@ class TranslatorExecutor implements Executor, CodeReader {
       this.#keepFlagsAcrossReturns();
       return this.#translate(pc);
     }
-    const compiled: CompiledModule = {
-      root: pc,
-      units: made.units,
-      faults: made.faults,
-      dispatches: made.dispatches,
-      looks: made.looks,
-      source: made.ranges.map(([start, end]) => ({ start, bytes: this.#memory.bytes.slice(start, end) })),
-      module: new WebAssembly.Module(made.bytes as BufferSource),
-    };
+    const compiled = new TranslatedModule(pc, made, this.#memory.bytes);
     statistics.translated += made.units.length;
     statistics.wasmBytes += made.bytes.length;
     statistics.translateMs += performance.now() - started;
@@ -232,13 +264,11 @@ class TranslatorExecutor implements Executor, CodeReader {
       const now = this.#space.originOf(module);
       if (now?.backing === origin.backing && now.shift === origin.shift) return true;
     }
-    const guest = this.#memory.bytes;
-    for (const { start, bytes } of module.source) {
-      if (!this.#executable(start) || start + bytes.length > this.#window.end) return false;
+    for (const { start, length } of module.source) {
+      if (!this.#executable(start) || start + length > this.#window.end) return false;
       if (!module.looks && this.#isWritable(start)) return false;
-      for (let at = 0; at < bytes.length; at++) if (guest[start + at] !== bytes[at]) return false;
     }
-    return true;
+    return module.matches(this.#memory.bytes);
   }
 
   #executable(pc: number): boolean {

@@ -1,4 +1,4 @@
 /** The engine that users get: guest functions translated to WebAssembly. */
 export { TranslatorEngine } from './executor.ts';
 export { LaidOutElf, translateElf } from './ahead.ts';
-export { CodeStore, encodeStore, type StoredUnit, storedUnits } from './store.ts';
+export { CodeStore, encodeModule, encodeStore } from './store.ts';

@@ -16,7 +16,6 @@ import { RESULTS, type UnitBlock, type UnitTerminator } from './lift.ts';
 import type { RegisterFlow } from './registers.ts';
 import { spendFuel } from './runtime.ts';
 import { type Signature, signatureOf } from './signature.ts';
-import type { SourceRange } from './unit.ts';
 import { loadRegister, registerPlace, storeRegister, Temporaries, ValueEmitter } from './values.ts';
 
 /** Function and type indices of the module that the unit goes into. */
@@ -32,6 +31,12 @@ export interface UnitImports {
   direct(pc: number): { readonly index: number; readonly signature: Signature } | undefined;
   /** The unit being written, without parameters. */
   readonly self: number;
+}
+
+/** Source bytes that the guest can write to. */
+export interface WritableRange {
+  readonly start: number;
+  readonly bytes: Uint8Array;
 }
 
 export interface FaultSite {
@@ -115,7 +120,7 @@ export class UnitWriter {
   }
 
   /** `mayChange`: source bytes that the guest can write to. */
-  write(mayChange: readonly SourceRange[]): void {
+  write(mayChange: readonly WritableRange[]): void {
     const b = this.body;
     if (mayChange.length > 0) this.#lookForChanges(mayChange);
     const loops = this.#flow.loopHeader.some((flag) => flag === 1);
@@ -157,7 +162,7 @@ export class UnitWriter {
   }
 
   /** Generated code may have been generated anew: then the unit is of no use, and goes on as another one. */
-  #lookForChanges(ranges: readonly SourceRange[]): void {
+  #lookForChanges(ranges: readonly WritableRange[]): void {
     const b = this.body;
     b.i64(0n);
     for (const { start, bytes } of ranges) {

@@ -6,7 +6,7 @@
 
 import type { Op } from '../ops/index.ts';
 import { FunctionBody, ModuleBuilder } from '../wasm/index.ts';
-import { CPU, FlagsKind, RAX, RCX, RDI, RSI, RSP } from '../x86/index.ts';
+import { allHelpers, CPU, FlagsKind, RAX, RCX, RDI, RSI, RSP } from '../x86/index.ts';
 import { type AccessEmitter, accessEmitter } from './access.ts';
 import { CPU_MEMORY, CPU_PAGES, GO_ON, HASH_FACTOR, LEFT, LOOP_FUEL, MAX_DEPTH, SLOT_BITS, SLOTS, TAGS, TO_EXECUTOR } from './layout.ts';
 
@@ -52,6 +52,11 @@ export function runtimeModule(checked: boolean): { bytes: Uint8Array; names: str
   }
   helper('materialize_flags', materializeFlags());
   return { bytes: m.finish().bytes, names };
+}
+
+/** Every function that units may import beside the fixed ones. Sorted, for deterministic modules. */
+export function allHelperNames(checked: boolean): string[] {
+  return [...new Set([...runtimeModule(checked).names, ...[...allHelpers()].filter(({ run }) => run !== undefined).map(({ name }) => name)])].sort();
 }
 
 /** Leaves the slot of the pc in a local on the stack. */

@@ -8,9 +8,9 @@
 import { Builder, REG_XMM, registerType } from '../ir/index.ts';
 import type { Type } from '../ops/index.ts';
 import { FunctionBody } from '../wasm/index.ts';
-import { R8, R9, RCX, RDI, RDX, RSI, RSP } from '../x86/index.ts';
+import { CPU, R8, R9, RCX, RDI, RDX, RSI, RSP } from '../x86/index.ts';
 import { type CodeReader, discover } from './discover.ts';
-import { loadRegister, registerPlace } from './values.ts';
+import { loadRegister, registerPlace, storeRegister } from './values.ts';
 
 export interface Signature {
   /** Register ids in the order of the parameters, which follow the depth; rsp is the first. */
@@ -75,5 +75,19 @@ export function wrapper(signature: Signature, unit: number): FunctionBody {
     loadRegister(b, type, offset);
   }
   b.returnCall(unit);
+  return b;
+}
+
+/** In place of a unit that has no code in its module: goes on at the pc by way of the executor. */
+export function elsewhere(pc: number, signature: Signature, dispatch: number): FunctionBody {
+  const { registers } = signature;
+  const b = new FunctionBody(1 + registers.length, 64);
+  registers.forEach((id, at) => {
+    const { type, offset } = registerPlace(id);
+    storeRegister(b, type, offset, () => b.localGet(1 + at));
+  });
+  storeRegister(b, 'i64', CPU.rip, () => b.i64n(pc));
+  b.localGet(0);
+  b.returnCall(dispatch);
   return b;
 }

@@ -11,12 +11,14 @@ import { assert } from '../base/assert.ts';
 import type { Backing, CodeOrigin, GuestMemory } from '../kernel/platform.ts';
 import { allHelpers, CpuState } from '../x86/index.ts';
 import { CPU_PAGES, SLOTS, slotOf, TAGS } from './layout.ts';
-import { type CompiledModule, unitName } from './unit.ts';
+import type { CompiledModule } from './unit.ts';
 
 /** A module instantiated over this space. Its units call one another directly, so they are valid together. */
 export interface LiveModule {
   readonly compiled: CompiledModule;
   readonly exports: WebAssembly.Exports;
+  /** Its units that have a place in the code table. */
+  readonly live: LiveUnit[];
   /** Cleared when the guest bytes may have changed; they are compared before it runs again. */
   valid: boolean;
   zone: Zone | undefined;
@@ -116,7 +118,7 @@ export class CodeSpace {
 
   add(compiled: CompiledModule): LiveModule {
     const instance = new WebAssembly.Instance(compiled.module, this.imports);
-    const module: LiveModule = { compiled, exports: instance.exports, valid: true, zone: undefined };
+    const module: LiveModule = { compiled, exports: instance.exports, live: [], valid: true, zone: undefined };
     const old = this.modules.get(compiled.root);
     if (old !== undefined) {
       this.#drop(old);
@@ -140,9 +142,9 @@ export class CodeSpace {
     if (source.length === 0) return undefined;
     let low = Number.POSITIVE_INFINITY;
     let high = 0;
-    for (const { start, bytes } of source) {
+    for (const { start, length } of source) {
       low = Math.min(low, start);
-      high = Math.max(high, start + bytes.length);
+      high = Math.max(high, start + length);
     }
     return this.#memory.origin(low, high);
   }
@@ -159,9 +161,9 @@ export class CodeSpace {
     (zone?.modules ?? this.#loose).add(module);
     if (zone === undefined) return;
     const { low, high } = zone;
-    for (const { start, bytes } of compiled.source) {
+    for (const { start, length } of compiled.source) {
       zone.low = Math.min(zone.low, start);
-      zone.high = Math.max(zone.high, start + bytes.length);
+      zone.high = Math.max(zone.high, start + length);
     }
     if (zone.low !== low || zone.high !== high) this.#check(zone);
     // Where the zone as a whole does not hold, this part of it does.
@@ -191,7 +193,13 @@ export class CodeSpace {
   holds(pc: number): boolean {
     const modules = this.#codePages.get(Math.floor(pc / PAGE));
     if (modules === undefined) return false;
-    for (const { compiled } of modules) for (const { start, bytes } of compiled.source) if (pc > start && pc < start + bytes.length && pc !== compiled.root) return true;
+    for (const { compiled } of modules) for (const { start, length } of compiled.source) if (pc > start && pc < start + length && pc !== compiled.root) return true;
+    return false;
+  }
+
+  /** Whether a module here has a unit at a pc, in use or not. */
+  isUnit(pc: number): boolean {
+    for (const { compiled, exports } of this.#codePages.get(Math.floor(pc / PAGE)) ?? []) if (compiled.entry(exports, pc) !== undefined) return true;
     return false;
   }
 
@@ -201,9 +209,11 @@ export class CodeSpace {
     if (known !== undefined && known.module === module) return known;
     const home = known?.home ?? this.#homes++;
     if (home >= this.#table.length) this.#table.grow(this.#table.length);
-    const entry = module.exports[unitName(module.compiled.root, pc)];
+    const entry = module.compiled.entry(module.exports, pc);
+    assert(entry !== undefined, 'the module has a unit at the pc');
     this.#table.set(home, entry);
     const unit: LiveUnit = { pc, module, entry, home };
+    module.live.push(unit);
     this.units.set(pc, unit);
     return unit;
   }
@@ -228,7 +238,7 @@ export class CodeSpace {
   #drop(module: LiveModule): void {
     if (!module.valid) return;
     module.valid = false;
-    for (const pc of module.compiled.units) {
+    for (const { pc } of module.live) {
       const slot = slotOf(pc);
       const at = (TAGS >> 2) + slot * 2;
       if (this.cpu.u32[at] !== pc % 0x1_0000_0000 || this.cpu.u32[at + 1] !== Math.floor(pc / 0x1_0000_0000)) continue;
@@ -251,10 +261,9 @@ export class CodeSpace {
   #raise(module: LiveModule): void {
     if (module.valid) return;
     module.valid = true;
-    for (const pc of module.compiled.units) {
-      const slot = slotOf(pc);
-      const unit = this.#installed.get(slot);
-      if (unit?.module === module && unit.pc === pc) this.#setTag(slot, pc);
+    for (const unit of module.live) {
+      const slot = slotOf(unit.pc);
+      if (this.#installed.get(slot) === unit) this.#setTag(slot, unit.pc);
     }
   }
 
@@ -306,8 +315,8 @@ export class CodeSpace {
 
 function pagesOf(compiled: CompiledModule): Set<number> {
   const pages = new Set<number>();
-  for (const { start, bytes } of compiled.source) {
-    const last = Math.floor((start + bytes.length - 1) / PAGE);
+  for (const { start, length } of compiled.source) {
+    const last = Math.floor((start + length - 1) / PAGE);
     for (let page = Math.floor(start / PAGE); page <= last; page++) pages.add(page);
   }
   return pages;

@@ -1,11 +1,12 @@
 /**
- * Translations made when an image was built, as they lie in it: one file, read unit by unit.
+ * Translations made when an image was built, as they lie in it: one file, with a module for each ELF file.
  *
- *     magic "CLOISTERCODE2\0\0\0", u32 files, u32 units
- *     files × (f64 base, u32 path bytes, path)        where the kernel maps each position-independent file
- *     units × f64 pc (ascending), units × f64 offset, units × u32 length      padded to 8 before
- *     units: u32 ranges, u32 faults, u32 dispatches, u32 0, dispatches × (f64 table, f64 number), ranges × (f64 start, u32 length, u32 0), source bytes,
- *            (padded to 8) faults × f64 pc, faults × u32 offset, wasm
+ *     magic "CLOISTERCODE4\0\0\0", u32 paths, u32 modules
+ *     paths × (f64 base, u32 length, path)                   where the kernel maps each position-independent file
+ *     modules × (f64 offset, f64 length)                     padded to 8 before
+ *     module: u32 ranges, u32 units, u32 dispatches, u32 faults, u32 wasm bytes, u32 0, SHA-256 of the source bytes,
+ *             ranges × (f64 start, f64 length), units × f64 pc (ascending), dispatches × (f64 table, f64 root, f64 number),
+ *             faults × f64 pc, faults × u32 offset, wasm     padded to 8 at the end
  *
  * The image is verified before it is read, so a malformed store is a bug and not an attack; still every length is
  * checked. Little-endian.
@@ -13,79 +14,89 @@
 
 import { assert } from '../base/assert.ts';
 import { bytesOf, byteString } from '../base/bytes.ts';
+import { sha256Hasher } from '../crypto/index.ts';
 import type { CompiledModule, FaultMap, SourceRange } from './unit.ts';
 
-const MAGIC = 'CLOISTERCODE2\0\0\0';
+const MAGIC = 'CLOISTERCODE4\0\0\0';
+const DIGEST = 32;
+/** Bytes of a module's fixed head. */
+const HEAD = 24 + DIGEST;
+/** Units of one getter: see `getterName`. */
+export const GETTER_UNITS = 128;
 
-/** A unit as it is stored. */
-export interface StoredUnit {
-  readonly pc: number;
+/** The exported function `(index in the getter) → function of the unit`; exporting each unit would make instances slow to create. */
+export const getterName = (index: number): string => `g${Math.floor(index / GETTER_UNITS)}`;
+
+/** A module as it is made. */
+export interface MadeModule {
   readonly source: readonly SourceRange[];
+  readonly sourceDigest: Uint8Array;
+  /** Ascending. */
+  readonly units: readonly number[];
   readonly faults: FaultMap;
   readonly dispatches: CompiledModule['dispatches'];
   readonly wasm: Uint8Array;
 }
 
-/** Bytes of a unit's fixed head. */
-const HEAD = 16;
-
 const pad8 = (at: number): number => (at + 7) & ~7;
 
-function encodeUnit({ source, faults, dispatches, wasm }: StoredUnit): Uint8Array {
-  const sourceBytes = source.reduce((sum, { bytes }) => sum + bytes.length, 0);
-  const rangesAt = HEAD + dispatches.length * 16;
-  const faultsAt = pad8(rangesAt + source.length * 16 + sourceBytes);
-  const count = faults.pcs.length;
-  const out = new Uint8Array(faultsAt + count * 12 + wasm.length);
+export function sourceDigest(source: readonly SourceRange[], memory: (start: number, length: number) => Uint8Array): Uint8Array {
+  const hasher = sha256Hasher();
+  for (const { start, length } of source) hasher.update(memory(start, length));
+  return new Uint8Array(hasher.digest());
+}
+
+export function encodeModule({ source, sourceDigest: digest, units, faults, dispatches, wasm }: MadeModule): Uint8Array {
+  const floats = source.length * 2 + units.length + dispatches.length * 3 + faults.pcs.length;
+  const wasmAt = HEAD + floats * 8 + faults.offsets.length * 4;
+  const out = new Uint8Array(pad8(wasmAt + wasm.length));
   const data = new DataView(out.buffer);
-  data.setUint32(0, source.length, true);
-  data.setUint32(4, count, true);
-  data.setUint32(8, dispatches.length, true);
-  dispatches.forEach(({ table, number }, index) => {
-    data.setFloat64(HEAD + index * 16, table, true);
-    data.setFloat64(HEAD + 8 + index * 16, number, true);
-  });
-  let at = rangesAt + source.length * 16;
-  source.forEach(({ start, bytes }, index) => {
-    data.setFloat64(rangesAt + index * 16, start, true);
-    data.setUint32(rangesAt + 8 + index * 16, bytes.length, true);
-    out.set(bytes, at);
-    at += bytes.length;
-  });
-  faults.pcs.forEach((pc, index) => data.setFloat64(faultsAt + index * 8, pc, true));
-  faults.offsets.forEach((offset, index) => data.setUint32(faultsAt + count * 8 + index * 4, offset, true));
-  out.set(wasm, faultsAt + count * 12);
+  [source.length, units.length, dispatches.length, faults.pcs.length, wasm.length].forEach((value, index) => data.setUint32(index * 4, value, true));
+  out.set(digest, 24);
+  let at = HEAD;
+  const float = (value: number): void => {
+    data.setFloat64(at, value, true);
+    at += 8;
+  };
+  for (const { start, length } of source) {
+    float(start);
+    float(length);
+  }
+  units.forEach(float);
+  for (const { table, root, number } of dispatches) {
+    float(table);
+    float(root);
+    float(number);
+  }
+  faults.pcs.forEach(float);
+  faults.offsets.forEach((offset, index) => data.setUint32(at + index * 4, offset, true));
+  out.set(wasm, wasmAt);
   return out;
 }
 
-/** `prelink`: base address of each file, by path. The same input gives the same bytes. */
-export function encodeStore(units: readonly StoredUnit[], prelink: ReadonlyMap<string, number>): Uint8Array {
-  const sorted = [...units].sort((a, b) => a.pc - b.pc);
-  const blobs = sorted.map(encodeUnit);
-  const files = [...prelink].sort(([a], [b]) => (a < b ? -1 : 1));
-  let at = 24;
-  for (const [path] of files) at += 12 + path.length;
-  const indexAt = pad8(at);
-  const blobsAt = pad8(indexAt + sorted.length * 20);
-  const out = new Uint8Array(blobs.reduce((sum, blob) => sum + pad8(blob.length), blobsAt));
+/** `modules`: as `encodeModule` gives them. `prelink`: base address of each file, by path. The same input gives the same bytes. */
+export function encodeStore(modules: readonly Uint8Array[], prelink: ReadonlyMap<string, number>): Uint8Array {
+  const paths = [...prelink].sort(([a], [b]) => (a < b ? -1 : 1));
+  const indexAt = pad8(24 + paths.reduce((sum, [path]) => sum + 12 + path.length, 0));
+  const modulesAt = indexAt + modules.length * 16;
+  const out = new Uint8Array(modules.reduce((sum, { length }) => sum + length, modulesAt));
   const data = new DataView(out.buffer);
   out.set(bytesOf(MAGIC));
-  data.setUint32(16, files.length, true);
-  data.setUint32(20, sorted.length, true);
-  at = 24;
-  for (const [path, base] of files) {
+  data.setUint32(16, paths.length, true);
+  data.setUint32(20, modules.length, true);
+  let at = 24;
+  for (const [path, base] of paths) {
     data.setFloat64(at, base, true);
     data.setUint32(at + 8, path.length, true);
     out.set(bytesOf(path), at + 12);
     at += 12 + path.length;
   }
-  let blobAt = blobsAt;
-  sorted.forEach(({ pc }, index) => {
-    data.setFloat64(indexAt + index * 8, pc, true);
-    data.setFloat64(indexAt + sorted.length * 8 + index * 8, blobAt, true);
-    data.setUint32(indexAt + sorted.length * 16 + index * 4, blobs[index].length, true);
-    out.set(blobs[index], blobAt);
-    blobAt += pad8(blobs[index].length);
+  at = modulesAt;
+  modules.forEach((module, index) => {
+    data.setFloat64(indexAt + index * 16, at, true);
+    data.setFloat64(indexAt + index * 16 + 8, module.length, true);
+    out.set(module, at);
+    at += module.length;
   });
   return out;
 }
@@ -95,116 +106,116 @@ export type ReadStore = (offset: number, into: Uint8Array) => number;
 
 export class CodeStore {
   readonly prelink: ReadonlyMap<string, number>;
-  readonly #read: ReadStore;
-  readonly #pcs: Float64Array;
-  readonly #offsets: Float64Array;
-  readonly #lengths: Uint32Array;
+  readonly #modules: readonly StoredModule[];
 
   /** Reads the head and the index. Throws AssertionFailure when it is no store. */
   constructor(read: ReadStore, size: number) {
-    this.#read = read;
-    const head = this.#bytes(0, 24);
+    const bytes = (offset: number, length: number): Uint8Array => {
+      const out = new Uint8Array(length);
+      assert(offset + length <= size && read(offset, out) === length, 'the code store is cut off');
+      return out;
+    };
+    const head = bytes(0, 24);
     const data = new DataView(head.buffer);
     assert(byteString(head.subarray(0, 16)) === MAGIC, 'the image has no store of translated code where one is named');
-    const files = data.getUint32(16, true);
-    const units = data.getUint32(20, true);
+    const paths = data.getUint32(16, true);
+    const modules = data.getUint32(20, true);
     const prelink = new Map<string, number>();
     let at = 24;
-    for (let file = 0; file < files; file++) {
-      const entry = new DataView(this.#bytes(at, 12).buffer);
+    for (let index = 0; index < paths; index++) {
+      const entry = new DataView(bytes(at, 12).buffer);
       const length = entry.getUint32(8, true);
-      assert(at + 12 + length <= size, 'a path of the code store is cut off');
-      prelink.set(byteString(this.#bytes(at + 12, length)), entry.getFloat64(0, true));
+      prelink.set(byteString(bytes(at + 12, length)), entry.getFloat64(0, true));
       at += 12 + length;
     }
     this.prelink = prelink;
-    const indexAt = pad8(at);
-    assert(indexAt + units * 20 <= size, 'the index of the code store is cut off');
-    const index = this.#bytes(indexAt, units * 20).buffer;
-    this.#pcs = new Float64Array(index, 0, units);
-    this.#offsets = new Float64Array(index, units * 8, units);
-    this.#lengths = new Uint32Array(index, units * 16, units);
+    const index = new Float64Array(bytes(pad8(at), modules * 16).buffer);
+    this.#modules = Array.from({ length: modules }, (_, each) => new StoredModule((offset, length) => {
+      assert(offset + length <= index[each * 2 + 1], 'a module of the code store is cut off');
+      return bytes(index[each * 2] + offset, length);
+    }));
   }
 
-  #bytes(offset: number, length: number): Uint8Array {
-    const out = new Uint8Array(length);
-    assert(this.#read(offset, out) === length, 'the code store is cut off');
-    return out;
-  }
-
-  *all(): Generator<StoredUnit> {
-    for (let index = 0; index < this.#pcs.length; index++) yield decodeUnit(this.#pcs[index], this.#bytes(this.#offsets[index], this.#lengths[index]));
-  }
-
-  /** The units stored for a pc: one for each program that has code there. */
+  /** The modules with a unit at a pc: one for each program that has code there. */
   *find(pc: number): Generator<CompiledModule> {
-    const pcs = this.#pcs;
-    let low = 0;
-    let high = pcs.length;
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if (pcs[middle] < pc) low = middle + 1;
-      else high = middle;
-    }
-    for (; low < pcs.length && pcs[low] === pc; low++) yield decodeUnit(pc, this.#bytes(this.#offsets[low], this.#lengths[low]));
+    for (const module of this.#modules) if (module.indexOf(pc) >= 0) yield module;
   }
 }
 
-/** Every unit of a store, to merge it into another. */
-export function* storedUnits(store: Uint8Array): Generator<StoredUnit> {
-  const read: ReadStore = (offset, into) => {
-    const part = store.subarray(offset, offset + into.length);
-    into.set(part);
-    return part.length;
-  };
-  yield* new CodeStore(read, store.length).all();
-}
-
-/** The module is compiled when it is first used: candidates that do not match cost nothing. */
-class StoredModule implements CompiledModule, StoredUnit {
+/** Reads what is asked for when it is asked for: most programs of an image never run. */
+class StoredModule implements CompiledModule {
   readonly looks = false;
-  readonly pc: number;
-  readonly root: number;
-  readonly units: readonly number[];
   readonly source: readonly SourceRange[];
-  readonly faults: FaultMap;
-  readonly dispatches: CompiledModule['dispatches'];
-  readonly wasm: Uint8Array;
+  origin: CompiledModule['origin'];
+  readonly #bytes: (offset: number, length: number) => Uint8Array;
+  readonly #counts: Uint32Array;
+  readonly #digest: Uint8Array;
+  #units: Float64Array | undefined;
   #module: WebAssembly.Module | undefined;
 
-  constructor(pc: number, source: readonly SourceRange[], faults: FaultMap, dispatches: CompiledModule['dispatches'], wasm: Uint8Array) {
-    this.pc = pc;
-    this.root = pc;
-    this.units = [pc];
-    this.source = source;
-    this.faults = faults;
-    this.dispatches = dispatches;
-    this.wasm = wasm;
+  constructor(bytes: (offset: number, length: number) => Uint8Array) {
+    this.#bytes = bytes;
+    const head = bytes(0, HEAD);
+    this.#counts = new Uint32Array(head.buffer, 0, 5);
+    this.#digest = head.subarray(24);
+    const ranges = this.#floats(0, this.#counts[0] * 2);
+    this.source = Array.from({ length: this.#counts[0] }, (_, index) => ({ start: ranges[index * 2], length: ranges[index * 2 + 1] }));
+  }
+
+  #floats(from: number, count: number): Float64Array {
+    return new Float64Array(this.#bytes(HEAD + from * 8, count * 8).buffer);
+  }
+
+  get units(): Float64Array {
+    this.#units ??= this.#floats(this.#counts[0] * 2, this.#counts[1]);
+    return this.#units;
+  }
+
+  get root(): number {
+    return this.units[0];
+  }
+
+  get dispatches(): CompiledModule['dispatches'] {
+    const [ranges, units, dispatches] = this.#counts;
+    const floats = this.#floats(ranges * 2 + units, dispatches * 3);
+    return Array.from({ length: dispatches }, (_, index) => ({ table: floats[index * 3], root: floats[index * 3 + 1], number: floats[index * 3 + 2] }));
+  }
+
+  /** Asked for when a program has faulted. */
+  get faults(): FaultMap {
+    const [ranges, units, dispatches, faults] = this.#counts;
+    const at = ranges * 2 + units + dispatches * 3;
+    return { pcs: this.#floats(at, faults), offsets: new Uint32Array(this.#bytes(HEAD + (at + faults) * 8, faults * 4).buffer) };
   }
 
   get module(): WebAssembly.Module {
-    this.#module ??= new WebAssembly.Module(this.wasm as BufferSource);
+    if (this.#module === undefined) {
+      const [ranges, units, dispatches, faults, length] = this.#counts;
+      this.#module = new WebAssembly.Module(this.#bytes(HEAD + (ranges * 2 + units + dispatches * 3 + faults) * 8 + faults * 4, length) as BufferSource);
+    }
     return this.#module;
   }
-}
 
-function decodeUnit(pc: number, blob: Uint8Array): StoredModule {
-  const data = new DataView(blob.buffer, blob.byteOffset, blob.length);
-  const ranges = data.getUint32(0, true);
-  const count = data.getUint32(4, true);
-  const tables = data.getUint32(8, true);
-  const rangesAt = HEAD + tables * 16;
-  const dispatches = Array.from({ length: tables }, (_, index) => ({ root: pc, table: data.getFloat64(HEAD + index * 16, true), number: data.getFloat64(HEAD + 8 + index * 16, true) }));
-  const source: SourceRange[] = [];
-  let at = rangesAt + ranges * 16;
-  for (let index = 0; index < ranges; index++) {
-    const length = data.getUint32(rangesAt + 8 + index * 16, true);
-    source.push({ start: data.getFloat64(rangesAt + index * 16, true), bytes: blob.subarray(at, at + length) });
-    at += length;
+  matches(guest: Uint8Array): boolean {
+    return sourceDigest(this.source, (start, length) => guest.subarray(start, start + length)).every((byte, index) => byte === this.#digest[index]);
   }
-  at = pad8(at);
-  assert(at + count * 12 <= blob.length, 'a unit of the code store is cut off');
-  const pcs = new Float64Array(blob.buffer, blob.byteOffset + at, count);
-  const offsets = new Uint32Array(blob.buffer, blob.byteOffset + at + count * 8, count);
-  return new StoredModule(pc, source, { offsets, pcs }, dispatches, blob.subarray(at + count * 12));
+
+  /** The index of the unit at a pc, -1 where there is none. */
+  indexOf(pc: number): number {
+    if (!this.source.some(({ start, length }) => pc >= start && pc < start + length)) return -1;
+    const { units } = this;
+    let low = 0;
+    let high = units.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (units[middle] < pc) low = middle + 1;
+      else high = middle;
+    }
+    return units[low] === pc ? low : -1;
+  }
+
+  entry(exports: WebAssembly.Exports, pc: number): WebAssembly.ExportValue | undefined {
+    const index = this.indexOf(pc);
+    return index < 0 ? undefined : (exports[getterName(index)] as (index: number) => WebAssembly.ExportValue)(index % GETTER_UNITS);
+  }
 }

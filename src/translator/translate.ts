@@ -2,18 +2,19 @@
 
 import { assert } from '../base/assert.ts';
 import { FLAG_IDS } from '../ir/index.ts';
-import { ModuleBuilder } from '../wasm/index.ts';
+import { FunctionBody, ModuleBuilder } from '../wasm/index.ts';
 import { accessEmitter } from './access.ts';
 import { type BasicBlock, type CodeReader, discover, type JumpTable, RESUME_LIMITS } from './discover.ts';
 import { analyzeFlow, type Flow, isBackEdge, isReducible } from './flow.ts';
 import { findTable } from './jumptable.ts';
 import { type DispatchPlace, liftBlock, type LiftOptions, syntheticBlock, type UnitBlock, withTargets } from './lift.ts';
-import { type FaultSite, type UnitImports, UnitWriter } from './lower.ts';
+import { type FaultSite, type UnitImports, UnitWriter, type WritableRange } from './lower.ts';
 import { makeReducible, reachable } from './reduce.ts';
 import { analyzeRegisters, type RegisterFlow } from './registers.ts';
-import { importSpace } from './runtime.ts';
-import { parameterTypes, type Signature, signatureAt, wrapper } from './signature.ts';
-import { type FaultMap, type SourceRange, unitName } from './unit.ts';
+import { allHelperNames, importSpace } from './runtime.ts';
+import { elsewhere, parameterTypes, type Signature, signatureAt, signatureOf, wrapper } from './signature.ts';
+import { GETTER_UNITS, getterName } from './store.ts';
+import { type FaultMap, unitName } from './unit.ts';
 
 export interface TranslateOptions {
   /** Registers are stored before every instruction that may fault. */
@@ -64,11 +65,11 @@ export function translateModule(root: number, code: CodeReader, options: Transla
   const inside = new Set([root, ...more].filter((pc) => code.decode(pc) !== undefined));
   if (!inside.has(root)) return undefined;
   const signatures = new Map<number, Signature>();
-  const signatureOf = (pc: number): Signature | undefined => {
+  const signatureIn = (pc: number): Signature | undefined => {
     if (inside.has(pc) && !signatures.has(pc)) signatures.set(pc, signatureAt(pc, code, options.isEntry));
     return signatures.get(pc);
   };
-  const units = [...inside].map((pc) => analyzeUnit(pc, code, options, touched, signatureOf));
+  const units = [...inside].map((pc) => analyzeUnit(pc, code, options, touched, signatureIn));
 
   const m = new ModuleBuilder();
   const imports = importRuntime(m, helperNames(units), options.checked);
@@ -96,6 +97,41 @@ export function translateModule(root: number, code: CodeReader, options: Transla
   };
 }
 
+/** A module for all units of a file. */
+export interface FileTranslation {
+  readonly units: readonly number[];
+  readonly wasm: Uint8Array;
+  readonly faults: FaultMap;
+  readonly dispatches: Translation['dispatches'];
+}
+
+/**
+ * One module for many units; `isCalled` says which of them others call. Units that cannot be translated are left to run time:
+ * larger ones than `limit` bytes, and those that read flags after returns.
+ */
+export function translateFile(entries: readonly number[], isCalled: (pc: number) => boolean, code: CodeReader, options: TranslateOptions, limit: number, progress: (done: number, of: number) => void): FileTranslation {
+  const m = new ModuleBuilder();
+  const imports = importRuntime(m, allHelperNames(options.checked), options.checked);
+  const root = entries[0];
+  const functions = new UnitFunctions(m, root, imports.unitType);
+  for (const pc of entries) functions.declare(pc, isCalled(pc) ? signatureAt(pc, code, options.isEntry) : undefined);
+  const units: number[] = [];
+  const dispatches: Translation['dispatches'][number][] = [];
+  entries.forEach((pc, index) => {
+    progress(index, entries.length);
+    const unit = code.decode(pc) === undefined ? undefined : analyzeUnit(pc, code, options, [], (target) => functions.signatureOf(target));
+    if (unit === undefined || unit.readsReturnedFlags || !functions.define(unit, imports, options, [], limit)) {
+      functions.leaveOut(pc, imports.dispatch);
+      return;
+    }
+    units.push(pc);
+    dispatches.push(...unit.dispatches);
+  });
+  functions.exportGetters(units);
+  const { bytes, codeOffsets } = m.finish();
+  return { units, wasm: bytes, faults: functions.faultMap(codeOffsets), dispatches };
+}
+
 interface RuntimeImports extends Pick<UnitImports, 'unitType' | 'dispatch' | 'reenter' | 'syscall' | 'tick' | 'stale' | 'helper'> {}
 
 /** What every module of units imports. */
@@ -118,6 +154,22 @@ function importRuntime(m: ModuleBuilder, helpers: readonly string[], checked: bo
       return index;
     },
   };
+}
+
+function getter(functions: readonly number[]): FunctionBody {
+  const b = new FunctionBody(1, functions.length * 8);
+  const none = b.block();
+  const labels = functions.map(() => b.block()).reverse();
+  b.localGet(0);
+  b.brTable(labels, none);
+  for (const index of functions) {
+    b.end();
+    b.refFunc(index);
+    b.return();
+  }
+  b.end();
+  b.unreachable();
+  return b;
 }
 
 /** The functions of a module's units: one for each, and one that takes parameters where others call it directly. */
@@ -159,15 +211,35 @@ class UnitFunctions {
     return this.#direct.get(pc)?.signature;
   }
 
-  define({ pc, blocks, flow }: AnalyzedUnit, runtime: RuntimeImports, options: TranslateOptions, mayChange: readonly SourceRange[]): void {
+  define({ pc, blocks, flow }: AnalyzedUnit, runtime: RuntimeImports, options: TranslateOptions, mayChange: readonly WritableRange[], limit = Number.POSITIVE_INFINITY): boolean {
     const self = this.entry(pc);
     const direct = this.#direct.get(pc);
     const registers = allocate(blocks, flow, direct?.signature);
     const writer = new UnitWriter(pc, blocks, flow, registers, { ...runtime, self, direct: (target) => this.#direct.get(target) }, accessEmitter(options.checked), options.precise, direct?.signature);
     writer.write(mayChange);
+    if (writer.body.length > limit) return false;
     this.#m.define(direct?.index ?? self, writer.body);
     if (direct !== undefined) this.#m.define(self, wrapper(direct.signature, direct.index));
     this.#faults.push({ index: direct?.index ?? self, sites: writer.faults });
+    return true;
+  }
+
+  /** A unit that is not in the module after all: the executor finds another. */
+  leaveOut(pc: number, dispatch: number): void {
+    const direct = this.#direct.get(pc);
+    const signature = direct?.signature ?? signatureOf([]);
+    this.#m.define(direct?.index ?? this.entry(pc), elsewhere(pc, signature, dispatch));
+    if (direct !== undefined) this.#m.define(this.entry(pc), wrapper(signature, direct.index));
+  }
+
+  /** Functions that return the units' functions by index: see `getterName`. */
+  exportGetters(units: readonly number[]): void {
+    const m = this.#m;
+    m.declareElements(units.map((pc) => this.entry(pc)));
+    const type = m.type(['i32'], ['funcref']);
+    for (let from = 0; from < units.length; from += GETTER_UNITS) {
+      m.exportFunction(getterName(from), m.function(type, getter(units.slice(from, from + GETTER_UNITS).map((pc) => this.entry(pc)))));
+    }
   }
 
   /** `codeOffsets`: of all functions of the module. */
@@ -185,11 +257,11 @@ class UnitFunctions {
   }
 }
 
-function analyzeUnit(pc: number, code: CodeReader, options: TranslateOptions, touched: [number, number][], signatureOf: LiftOptions['signatureOf']): AnalyzedUnit {
+function analyzeUnit(pc: number, code: CodeReader, options: TranslateOptions, touched: [number, number][], directSignature: LiftOptions['signatureOf']): AnalyzedUnit {
   const tables = new Map<number, JumpTable>();
   const found = discoverWithTables(pc, code, options, tables);
   for (const block of found) touched.push([block.pc, block.end]);
-  const lift = { precise: options.precise, flagsAcrossReturns: options.flagsAcrossReturns, signatureOf, touched: (start: number, end: number): void => void touched.push([start, end]) };
+  const lift = { precise: options.precise, flagsAcrossReturns: options.flagsAcrossReturns, signatureOf: directSignature, touched: (start: number, end: number): void => void touched.push([start, end]) };
 
   const dispatches = new Map<number, { readonly block: number; readonly number: number; targets: readonly number[] }>();
   for (const { address, targets } of tables.values()) {

@@ -4,15 +4,15 @@ import type { CodeOrigin } from '../kernel/platform.ts';
 
 export interface SourceRange {
   readonly start: number;
-  readonly bytes: Uint8Array;
+  readonly length: number;
 }
 
 export interface CompiledModule {
-  /** The unit it was made for. */
+  /** The unit it was made for; of a module that was made ahead of time, the first. */
   readonly root: number;
-  /** Guest pcs of its units; each is exported under `unitName`. */
-  readonly units: readonly number[];
-  /** Every byte that the translation depends on; it is valid wherever these bytes stand. */
+  /** Guest pcs of its units. */
+  readonly units: ArrayLike<number>;
+  /** Where the bytes lie that the translation depends on. */
   readonly source: readonly SourceRange[];
   /** Where the bytes came from when they were last found to be the same: there they need not be compared. */
   origin?: CodeOrigin | undefined;
@@ -22,6 +22,10 @@ export interface CompiledModule {
   readonly looks: boolean;
   /** Jump tables that a unit of it dispatches, and can be entered at. */
   readonly dispatches: readonly { readonly table: number; readonly root: number; readonly number: number }[];
+  /** Whether the guest's bytes are those that it was made from. */
+  matches(guest: Uint8Array): boolean;
+  /** The function of a unit, from the exports of an instance; undefined where there is none at the pc. */
+  entry(exports: WebAssembly.Exports, pc: number): WebAssembly.ExportValue | undefined;
 }
 
 /** Offsets in the module's bytes of instructions that may trap, ascending, and the guest pc of each. */
@@ -61,7 +65,7 @@ export class ModuleCache {
   }
 
   add(variant: string, module: CompiledModule): void {
-    for (const pc of module.units) {
+    for (const pc of Array.from(module.units)) {
       const key = variant + pc;
       const modules = this.#modules.get(key);
       if (modules === undefined) {

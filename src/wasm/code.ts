@@ -8,7 +8,10 @@
 import { OPS, type Op, type OpInfo, type Type } from '../ops/index.ts';
 import { ByteWriter } from './writer.ts';
 
-export const VALUE_TYPE: Record<Type, number> = { i32: 0x7f, i64: 0x7e, f32: 0x7d, f64: 0x7c, v128: 0x7b };
+/** Types of parameters and results. */
+export type ValueType = Type | 'funcref';
+
+export const VALUE_TYPE: Record<ValueType, number> = { i32: 0x7f, i64: 0x7e, f32: 0x7d, f64: 0x7c, v128: 0x7b, funcref: 0x70 };
 
 export class FunctionBody {
   readonly out: ByteWriter;
@@ -130,6 +133,11 @@ export class FunctionBody {
   globalSet(index: number): void {
     this.out.u8(0x24);
     this.out.u32(index);
+  }
+
+  refFunc(functionIndex: number): void {
+    this.out.u8(0xd2);
+    this.out.u32(functionIndex);
   }
 
   call(functionIndex: number): void {

@@ -1,7 +1,6 @@
 /** A module, section by section (spec §5.5). Deterministic: the same calls give the same bytes. */
 
-import type { Type } from '../ops/index.ts';
-import { type FunctionBody, VALUE_TYPE } from './code.ts';
+import { type FunctionBody, VALUE_TYPE, type ValueType } from './code.ts';
 import { ByteWriter } from './writer.ts';
 
 export interface Limits {
@@ -25,18 +24,19 @@ function writeLimits(out: ByteWriter, limits: Limits): void {
 
 export class ModuleBuilder {
   readonly #types: string[] = [];
-  readonly #typeRows: { params: readonly Type[]; results: readonly Type[] }[] = [];
+  readonly #typeRows: { params: readonly ValueType[]; results: readonly ValueType[] }[] = [];
   readonly #imports: Import[] = [];
   readonly #functions: { type: number; body: FunctionBody | undefined }[] = [];
   readonly #exports: { name: string; kind: number; index: number }[] = [];
   readonly #elements: { table: number; offset: number; functions: readonly number[] }[] = [];
   readonly #data: { memory: number; offset: number; bytes: Uint8Array }[] = [];
   readonly #names: { index: number; name: string }[] = [];
+  readonly #declared: number[] = [];
   #importedFunctions = 0;
   #importedMemories = 0;
   #importedTables = 0;
 
-  type(params: readonly Type[], results: readonly Type[]): number {
+  type(params: readonly ValueType[], results: readonly ValueType[]): number {
     const key = `${params.join()}:${results.join()}`;
     const known = this.#types.indexOf(key);
     if (known >= 0) return known;
@@ -82,6 +82,11 @@ export class ModuleBuilder {
   /** An active element segment: table[offset…] = functions. */
   elements(table: number, offset: number, functions: readonly number[]): void {
     this.#elements.push({ table, offset, functions });
+  }
+
+  /** Functions that `ref.func` names: a declarative element segment. */
+  declareElements(functions: readonly number[]): void {
+    this.#declared.push(...functions);
   }
 
   /** An active data segment (32-bit memories). */
@@ -134,9 +139,10 @@ export class ModuleBuilder {
         }
       });
     }
-    if (this.#elements.length > 0) {
+    const segments = this.#elements.length + (this.#declared.length > 0 ? 1 : 0);
+    if (segments > 0) {
       section(9, (body) => {
-        body.u32(this.#elements.length);
+        body.u32(segments);
         for (const each of this.#elements) {
           body.u8(0);
           body.u8(0x41);
@@ -144,6 +150,12 @@ export class ModuleBuilder {
           body.u8(0x0b);
           body.u32(each.functions.length);
           for (const index of each.functions) body.u32(index);
+        }
+        if (this.#declared.length > 0) {
+          body.u8(3);
+          body.u8(0);
+          body.u32(this.#declared.length);
+          for (const index of this.#declared) body.u32(index);
         }
       });
     }

@@ -7,8 +7,9 @@
 
 import { checkLoadable, ElfError, type ElfHeader, ET_DYN, frameStarts, parseHeader, parseSegments, PF_X, PHDR_BYTES, PT_DYNAMIC, PT_GNU_EH_FRAME, PT_LOAD, type Segment } from '../elf/index.ts';
 import { ADDRESS_LIMIT } from '../kernel/platform.ts';
+import { byteString } from '../base/bytes.ts';
 import { decode, type Insn, TRUNCATED } from '../x86/index.ts';
-import type { CodeReader } from './discover.ts';
+import { type CodeReader, control } from './discover.ts';
 import { type MadeModule, sourceDigest } from './store.ts';
 import { translateFile, type TranslateOptions } from './translate.ts';
 import type { SourceRange } from './unit.ts';
@@ -19,7 +20,14 @@ const MAX_LAID_OUT = 1 << 30;
 /** Bytes of wasm of one function; larger ones are rare and wait until they are needed. */
 const MAX_FUNCTION = 1_500_000;
 const R_X86_64_RELATIVE = 8;
-const DT_RELA = 7, DT_RELASZ = 8;
+const DT_PLTRELSZ = 2, DT_STRTAB = 5, DT_SYMTAB = 6, DT_RELA = 7, DT_RELASZ = 8, DT_JMPREL = 23;
+const MAX_NAME = 64;
+/** By the headers of glibc, musl, libgcc and libstdc++. What lies behind calls of them is not part of the caller. */
+const NO_RETURN = new Set([
+  'abort', 'exit', '_exit', '_Exit', 'quick_exit', '__stack_chk_fail', '__fortify_fail', '__chk_fail', '__assert_fail', '__assert_perror_fail', '__assert',
+  'longjmp', '_longjmp', 'siglongjmp', '__longjmp_chk', 'pthread_exit', 'thrd_exit', 'err', 'errx', 'verr', 'verrx',
+  '__cxa_throw', '__cxa_rethrow', '__cxa_bad_cast', '__cxa_bad_typeid', '_Unwind_Resume', '_ZSt9terminatev', '__libc_start_main', '__libc_fatal',
+]);
 /** `.eh_frame_hdr` as linkers write it: version 1, table of signed 32-bit offsets from its own start. */
 const EH_TABLE = 0x3b, EH_COUNT = 0x03;
 
@@ -35,6 +43,7 @@ export class LaidOutElf implements CodeReader {
   readonly #view: DataView;
   readonly #low: number;
   readonly #code: readonly (readonly [number, number])[];
+  readonly #noReturn = new Set<number>();
 
   /** Throws ElfError. */
   constructor(bytes: Uint8Array, base: number) {
@@ -62,15 +71,15 @@ export class LaidOutElf implements CodeReader {
   #relocate(segments: readonly Segment[]): void {
     const dynamic = segments.find(({ type }) => type === PT_DYNAMIC);
     if (dynamic === undefined) return;
-    let table = 0;
-    let size = 0;
+    const values = new Map<number, number>();
     for (let at = dynamic.vaddr; at < dynamic.vaddr + dynamic.memsz; at += 16) {
       const tag = this.readU64(this.base + at) ?? 0;
-      const value = this.readU64(this.base + at + 8) ?? 0;
       if (tag === 0) break;
-      if (tag === DT_RELA) table = value;
-      else if (tag === DT_RELASZ) size = value;
+      values.set(tag, this.readU64(this.base + at + 8) ?? 0);
     }
+    this.#findNoReturn(values);
+    const table = values.get(DT_RELA) ?? 0;
+    const size = values.get(DT_RELASZ) ?? 0;
     for (let at = this.base + table; at < this.base + table + size; at += 24) {
       const where = this.readU64(at);
       const kind = this.readU64(at + 8);
@@ -80,6 +89,27 @@ export class LaidOutElf implements CodeReader {
       const place = this.#place(this.base + where, 8);
       if (place >= 0) this.#view.setBigUint64(place, BigInt(this.base + addend), true);
     }
+  }
+
+  /** Words of the global offset table that lead to functions of other files which never return. */
+  #findNoReturn(dynamic: ReadonlyMap<number, number>): void {
+    const at = (tag: number): number => this.base + (dynamic.get(tag) ?? 0);
+    for (const [table, size] of [[DT_JMPREL, DT_PLTRELSZ], [DT_RELA, DT_RELASZ]]) {
+      for (let entry = at(table); entry < at(table) + (dynamic.get(size) ?? 0); entry += 24) {
+        const where = this.readU64(entry);
+        const symbol = this.readI32(entry + 12);
+        if (where === undefined || symbol === undefined) break;
+        if (symbol === 0) continue;
+        const name = this.readI32(at(DT_SYMTAB) + symbol * 24);
+        if (name !== undefined && NO_RETURN.has(this.#string(at(DT_STRTAB) + name))) this.#noReturn.add(this.base + where);
+      }
+    }
+  }
+
+  #string(address: number): string {
+    const start = this.#place(address, 1);
+    const end = start < 0 ? -1 : this.#memory.indexOf(0, start);
+    return end < 0 || end - start > MAX_NAME ? '' : byteString(this.#memory.subarray(start, end));
   }
 
   #functions(header: ElfHeader, segments: readonly Segment[], more: readonly number[]): number[] {
@@ -99,22 +129,34 @@ export class LaidOutElf implements CodeReader {
       }
     }
     for (const start of more) if (this.#isCode(this.base + start)) found.add(this.base + start);
-    this.#addCalled(found);
+    this.#sortOut(found);
     return [...found].sort((a, b) => a - b);
   }
 
-  /** What is called by its address, by a linear look at the code of what is known. */
-  #addCalled(found: Set<number>): void {
+  /**
+   * A linear look at the code of what is known: what is called by its address is a function; what is only jumped to
+   * conditionally from another one is a cold part of that.
+   */
+  #sortOut(found: Set<number>): void {
     const sorted = [...found].sort((a, b) => a - b);
+    const branched = new Set<number>();
+    const called = new Set<number>();
     sorted.forEach((start, index) => {
-      for (let pc = start; pc < (sorted[index + 1] ?? Number.POSITIVE_INFINITY); ) {
+      const end = sorted[index + 1] ?? Number.POSITIVE_INFINITY;
+      for (let pc = start; pc < end; ) {
         const insn = this.decode(pc);
         if (insn === undefined) break;
         const operand = insn.ops[0];
-        if (operand?.kind === 'rel' && insn.row.mnemonic === 'call' && this.#isCode(operand.target)) found.add(operand.target);
+        if (operand?.kind === 'rel' && this.#isCode(operand.target)) {
+          const kind = control(insn);
+          if (kind === 'call') called.add(operand.target);
+          else if (kind === 'branch' && operand.target !== start) branched.add(operand.target);
+        }
         pc += insn.length;
       }
     });
+    for (const pc of called) found.add(pc);
+    for (const pc of branched) if (!called.has(pc)) found.delete(pc);
   }
 
   #isCode(pc: number): boolean {
@@ -143,6 +185,15 @@ export class LaidOutElf implements CodeReader {
     return at < 0 ? undefined : this.#view.getUint32(at, true) + this.#view.getUint32(at + 4, true) * 0x1_0000_0000;
   }
 
+  /** Calls of what the C library and the unwinder declare not to return, by way of the procedure linkage table. */
+  neverReturns(target: number): boolean {
+    let insn = this.decode(target);
+    if (insn?.row.mnemonic === 'endbr64') insn = this.decode(target + insn.length);
+    const operand = insn?.ops[0];
+    if (insn?.row.mnemonic !== 'jmp' || operand?.kind !== 'mem' || !operand.ripRelative) return false;
+    return this.#noReturn.has(operand.disp);
+  }
+
   slice(start: number, end: number): Uint8Array {
     return this.#memory.slice(start - this.#low, end - this.#low);
   }
@@ -155,7 +206,7 @@ export class LaidOutElf implements CodeReader {
 export function translateElf(elf: LaidOutElf, progress: (done: number, of: number) => void = () => {}): MadeModule | undefined {
   const entries = new Set(elf.functions);
   const called = directlyCalled(elf, entries);
-  const options: TranslateOptions = { precise: false, checked: false, flagsAcrossReturns: false, resumed: false, dispatchOf: () => undefined, writable: () => undefined, isEntry: (target) => entries.has(target) };
+  const options: TranslateOptions = { precise: false, checked: false, flagsAcrossReturns: false, ahead: true, resumed: false, dispatchOf: () => undefined, writable: () => undefined, isEntry: (target) => entries.has(target) };
   const made = translateFile(elf.functions, (pc) => called.has(pc), elf, options, MAX_FUNCTION, progress);
   if (made.units.length === 0) return undefined;
   return { ...made, source: elf.source, sourceDigest: sourceDigest(elf.source, (start, length) => elf.slice(start, start + length)) };

@@ -35,6 +35,8 @@ export interface CodeReader {
   /** Little-endian words of readable memory, for jump tables; undefined where there is none. */
   readI32(address: number): number | undefined;
   readU64(address: number): number | undefined;
+  /** Whether a call of an address is known not to come back. */
+  neverReturns(target: number): boolean;
 }
 
 export interface BasicBlock {
@@ -57,13 +59,16 @@ export interface Limits {
   readonly reach: number;
 }
 
-export const DEFAULT_LIMITS: Limits = { maxBlocks: 600, maxInsns: 6000, reach: 0x8000 };
+export const RUN_TIME_LIMITS: Limits = { maxBlocks: 600, maxInsns: 6000, reach: 0x8000 };
 
 /** Units with jump tables are interpreters and big switches: they must stay whole. */
 export const TABLE_LIMITS: Limits = { maxBlocks: 3000, maxInsns: 24000, reach: 0x8000 };
 
+/** Where all functions are known beforehand, a jump that does not go to one stays in its function, cold parts included. */
+export const AHEAD_LIMITS: Limits = { maxBlocks: 3000, maxInsns: 24000, reach: Number.POSITIVE_INFINITY };
+
 /** Units that start in the middle of a function, where it was left: they should not become copies of it. */
-export const RESUME_LIMITS: Limits = { maxBlocks: 60, maxInsns: 600, reach: 0x2000 };
+export const RESUME_LIMITS: Limits = { maxBlocks: 200, maxInsns: 2000, reach: 0x4000 };
 
 /** Table targets farther than this from the entry leave the unit. */
 const TABLE_REACH = 0x20000;
@@ -75,18 +80,13 @@ export interface JumpTable {
   readonly targets: readonly number[];
 }
 
-function hasTargets(tables: ReadonlyMap<number, JumpTable>): boolean {
-  for (const { targets } of tables.values()) if (targets.length > 0) return true;
-  return false;
-}
-
 function targetOf(insn: Insn): number {
   const operand = insn.ops[0];
   return operand !== undefined && operand.kind === 'rel' ? operand.target : -1;
 }
 
 /** `isEntry`: addresses known to start other functions; a `jmp` there is a tail call. */
-export function discover(entry: number, code: CodeReader, isEntry: (pc: number) => boolean, tables: ReadonlyMap<number, JumpTable>, limits = hasTargets(tables) ? TABLE_LIMITS : DEFAULT_LIMITS): BasicBlock[] {
+export function discover(entry: number, code: CodeReader, isEntry: (pc: number) => boolean, tables: ReadonlyMap<number, JumpTable>, limits: Limits): BasicBlock[] {
   const leaders = new Set<number>([entry]);
   const decoded = new Map<number, Insn | undefined>();
   const queue = [entry];
@@ -120,7 +120,7 @@ export function discover(entry: number, code: CodeReader, isEntry: (pc: number) 
       } else if (kind === 'jump') {
         if (near(entry, target) && (target === entry || !isEntry(target))) lead(target);
       } else if (kind === 'call' || kind === 'syscall') {
-        lead(pc);
+        if (kind === 'syscall' || !code.neverReturns(target)) lead(pc);
       } else if (kind === 'indirect') {
         for (const to of tables.get(insn.pc)?.targets ?? []) if (Math.abs(to - entry) <= TABLE_REACH) lead(to);
       }

@@ -11,6 +11,7 @@ import { PAGE_SIZE, PROT_EXEC, PROT_READ, PROT_WRITE } from '../kernel/platform.
 import { CPU, type CpuState, decode, type Insn, RSP, TRUNCATED } from '../x86/index.ts';
 import type { CodeReader } from './discover.ts';
 import { faultAddress } from './fault.ts';
+import type { DispatchPlace } from './lift.ts';
 import { SLICE, STOP_FETCH, STOP_HOOK, STOP_REASON, STOP_TRAP, TRAP_KINDS } from './layout.ts';
 import { runtimeModule } from './runtime.ts';
 import { CodeSpace, type LiveModule } from './space.ts';
@@ -240,21 +241,28 @@ class TranslatorExecutor implements Executor, CodeReader {
       checked: this.#checked,
       flagsAcrossReturns: this.#space.flagsAcrossReturns,
       writable: (start, end) => (this.#isWritable(start) || this.#isWritable(end - 1) ? this.#memory.bytes.slice(start, end) : undefined),
+      ahead: false,
       resumed: this.#space.holds(pc),
-      dispatchOf: (table) => this.#space.dispatches.get(table),
+      dispatchOf: (table) => this.#dispatchOf(table),
       isEntry: (target) => this.#space.units.has(target) || this.#space.isUnit(target),
     });
     if (made === undefined) return undefined;
-    if (made.readsReturnedFlags && !this.#space.flagsAcrossReturns) {
-      // Units made so far drop the flags at `ret`: make all of them again, before this one runs.
-      this.#keepFlagsAcrossReturns();
-      return this.#translate(pc);
-    }
     const compiled = new TranslatedModule(pc, made, this.#memory.bytes);
     statistics.translated += made.units.length;
     statistics.wasmBytes += made.bytes.length;
     statistics.translateMs += performance.now() - started;
     return compiled;
+  }
+
+  /** The unit that dispatches a table must be found by its pc, which direct calls of it do not see to. */
+  #dispatchOf(table: number): DispatchPlace | undefined {
+    const place = this.#space.dispatches.get(table);
+    if (place !== undefined) {
+      const module = this.#moduleFor(place.root);
+      if (module === undefined) return undefined;
+      this.#space.install(this.#space.unit(module, place.root));
+    }
+    return place;
   }
 
   /** The guest bytes that the module was made from still stand there, and may be executed. */
@@ -319,6 +327,10 @@ class TranslatorExecutor implements Executor, CodeReader {
     return view.getUint32(address, true) + view.getUint32(address + 4, true) * 0x1_0000_0000;
   }
 
+  neverReturns(): boolean {
+    return false;
+  }
+
   #readable(address: number, size: number): boolean {
     return Number.isSafeInteger(address) && address >= 0 && this.#memory.permissionsAt(address) > 0 && (this.#memory.permissionsAt(address) & this.#memory.permissionsAt(address + size - 1) & PROT_READ) !== 0;
   }
@@ -361,7 +373,7 @@ class TranslatorExecutor implements Executor, CodeReader {
     this.#forgetCode();
   }
 
-  #keepFlagsAcrossReturns(): void {
+  keepFlags(): void {
     if (this.#space.flagsAcrossReturns) return;
     this.#space.flagsAcrossReturns = true;
     this.#forgetCode();
@@ -376,7 +388,7 @@ class TranslatorExecutor implements Executor, CodeReader {
     const child = new TranslatorExecutor(this.#engine, memory, this.#backend, hooks);
     child.cpu.u8.set(this.cpu.u8.subarray(0, CPU.contextBytes));
     if (this.#space.precise) child.requirePreciseFaults();
-    if (this.#space.flagsAcrossReturns) child.#keepFlagsAcrossReturns();
+    if (this.#space.flagsAcrossReturns) child.keepFlags();
     return child;
   }
 

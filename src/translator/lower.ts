@@ -26,6 +26,7 @@ export interface UnitImports {
   readonly syscall: number;
   readonly tick: number;
   readonly stale: number;
+  readonly keepFlags: number;
   helper(name: string): number;
   /** The function of a unit in the same module that takes parameters, if it is there. */
   direct(pc: number): { readonly index: number; readonly signature: Signature } | undefined;
@@ -53,6 +54,7 @@ export class UnitWriter {
   readonly #blocks: readonly UnitBlock[];
   readonly #flow: Flow;
   readonly #registers: RegisterFlow;
+  readonly #flagCalls: ReadonlySet<number>;
   readonly #imports: UnitImports;
   readonly #access: AccessEmitter;
   readonly #precise: boolean;
@@ -64,6 +66,8 @@ export class UnitWriter {
   /** Label of the block or loop that leads to a guest block, while open. */
   readonly #labels: Int32Array;
   #budget = -1;
+  /** The block to be written behind the one being written. */
+  #following = -1;
   #pcLocal = -1;
   #returnedLocal = -1;
   #slotLocal = -1;
@@ -71,7 +75,7 @@ export class UnitWriter {
   /** The index into each jump table, by the number of its dispatch. */
   readonly #indexLocals: number[] = [];
 
-  constructor(entry: number, blocks: readonly UnitBlock[], flow: Flow, registers: RegisterFlow, imports: UnitImports, access: AccessEmitter, precise: boolean, signature: Signature | undefined) {
+  constructor(entry: number, blocks: readonly UnitBlock[], flow: Flow, registers: RegisterFlow, flagCalls: ReadonlySet<number>, imports: UnitImports, access: AccessEmitter, precise: boolean, signature: Signature | undefined) {
     this.#parameters = signature?.registers ?? [];
     this.body = new FunctionBody(1 + this.#parameters.length, 8192);
     this.#parameters.forEach((id, at) => {
@@ -81,6 +85,7 @@ export class UnitWriter {
     this.#blocks = blocks;
     this.#flow = flow;
     this.#registers = registers;
+    this.#flagCalls = flagCalls;
     this.#imports = imports;
     this.#access = access;
     this.#precise = precise;
@@ -199,33 +204,43 @@ export class UnitWriter {
 
   // Structure
 
-  #tree(block: number): void {
+  #tree(first: number): void {
+    for (let block = first; block >= 0; ) block = this.#subtree(block);
+  }
+
+  /** Writes a block and what it dominates; returns what is left to be written right behind, -1 for nothing. */
+  #subtree(block: number): number {
     const b = this.body;
     const { loopHeader, merge, dominated, rank } = this.#flow;
     const merges = dominated[block].filter((child) => merge[child]).sort((x, y) => rank[y] - rank[x]);
     if (loopHeader[block]) this.#labels[block] = b.loop();
     const looped = this.#labels[block];
     for (const child of merges) this.#labels[child] = b.block();
+    this.#following = -1;
     this.#block(block);
+    let next = this.#following;
     for (let at = merges.length - 1; at >= 0; at--) {
+      this.#tree(next);
       b.end();
       this.#labels[merges[at]] = -1;
-      this.#tree(merges[at]);
+      next = merges[at];
     }
-    if (loopHeader[block]) {
-      b.end();
-      // Nothing falls out of a loop: its body always branches or returns.
-      b.unreachable();
-      this.#labels[block] = looped;
-    }
+    if (!loopHeader[block]) return next;
+    this.#tree(next);
+    b.end();
+    // Nothing falls out of a loop: its body always branches or returns.
+    b.unreachable();
+    this.#labels[block] = looped;
+    return -1;
   }
 
-  /** Goes on at another block of the unit: by a branch where it has a label, else by writing it here. */
-  #goto(from: number, to: number): void {
+  /** Goes on at another block of the unit: by a branch where it has a label, else by writing it: `last` where the block ends, or `inside` it. */
+  #goto(from: number, to: number, place: 'last' | 'inside' = 'last'): void {
     const b = this.body;
     const back = isBackEdge(this.#flow, from, to);
     if (back) this.#spendBudget(from, to);
     if (back || this.#flow.merge[to]) b.br(this.#labels[to]);
+    else if (place === 'last') this.#following = to;
     else this.#tree(to);
   }
 
@@ -294,7 +309,7 @@ export class UnitWriter {
       b.i64n(pc);
       b.op('i64.ne');
       b.brIf(other);
-      this.#goto(index, terminator.blocks[terminator.pcs.indexOf(pc)]);
+      this.#goto(index, terminator.blocks[terminator.pcs.indexOf(pc)], 'inside');
     }
     b.end();
   }
@@ -313,7 +328,7 @@ export class UnitWriter {
     b.brTable([none, ...[...labels].reverse()], none);
     for (const to of routes) {
       b.end();
-      this.#goto(index, to);
+      this.#goto(index, to, 'inside');
     }
     b.end();
   }
@@ -383,7 +398,7 @@ export class UnitWriter {
       b.localSet(this.#pc());
       loadRegister(b, 'i32', SWITCH_INDEX);
       b.localSet(this.#index(number));
-      this.#goto(index, block);
+      this.#goto(index, block, 'inside');
       b.end();
     }
     // A number that is none of this unit's: the code has changed since it was given out.
@@ -428,7 +443,7 @@ export class UnitWriter {
         this.#setLocals(index, block);
         b.localGet(condition);
         b.if();
-        this.#leaveOrGoto(index, taken, terminator.target);
+        this.#leaveOrGoto(index, taken, terminator.target, 'inside');
         b.end();
         this.#leaveOrGoto(index, block.next, block.end);
         return;
@@ -608,9 +623,9 @@ export class UnitWriter {
   }
 
   /** Ends the block towards `to`, or towards a pc outside the unit when `to` is -1; locals are set. */
-  #leaveOrGoto(from: number, to: number, pc: number): void {
+  #leaveOrGoto(from: number, to: number, pc: number, place: 'last' | 'inside' = 'last'): void {
     if (to >= 0) {
-      this.#goto(from, to);
+      this.#goto(from, to, place);
       return;
     }
     const direct = this.#imports.direct(pc);
@@ -811,8 +826,12 @@ export class UnitWriter {
     const { pushed, popped } = block.frame as NonNullable<UnitBlock['frame']>;
     values.materialize(pushed);
     values.materialize(popped);
+    const direct = typeof terminator.target === 'number' ? this.#imports.direct(terminator.target) : undefined;
+    if (this.#flagCalls.has(index)) {
+      this.#callForFlags(index, block, terminator, direct?.signature.registers ?? []);
+      return;
+    }
     if (typeof terminator.target === 'number') {
-      const direct = this.#imports.direct(terminator.target);
       this.#storeDirty(index, block);
       if (direct === undefined) this.#dispatchConst(terminator.target, 'call');
       else {
@@ -850,6 +869,24 @@ export class UnitWriter {
     values.emit(popped);
     b.localSet(this.#local(RSP));
     this.#continueAt(index, block);
+  }
+
+  /**
+   * A call after which flags are read, of a unit that may not keep them: has all code made anew so that it does. It is
+   * only then made: most such calls never return, and are never reached.
+   */
+  #callForFlags(index: number, block: UnitBlock, { target }: Terminator & { kind: 'call' }, passed: readonly number[]): void {
+    const b = this.body;
+    if (typeof target !== 'number') this.#values.materialize(target);
+    this.#storeDirty(index, block);
+    for (const id of passed) {
+      const { type, offset } = registerPlace(id);
+      storeRegister(b, type, offset, () => this.#registerValue(block, id));
+    }
+    if (typeof target === 'number') this.#storeRip(target);
+    else storeRegister(b, 'i64', CPU.rip, () => this.#values.emit(target));
+    b.call(this.#imports.keepFlags);
+    this.#leave(TO_EXECUTOR);
   }
 
   /** The value of a register at the end of a block. */

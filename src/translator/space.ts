@@ -48,6 +48,8 @@ export interface SpaceOwner {
   syscall(): 0 | 1;
   /** The source bytes of the unit at `rip` have changed. */
   stale(): void;
+  /** A call is about to be made after which the flags of the callee are read. */
+  keepFlags(): void;
 }
 
 const PAGE = 4096;
@@ -89,6 +91,7 @@ export class CodeSpace {
       resolve: () => (this.owner as SpaceOwner).resolve(),
       tick: () => (this.owner as SpaceOwner).tick(),
       stale: () => (this.owner as SpaceOwner).stale(),
+      keep_flags: () => (this.owner as SpaceOwner).keepFlags(),
       syscall: () => (this.owner as SpaceOwner).syscall(),
     };
     if (permissions !== undefined) e.permissions = permissions;

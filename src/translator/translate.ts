@@ -4,7 +4,7 @@ import { assert } from '../base/assert.ts';
 import { FLAG_IDS } from '../ir/index.ts';
 import { FunctionBody, ModuleBuilder } from '../wasm/index.ts';
 import { accessEmitter } from './access.ts';
-import { type BasicBlock, type CodeReader, discover, type JumpTable, RESUME_LIMITS } from './discover.ts';
+import { AHEAD_LIMITS, type BasicBlock, type CodeReader, discover, type JumpTable, type Limits, RESUME_LIMITS, RUN_TIME_LIMITS, TABLE_LIMITS } from './discover.ts';
 import { analyzeFlow, type Flow, isBackEdge, isReducible } from './flow.ts';
 import { findTable } from './jumptable.ts';
 import { type DispatchPlace, liftBlock, type LiftOptions, syntheticBlock, type UnitBlock, withTargets } from './lift.ts';
@@ -21,8 +21,12 @@ export interface TranslateOptions {
   readonly precise: boolean;
   /** The host does not protect pages: look permissions up. */
   readonly checked: boolean;
-  /** Every `ret` leaves the flags in the register file. */
+  /** Every `ret` of every unit leaves the flags in the register file. */
   readonly flagsAcrossReturns: boolean;
+  /** All functions of the file are known. */
+  readonly ahead: boolean;
+  /** The `ret`s of this unit leave the flags in the register file. */
+  readonly keepsFlags?: boolean;
   /** The root lies inside a function that has a unit: where it was left for a while. */
   readonly resumed: boolean;
   /** Where a table is dispatched in another unit. */
@@ -42,8 +46,6 @@ export interface Translation {
   readonly looks: boolean;
   /** The jump tables that its units dispatch and can be re-entered at. */
   readonly dispatches: readonly (DispatchPlace & { readonly table: number })[];
-  /** It has return points that read flags: see `TranslateOptions.flagsAcrossReturns`. */
-  readonly readsReturnedFlags: boolean;
   /** Guest bytes that the translation depends on: start and end, disjoint and ascending. */
   readonly ranges: readonly (readonly [number, number])[];
 }
@@ -52,8 +54,10 @@ interface AnalyzedUnit {
   readonly pc: number;
   readonly blocks: readonly UnitBlock[];
   readonly flow: Flow;
-  /** A return point reads flags that the callee left. */
-  readonly readsReturnedFlags: boolean;
+  /** Calls after which flags are read that the callee left, as block numbers. */
+  readonly flagCalls: Set<number>;
+  /** Units that are called there, and, if the unit keeps flags itself, those whose flags it may return. */
+  readonly flagCallees: ReadonlySet<number>;
   readonly dispatches: readonly (DispatchPlace & { readonly table: number })[];
 }
 
@@ -89,7 +93,6 @@ export function translateModule(root: number, code: CodeReader, options: Transla
   return {
     units: units.map(({ pc }) => pc),
     looks: mayChange.length > 0,
-    readsReturnedFlags: units.some((unit) => unit.readsReturnedFlags),
     dispatches: units.flatMap((unit) => unit.dispatches),
     bytes,
     faults: functions.faultMap(codeOffsets),
@@ -107,7 +110,7 @@ export interface FileTranslation {
 
 /**
  * One module for many units; `isCalled` says which of them others call. Units that cannot be translated are left to run time:
- * larger ones than `limit` bytes, and those that read flags after returns.
+ * those of more than `limit` bytes.
  */
 export function translateFile(entries: readonly number[], isCalled: (pc: number) => boolean, code: CodeReader, options: TranslateOptions, limit: number, progress: (done: number, of: number) => void): FileTranslation {
   const m = new ModuleBuilder();
@@ -115,24 +118,43 @@ export function translateFile(entries: readonly number[], isCalled: (pc: number)
   const root = entries[0];
   const functions = new UnitFunctions(m, root, imports.unitType);
   for (const pc of entries) functions.declare(pc, isCalled(pc) ? signatureAt(pc, code, options.isEntry) : undefined);
-  const units: number[] = [];
-  const dispatches: Translation['dispatches'][number][] = [];
-  entries.forEach((pc, index) => {
-    progress(index, entries.length);
-    const unit = code.decode(pc) === undefined ? undefined : analyzeUnit(pc, code, options, [], (target) => functions.signatureOf(target));
-    if (unit === undefined || unit.readsReturnedFlags || !functions.define(unit, imports, options, [], limit)) {
+  const dispatches = new Map<number, Translation['dispatches']>();
+  /** Units after which some caller reads flags: their `ret`s leave them in the register file. */
+  const keepFlags = new Set<number>();
+  const isDirect = ({ terminator }: UnitBlock): boolean => terminator.kind === 'call' && typeof terminator.target === 'number' && functions.signatureOf(terminator.target) !== undefined;
+  const write = (pc: number): void => {
+    const unit = code.decode(pc) === undefined ? undefined : analyzeUnit(pc, code, { ...options, keepsFlags: keepFlags.has(pc) }, [], (target) => functions.signatureOf(target));
+    // What is called directly keeps its flags: see below.
+    for (const block of unit?.flagCalls ?? []) if (isDirect((unit as AnalyzedUnit).blocks[block])) unit?.flagCalls.delete(block);
+    if (unit === undefined || !functions.define(unit, imports, options, [], limit)) {
       functions.leaveOut(pc, imports.dispatch);
       return;
     }
-    units.push(pc);
-    dispatches.push(...unit.dispatches);
+    dispatches.set(pc, unit.dispatches);
+    for (const callee of unit.flagCallees) {
+      if (keepFlags.has(callee) || functions.signatureOf(callee) === undefined) continue;
+      keepFlags.add(callee);
+      if (written.has(callee)) again.add(callee);
+    }
+  };
+  const written = new Set<number>();
+  const again = new Set<number>();
+  entries.forEach((pc, index) => {
+    progress(index, entries.length);
+    write(pc);
+    written.add(pc);
   });
+  for (const pc of again) {
+    again.delete(pc);
+    write(pc);
+  }
+  const units = [...dispatches.keys()].sort((a, b) => a - b);
   functions.exportGetters(units);
   const { bytes, codeOffsets } = m.finish();
-  return { units, wasm: bytes, faults: functions.faultMap(codeOffsets), dispatches };
+  return { units, wasm: bytes, faults: functions.faultMap(codeOffsets), dispatches: units.flatMap((pc) => dispatches.get(pc) ?? []) };
 }
 
-interface RuntimeImports extends Pick<UnitImports, 'unitType' | 'dispatch' | 'reenter' | 'syscall' | 'tick' | 'stale' | 'helper'> {}
+interface RuntimeImports extends Pick<UnitImports, 'unitType' | 'dispatch' | 'reenter' | 'syscall' | 'tick' | 'stale' | 'keepFlags' | 'helper'> {}
 
 /** What every module of units imports. */
 function importRuntime(m: ModuleBuilder, helpers: readonly string[], checked: boolean): RuntimeImports {
@@ -144,10 +166,11 @@ function importRuntime(m: ModuleBuilder, helpers: readonly string[], checked: bo
   const syscall = m.importFunction('e', 'syscall', toI32);
   const tick = m.importFunction('e', 'tick', toI32);
   const stale = m.importFunction('e', 'stale', toVoid);
+  const keepFlags = m.importFunction('e', 'keep_flags', toVoid);
   const indices = new Map(helpers.map((name) => [name, m.importFunction('e', name, toVoid)]));
   importSpace(m, checked);
   return {
-    unitType, dispatch, reenter, syscall, tick, stale,
+    unitType, dispatch, reenter, syscall, tick, stale, keepFlags,
     helper: (name) => {
       const index = indices.get(name);
       assert(index !== undefined, `helper ${name} is imported`);
@@ -179,7 +202,8 @@ class UnitFunctions {
   readonly #unitType: number;
   readonly #entries = new Map<number, number>();
   readonly #direct = new Map<number, { readonly index: number; readonly signature: Signature }>();
-  readonly #faults: { readonly index: number; readonly sites: readonly FaultSite[] }[] = [];
+  /** By function, in case that it is written again. */
+  readonly #faults = new Map<number, readonly FaultSite[]>();
   #first = -1;
 
   constructor(m: ModuleBuilder, root: number, unitType: number) {
@@ -211,16 +235,16 @@ class UnitFunctions {
     return this.#direct.get(pc)?.signature;
   }
 
-  define({ pc, blocks, flow }: AnalyzedUnit, runtime: RuntimeImports, options: TranslateOptions, mayChange: readonly WritableRange[], limit = Number.POSITIVE_INFINITY): boolean {
+  define({ pc, blocks, flow, flagCalls }: AnalyzedUnit, runtime: RuntimeImports, options: TranslateOptions, mayChange: readonly WritableRange[], limit = Number.POSITIVE_INFINITY): boolean {
     const self = this.entry(pc);
     const direct = this.#direct.get(pc);
     const registers = allocate(blocks, flow, direct?.signature);
-    const writer = new UnitWriter(pc, blocks, flow, registers, { ...runtime, self, direct: (target) => this.#direct.get(target) }, accessEmitter(options.checked), options.precise, direct?.signature);
+    const writer = new UnitWriter(pc, blocks, flow, registers, flagCalls, { ...runtime, self, direct: (target) => this.#direct.get(target) }, accessEmitter(options.checked), options.precise, direct?.signature);
     writer.write(mayChange);
     if (writer.body.length > limit) return false;
     this.#m.define(direct?.index ?? self, writer.body);
     if (direct !== undefined) this.#m.define(self, wrapper(direct.signature, direct.index));
-    this.#faults.push({ index: direct?.index ?? self, sites: writer.faults });
+    this.#faults.set(direct?.index ?? self, writer.faults);
     return true;
   }
 
@@ -244,10 +268,11 @@ class UnitFunctions {
 
   /** `codeOffsets`: of all functions of the module. */
   faultMap(codeOffsets: readonly number[]): FaultMap {
-    const count = this.#faults.reduce((sum, { sites }) => sum + sites.length, 0);
+    const byIndex = [...this.#faults].sort(([a], [b]) => a - b);
+    const count = byIndex.reduce((sum, [, sites]) => sum + sites.length, 0);
     const map = { offsets: new Uint32Array(count), pcs: new Float64Array(count) };
     let at = 0;
-    for (const { index, sites } of this.#faults.sort((a, b) => a.index - b.index)) {
+    for (const [index, sites] of byIndex) {
       for (const { offset, pc } of sites) {
         map.offsets[at] = codeOffsets[index - this.#first] + offset;
         map.pcs[at++] = pc;
@@ -261,7 +286,7 @@ function analyzeUnit(pc: number, code: CodeReader, options: TranslateOptions, to
   const tables = new Map<number, JumpTable>();
   const found = discoverWithTables(pc, code, options, tables);
   for (const block of found) touched.push([block.pc, block.end]);
-  const lift = { precise: options.precise, flagsAcrossReturns: options.flagsAcrossReturns, signatureOf: directSignature, touched: (start: number, end: number): void => void touched.push([start, end]) };
+  const lift = { precise: options.precise, flagsAcrossReturns: options.flagsAcrossReturns || options.keepsFlags === true, signatureOf: directSignature, touched: (start: number, end: number): void => void touched.push([start, end]) };
 
   const dispatches = new Map<number, { readonly block: number; readonly number: number; targets: readonly number[] }>();
   for (const { address, targets } of tables.values()) {
@@ -295,9 +320,16 @@ function analyzeUnit(pc: number, code: CodeReader, options: TranslateOptions, to
   blocks = makeReducible(blocks);
   const flow = analyze(blocks);
   assert(isReducible(flow), 'loops with several entries have routes');
-  const readsReturnedFlags = blocks.some(({ terminator, next }) => terminator.kind === 'call' && next >= 0) && flagsReadAtReturns(flow, blocks);
+  const flagCallees = new Set<number>();
+  const direct = (block: number): void => {
+    const { terminator } = blocks[block];
+    if (terminator.kind === 'call' && typeof terminator.target === 'number') flagCallees.add(terminator.target);
+  };
+  if (options.keepsFlags) callsWhoseFlagsAreRead(flow, blocks, ALL_FLAGS).forEach(direct);
+  const flagCalls = options.flagsAcrossReturns ? new Set<number>() : callsWhoseFlagsAreRead(flow, blocks, 0);
+  flagCalls.forEach(direct);
   const reenterable = [...dispatches].flatMap(([table, dispatch]) => (loops.some((loop) => loop.number === dispatch.number) ? [{ root: pc, number: dispatch.number, table }] : []));
-  return { pc, blocks, flow, readsReturnedFlags, dispatches: reenterable };
+  return { pc, blocks, flow, flagCalls, flagCallees, dispatches: reenterable };
 }
 
 /** Decides which registers are in locals where, and has the flags that are needed computed. */
@@ -312,17 +344,22 @@ function allocate(blocks: readonly UnitBlock[], flow: Flow, signature: Signature
 }
 
 /**
- * Whether some instruction reads a flag that a callee left. What only flows into the stored descriptor (a shift by a
- * variable count keeps the flags when the count is 0) does not count: nobody looks at it.
+ * Calls after which some instruction reads a flag that the callee left. What only flows into the stored descriptor (a shift
+ * by a variable count keeps the flags when the count is 0) does not count: nobody looks at it. `readAtRet`: what whoever is
+ * returned to may read.
+ *
+ * Compilers make no such code, but for what stands behind calls that never return.
  */
-function flagsReadAtReturns(flow: Flow, blocks: readonly UnitBlock[]): boolean {
+function callsWhoseFlagsAreRead(flow: Flow, blocks: readonly UnitBlock[], readAtRet: number): Set<number> {
+  const calls = blocks.flatMap(({ terminator, next }, block) => (terminator.kind === 'call' && next >= 0 ? [block] : []));
+  if (calls.length === 0) return new Set();
   const live = new Int32Array(blocks.length);
   for (let changed = true; changed; ) {
     changed = false;
     for (let at = flow.order.length - 1; at >= 0; at--) {
       const block = flow.order[at];
-      const { flowEffects, successors } = blocks[block];
-      let flags = 0;
+      const { flowEffects, successors, terminator } = blocks[block];
+      let flags = terminator.kind === 'return' ? readAtRet : 0;
       if (!flowEffects.storesAtEnd) for (const next of successors) flags |= live[next];
       flags = ((flags & ~flowEffects.writesLow) | flowEffects.readsLow) & ALL_FLAGS;
       if (flags === live[block]) continue;
@@ -330,18 +367,24 @@ function flagsReadAtReturns(flow: Flow, blocks: readonly UnitBlock[]): boolean {
       changed = true;
     }
   }
-  return blocks.some(({ terminator, next }) => terminator.kind === 'call' && next >= 0 && live[next] !== 0);
+  return new Set(calls.filter((block) => live[blocks[block].next] !== 0));
 }
 
 function analyze(blocks: readonly UnitBlock[]): Flow {
   return analyzeFlow(blocks.map((block) => block.successors), (block) => blocks[block].terminator.kind === 'switch');
 }
 
+function limitsFor({ ahead, resumed }: TranslateOptions, tables: ReadonlyMap<number, JumpTable>): Limits {
+  if (resumed) return RESUME_LIMITS;
+  if (ahead) return AHEAD_LIMITS;
+  return [...tables.values()].some(({ targets }) => targets.length > 0) ? TABLE_LIMITS : RUN_TIME_LIMITS;
+}
+
 /** Targets of tables are code to discover, which may jump through further tables. */
 function discoverWithTables(pc: number, code: CodeReader, options: TranslateOptions, tables: Map<number, JumpTable>): BasicBlock[] {
   const tried = new Set<number>();
   for (;;) {
-    const found = discover(pc, code, options.isEntry, tables, options.resumed ? RESUME_LIMITS : undefined);
+    const found = discover(pc, code, options.isEntry, tables, limitsFor(options, tables));
     let more = false;
     for (const block of found) {
       if (block.control !== 'indirect') continue;

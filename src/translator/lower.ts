@@ -106,9 +106,11 @@ export class UnitWriter {
   #mayStop(fuel: number, store: () => void = () => {}): void {
     const b = this.body;
     spendFuel(b, fuel);
+    b.unlikely();
     b.if();
     store();
     b.call(this.#imports.tick);
+    b.unlikely();
     b.if();
     this.#leave(TO_EXECUTOR);
     b.end();
@@ -155,9 +157,11 @@ export class UnitWriter {
     b.i32((reentered ? -0x10000 : 0) | (DEPTH_STRIDE - 1));
     b.op('i32.and');
     b.op('i32.eqz');
+    b.unlikely();
     b.if();
     b.localGet(0);
     b.op('i32.eqz');
+    b.unlikely();
     b.if();
     this.#storeParameters();
     this.#leave(GO_ON);
@@ -251,6 +255,7 @@ export class UnitWriter {
     b.op('i32.sub');
     b.localTee(this.#budget);
     b.op('i32.eqz');
+    b.unlikely();
     b.if();
     this.#storeDirtyLocals(from);
     const { terminator: last } = this.#blocks[from];
@@ -308,6 +313,7 @@ export class UnitWriter {
       b.localGet(this.#pc());
       b.i64n(pc);
       b.op('i64.ne');
+      b.unlikely();
       b.brIf(other);
       this.#goto(index, terminator.blocks[terminator.pcs.indexOf(pc)], 'inside');
     }
@@ -413,6 +419,13 @@ export class UnitWriter {
 
   // Blocks
 
+  /** Whether a branch leads to a part of the function that its compiler put far away, as hardly ever executed. */
+  #isCold(from: number, taken: number, next: number): boolean {
+    if (taken < 0 || next < 0) return false;
+    const { pc } = this.#blocks[from];
+    return Math.abs(this.#blocks[taken].pc - pc) > COLD && Math.abs(this.#blocks[next].pc - pc) <= COLD;
+  }
+
   #block(index: number): void {
     const b = this.body;
     const block = this.#blocks[index];
@@ -442,6 +455,7 @@ export class UnitWriter {
         b.localSet(condition);
         this.#setLocals(index, block);
         b.localGet(condition);
+        if (this.#isCold(index, taken, block.next)) b.unlikely();
         b.if();
         this.#leaveOrGoto(index, taken, terminator.target, 'inside');
         b.end();
@@ -497,6 +511,7 @@ export class UnitWriter {
         this.#storeDirty(index, block);
         this.#storeRip(block.end);
         b.call(this.#imports.syscall);
+        b.unlikely();
         b.if();
         this.#leave(TO_EXECUTOR);
         b.end();
@@ -573,6 +588,7 @@ export class UnitWriter {
       const defined = [...block.definedBefore(node)];
       for (const [, value] of defined) values.materialize(value);
       values.emit(node.a as Node);
+      b.unlikely();
       b.if();
       this.#storeSet(index, defined);
       this.#trap(node.wide as (typeof TRAP_KINDS)[number], node.pc);
@@ -781,6 +797,7 @@ export class UnitWriter {
   /** Through a slot of the table if the condition on the stack holds, else by way of the executor. */
   #dispatch(how: 'call' | 'tail', slot: () => void, storeRip: () => void): void {
     const b = this.body;
+    b.likely();
     b.if();
     this.#depth(how);
     slot();
@@ -853,14 +870,17 @@ export class UnitWriter {
     b.localGet(returned);
     values.emit(popped);
     b.op('i64.ne');
+    b.unlikely();
     b.brIf(bad);
     this.#access.load(b, 'i64.load', 0, () => {
       values.emit(pushed);
       this.faults.push({ offset: b.length, pc: block.end });
     });
     b.i64n(block.end);
-    b.op('i64.eq');
-    b.brIf(good);
+    b.op('i64.ne');
+    b.unlikely();
+    b.brIf(bad);
+    b.br(good);
     b.end();
     b.localGet(returned);
     b.localGet(this.#local(RAX));
@@ -924,6 +944,9 @@ export class UnitWriter {
     this.#goto(index, block.next);
   }
 }
+
+/** Farther away than this is another section. */
+const COLD = 0x10000;
 
 const FLAG_BITS = [0, 2, 4, 6, 7, 11] as const;
 

@@ -13,10 +13,14 @@ export type ValueType = Type | 'funcref';
 
 export const VALUE_TYPE: Record<ValueType, number> = { i32: 0x7f, i64: 0x7e, f32: 0x7d, f64: 0x7c, v128: 0x7b, funcref: 0x70 };
 
+export type BranchHint = readonly [offset: number, taken: 0 | 1];
+
 export class FunctionBody {
   readonly out: ByteWriter;
   readonly #paramCount: number;
   readonly #locals: Type[] = [];
+  /** Offsets of branches, and 1 for those that are nearly always taken, 0 for never. */
+  readonly #hints: BranchHint[] = [];
   #depth = 0;
 
   constructor(paramCount: number, capacity = 2048) {
@@ -52,6 +56,15 @@ export class FunctionBody {
     this.out.u8(0x03);
     this.out.u8(0x40);
     return this.#depth++;
+  }
+
+  /** The next `if` or `brIf` is hardly ever taken (proposal "Branch Hinting"). */
+  unlikely(): void {
+    this.#hints.push([this.out.length, 0]);
+  }
+
+  likely(): void {
+    this.#hints.push([this.out.length, 1]);
   }
 
   if(result?: Type): number {
@@ -241,8 +254,11 @@ export class FunctionBody {
     this.out.u32(code);
   }
 
-  /** Size, local declarations and instructions, as they stand in the code section; `prefix` = bytes before the first instruction. */
-  finish(): { bytes: Uint8Array; prefix: number } {
+  /**
+   * Size, local declarations and instructions, as they stand in the code section; `prefix` = bytes before the first instruction.
+   * Offsets of `hints` count from behind the size.
+   */
+  finish(): { bytes: Uint8Array; prefix: number; hints: readonly BranchHint[] } {
     const head = new ByteWriter(64);
     const runs: [number, Type][] = [];
     for (const type of this.#locals) {
@@ -261,6 +277,6 @@ export class FunctionBody {
     const prefix = all.length;
     all.raw(this.out.view());
     all.u8(0x0b);
-    return { bytes: all.view(), prefix };
+    return { bytes: all.view(), prefix, hints: this.#hints.map(([at, taken]) => [head.length + at, taken]) };
   }
 }

@@ -1,6 +1,6 @@
 /** A module, section by section (spec §5.5). Deterministic: the same calls give the same bytes. */
 
-import { type FunctionBody, VALUE_TYPE, type ValueType } from './code.ts';
+import { type BranchHint, type FunctionBody, VALUE_TYPE, type ValueType } from './code.ts';
 import { ByteWriter } from './writer.ts';
 
 export interface Limits {
@@ -160,12 +160,15 @@ export class ModuleBuilder {
       });
     }
     const codeOffsets: number[] = [];
+    const bodies = this.#functions.map(({ body }) => {
+      if (body === undefined) throw new Error('a declared function has no body');
+      return body.finish();
+    });
+    this.#writeHints(bodies, section);
     const relative: number[] = [];
     const codeStart = section(10, (body) => {
-      body.u32(this.#functions.length);
-      for (const each of this.#functions) {
-        if (each.body === undefined) throw new Error('a declared function has no body');
-        const { bytes, prefix } = each.body.finish();
+      body.u32(bodies.length);
+      for (const { bytes, prefix } of bodies) {
         relative.push(body.length + prefix);
         body.raw(bytes);
       }
@@ -204,5 +207,24 @@ export class ModuleBuilder {
       });
     }
     return { bytes: out.take(), codeOffsets };
+  }
+
+  /** The custom section of the proposal "Branch Hinting"; it stands before the code. */
+  #writeHints(bodies: readonly { readonly hints: readonly BranchHint[] }[], section: (id: number, write: (body: ByteWriter) => void) => number): void {
+    const hinted = bodies.map(({ hints }, index) => ({ hints, index })).filter(({ hints }) => hints.length > 0);
+    if (hinted.length === 0) return;
+    section(0, (body) => {
+      body.name('metadata.code.branch_hint');
+      body.u32(hinted.length);
+      for (const { hints, index } of hinted) {
+        body.u32(this.#importedFunctions + index);
+        body.u32(hints.length);
+        for (const [offset, taken] of hints) {
+          body.u32(offset);
+          body.u32(1);
+          body.u8(taken);
+        }
+      }
+    });
   }
 }

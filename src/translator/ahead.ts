@@ -206,7 +206,7 @@ export class LaidOutElf implements CodeReader {
 export function translateElf(elf: LaidOutElf, progress: (done: number, of: number) => void = () => {}): MadeModule | undefined {
   const entries = new Set(elf.functions);
   const called = directlyCalled(elf, entries);
-  const options: TranslateOptions = { precise: false, checked: false, flagsAcrossReturns: false, ahead: true, resumed: false, dispatchOf: () => undefined, writable: () => undefined, isEntry: (target) => entries.has(target) };
+  const options: TranslateOptions = { precise: false, checked: false, flagsAcrossReturns: false, ahead: true, resumed: false, innerPlaceAt: () => undefined, writable: () => undefined, isEntry: (target) => entries.has(target) };
   const made = translateFile(elf.functions, (pc) => called.has(pc), elf, options, MAX_FUNCTION, progress);
   if (made.units.length === 0) return undefined;
   return { ...made, source: elf.source, sourceDigest: sourceDigest(elf.source, (start, length) => elf.slice(start, start + length)) };

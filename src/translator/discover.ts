@@ -115,8 +115,8 @@ export function discover(entry: number, code: CodeReader, isEntry: (pc: number) 
       }
       const target = targetOf(insn);
       if (kind === 'branch') {
-        if (near(entry, target)) lead(target);
-        lead(pc);
+        if (near(entry, target) && (target === entry || !isEntry(target))) lead(target);
+        if (!isEntry(pc)) lead(pc);
       } else if (kind === 'jump') {
         if (near(entry, target) && (target === entry || !isEntry(target))) lead(target);
       } else if (kind === 'call' || kind === 'syscall') {

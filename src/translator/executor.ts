@@ -11,7 +11,7 @@ import { PAGE_SIZE, PROT_EXEC, PROT_READ, PROT_WRITE } from '../kernel/platform.
 import { CPU, type CpuState, decode, type Insn, RSP, TRUNCATED } from '../x86/index.ts';
 import type { CodeReader } from './discover.ts';
 import { faultAddress } from './fault.ts';
-import type { DispatchPlace } from './lift.ts';
+import type { InnerPlace } from './lift.ts';
 import { SLICE, STOP_FETCH, STOP_HOOK, STOP_REASON, STOP_TRAP, TRAP_KINDS } from './layout.ts';
 import { runtimeModule } from './runtime.ts';
 import { CodeSpace, type LiveModule } from './space.ts';
@@ -63,7 +63,7 @@ class TranslatedModule implements CompiledModule {
   readonly module: WebAssembly.Module;
   readonly faults: FaultMap;
   readonly looks: boolean;
-  readonly dispatches: CompiledModule['dispatches'];
+  readonly innerPlaces: CompiledModule['innerPlaces'];
   origin: CompiledModule['origin'];
   readonly #bytes: readonly Uint8Array[];
 
@@ -75,7 +75,7 @@ class TranslatedModule implements CompiledModule {
     this.module = new WebAssembly.Module(made.bytes as BufferSource);
     this.faults = made.faults;
     this.looks = made.looks;
-    this.dispatches = made.dispatches;
+    this.innerPlaces = made.innerPlaces;
   }
 
   matches(guest: Uint8Array): boolean {
@@ -243,7 +243,7 @@ class TranslatorExecutor implements Executor, CodeReader {
       writable: (start, end) => (this.#isWritable(start) || this.#isWritable(end - 1) ? this.#memory.bytes.slice(start, end) : undefined),
       ahead: false,
       resumed: this.#space.holds(pc),
-      dispatchOf: (table) => this.#dispatchOf(table),
+      innerPlaceAt: (address) => this.#innerPlaceAt(address),
       isEntry: (target) => this.#space.units.has(target) || this.#space.isUnit(target),
     });
     if (made === undefined) return undefined;
@@ -254,9 +254,9 @@ class TranslatorExecutor implements Executor, CodeReader {
     return compiled;
   }
 
-  /** The unit that dispatches a table must be found by its pc, which direct calls of it do not see to. */
-  #dispatchOf(table: number): DispatchPlace | undefined {
-    const place = this.#space.dispatches.get(table);
+  /** The unit that is entered must be found by its pc, which direct calls of it do not see to. */
+  #innerPlaceAt(address: number): InnerPlace | undefined {
+    const place = this.#space.innerPlaces.get(address);
     if (place !== undefined) {
       const module = this.#moduleFor(place.root);
       if (module === undefined) return undefined;

@@ -7,8 +7,8 @@ import { tableAccess } from './jumptable.ts';
 import type { BlockEffects } from './registers.ts';
 import { type Signature, signatureOf } from './signature.ts';
 
-/** A dispatch in another unit: the unit's entry, and the dispatch's number there. */
-export interface DispatchPlace {
+/** A place where a unit can be entered in the middle: the unit's entry, and the place's number there. */
+export interface InnerPlace {
   readonly root: number;
   readonly number: number;
 }
@@ -19,7 +19,7 @@ export type UnitTerminator =
   /** An indirect jump through a table: sets index and pc for the table's dispatch block and goes there. */
   | { readonly kind: 'tableJump'; readonly index: Node; readonly target: Node; readonly dispatch: number; readonly number: number }
   /** An indirect jump through a table that another unit dispatches. */
-  | { readonly kind: 'tableResume'; readonly index: Node; readonly target: Node; readonly resume: DispatchPlace }
+  | { readonly kind: 'tableResume'; readonly index: Node; readonly target: Node; readonly resume: InnerPlace }
   /**
    * The dispatch of a table: by index, if the pc agrees (`blocks` and `pcs` by index; -1 = not in the unit). Also the
    * header of a loop with several entries, `routes`; see `reduce.ts`. `number` is 0 where there is no table.
@@ -27,8 +27,8 @@ export type UnitTerminator =
   | { readonly kind: 'switch'; readonly blocks: readonly number[]; readonly pcs: readonly number[]; readonly number: number; readonly routes: readonly number[] }
   /** An edge to `to` by way of the loop header `through`, as its route `index` (from 1). */
   | { readonly kind: 'route'; readonly index: number; readonly through: number; readonly to: number }
-  /** The entry of a unit that can be re-entered at its dispatches. */
-  | { readonly kind: 'enter'; readonly dispatches: readonly { readonly number: number; readonly block: number }[] };
+  /** The entry of a unit that can be re-entered in the middle: at dispatches, and at loops (`pc`, 0 for a dispatch). */
+  | { readonly kind: 'enter'; readonly places: readonly { readonly number: number; readonly block: number; readonly pc: number }[] };
 
 export interface UnitBlock {
   readonly pc: number;
@@ -91,7 +91,7 @@ function setsFlagsFirst(target: number, code: CodeReader, options: LiftOptions):
   return false;
 }
 
-export function liftBlock(block: BasicBlock, code: CodeReader, options: LiftOptions, dispatch: { readonly block: number; readonly number: number } | DispatchPlace | undefined = undefined): UnitBlock {
+export function liftBlock(block: BasicBlock, code: CodeReader, options: LiftOptions, dispatch: { readonly block: number; readonly number: number } | InnerPlace | undefined = undefined): UnitBlock {
   const builder = new Builder();
   for (const insn of block.insns) builder.lift(insn);
   let terminator: UnitTerminator = builder.terminator;
@@ -218,6 +218,6 @@ export function withTargets(block: UnitBlock, renumber: (to: number) => number):
   let { terminator } = block;
   if (terminator.kind === 'tableJump') terminator = { ...terminator, dispatch: change(terminator.dispatch) };
   else if (terminator.kind === 'switch') terminator = { ...terminator, blocks: terminator.blocks.map(change), routes: terminator.routes.map(change) };
-  else if (terminator.kind === 'enter') terminator = { ...terminator, dispatches: terminator.dispatches.map(({ number, block: at }) => ({ number, block: change(at) })) };
+  else if (terminator.kind === 'enter') terminator = { ...terminator, places: terminator.places.map((place) => ({ ...place, block: change(place.block) })) };
   return { ...block, next: change(block.next), taken: change(block.taken), successors: block.successors.map(change), terminator };
 }

@@ -12,7 +12,7 @@ import { CPU, RAX, RSP } from '../x86/index.ts';
 import type { AccessEmitter } from './access.ts';
 import { type Flow, isBackEdge } from './flow.ts';
 import { CPU_MEMORY, DEPTH_STRIDE, GO_ON, GUEST, HASH_FACTOR, LEFT, LOOP_BUDGET, LOOP_FUEL, SLOT_BITS, slotOf, STOP_REASON, STOP_TRAP, SWITCH_INDEX, TAGS, TO_EXECUTOR, TRAP_KINDS } from './layout.ts';
-import { RESULTS, type UnitBlock, type UnitTerminator } from './lift.ts';
+import { type InnerPlace, RESULTS, type UnitBlock, type UnitTerminator } from './lift.ts';
 import type { RegisterFlow } from './registers.ts';
 import { spendFuel } from './runtime.ts';
 import { type Signature, signatureOf } from './signature.ts';
@@ -30,6 +30,8 @@ export interface UnitImports {
   helper(name: string): number;
   /** The function of a unit in the same module that takes parameters, if it is there. */
   direct(pc: number): { readonly index: number; readonly signature: Signature } | undefined;
+  /** Where another unit can be entered in the middle. */
+  innerPlaceAt(address: number): InnerPlace | undefined;
   /** The unit being written, without parameters. */
   readonly self: number;
 }
@@ -138,6 +140,11 @@ export class UnitWriter {
       b.localSet(this.#budget);
     }
     const { low, high } = signatureOf(this.#parameters);
+    const place = this.#imports.innerPlaceAt(this.#entry);
+    if (place !== undefined) {
+      this.#storeParameters();
+      this.#enterElsewhere(place);
+    }
     this.#reload(0, low, high);
     this.#tree(0);
     // Every path has returned or branched.
@@ -152,9 +159,7 @@ export class UnitWriter {
     const b = this.body;
     b.localGet(0);
     // A re-entry at a dispatch has paid, and has another pc.
-    const { terminator } = this.#blocks[0];
-    const reentered = terminator.kind === 'enter' && terminator.dispatches.length > 0;
-    b.i32((reentered ? -0x10000 : 0) | (DEPTH_STRIDE - 1));
+    b.i32((this.#places().length > 0 ? -0x10000 : 0) | (DEPTH_STRIDE - 1));
     b.op('i32.and');
     b.op('i32.eqz');
     b.unlikely();
@@ -260,19 +265,28 @@ export class UnitWriter {
     this.#storeDirtyLocals(from);
     const { terminator: last } = this.#blocks[from];
     const { pc, terminator } = this.#blocks[last.kind === 'route' ? last.to : to];
-    if (terminator.kind === 'switch' && this.#canEnter(terminator.number)) this.#reenterSwitch(terminator.number);
-    else {
-      if (terminator.kind === 'switch') storeRegister(b, 'i64', CPU.rip, () => b.localGet(this.#pc()));
-      else this.#storeRip(pc);
+    const table = terminator.kind === 'switch' ? terminator.number : 0;
+    const place = this.#places().find((each) => (terminator.kind === 'switch' ? each.number === table : each.pc === pc));
+    if (terminator.kind === 'switch') storeRegister(b, 'i64', CPU.rip, () => b.localGet(this.#pc()));
+    else this.#storeRip(pc);
+    if (place === undefined) {
       b.localGet(0);
       b.returnCall(this.#imports.reenter);
+    } else {
+      this.#mayStop(LOOP_FUEL);
+      if (table > 0) storeRegister(b, 'i32', SWITCH_INDEX, () => b.localGet(this.#index(table)));
+      b.localGet(0);
+      b.i32(place.number << 16);
+      b.op('i32.or');
+      b.returnCall(this.#imports.self);
     }
     b.end();
   }
 
-  #canEnter(number: number): boolean {
+  /** Where the unit can be entered in the middle. */
+  #places(): (UnitTerminator & { kind: 'enter' })['places'] {
     const { terminator } = this.#blocks[0];
-    return terminator.kind === 'enter' && terminator.dispatches.some((dispatch) => dispatch.number === number);
+    return terminator.kind === 'enter' ? terminator.places : [];
   }
 
   // Jump tables
@@ -353,39 +367,50 @@ export class UnitWriter {
     storeRegister(b, 'i64', CPU.rip, () => b.localGet(pc));
     this.#mayStop(1);
     storeRegister(b, 'i32', SWITCH_INDEX, () => b.localGet(at));
-    const slot = slotOf(resume.root);
+    this.#enterElsewhere(resume);
+    this.#dispatchTo(pc, 'tail');
+  }
+
+  /** Goes on at a pc outside of the unit; all registers are stored. */
+  #leaveFor(pc: number): void {
+    const place = this.#imports.innerPlaceAt(pc);
+    if (place !== undefined) {
+      this.#storeRip(pc);
+      this.#enterElsewhere(place);
+    }
+    this.#dispatchConst(pc, 'tail');
+  }
+
+  /** Goes on in the middle of another unit, if it is there; all registers and `rip` are stored. */
+  #enterElsewhere({ root, number }: InnerPlace): void {
+    const b = this.body;
+    const slot = slotOf(root);
     b.i32(0);
     b.memory('i64.load', TAGS + slot * 8, CPU_MEMORY);
-    b.i64n(resume.root);
+    b.i64n(root);
     b.op('i64.eq');
+    b.likely();
     b.if();
     b.localGet(0);
-    b.i32(resume.number << 16);
+    b.i32(number << 16);
     b.op('i32.or');
     b.i32(slot);
     b.returnCallIndirect(this.#imports.unitType);
     b.end();
-    this.#dispatchTo(pc, 'tail');
   }
 
-  /** Leaves a dispatch loop and comes back to the same place of a fresh activation; `number` is which one. */
-  #reenterSwitch(number: number): void {
-    const b = this.body;
-    storeRegister(b, 'i64', CPU.rip, () => b.localGet(this.#pc()));
-    this.#mayStop(LOOP_FUEL);
-    storeRegister(b, 'i32', SWITCH_INDEX, () => b.localGet(this.#index(number)));
-    b.localGet(0);
-    b.i32(number << 16);
-    b.op('i32.or');
-    b.returnCall(this.#imports.self);
-  }
-
-  #enter(index: number, dispatches: readonly { readonly number: number; readonly block: number }[]): void {
-    if (dispatches.length === 0) {
+  #enter(index: number): void {
+    const places = this.#places();
+    if (places.length === 0) {
       this.#goto(index, 1);
       return;
     }
     const b = this.body;
+    b.localGet(0);
+    b.i32(0x10000);
+    b.op('i32.ge_u');
+    b.unlikely();
+    b.if();
     const which = this.#temporaries.take('i32');
     b.localGet(0);
     b.i32(16);
@@ -395,21 +420,21 @@ export class UnitWriter {
     b.i32(0xffff);
     b.op('i32.and');
     b.localSet(0);
-    for (const { number, block } of dispatches) {
+    for (const { number, block, pc } of places) {
       b.localGet(which);
       b.i32(number);
       b.op('i32.eq');
       b.if();
-      loadRegister(b, 'i64', CPU.rip);
-      b.localSet(this.#pc());
-      loadRegister(b, 'i32', SWITCH_INDEX);
-      b.localSet(this.#index(number));
+      if (pc === 0) {
+        loadRegister(b, 'i64', CPU.rip);
+        b.localSet(this.#pc());
+        loadRegister(b, 'i32', SWITCH_INDEX);
+        b.localSet(this.#index(number));
+      }
       this.#goto(index, block, 'inside');
       b.end();
     }
     // A number that is none of this unit's: the code has changed since it was given out.
-    b.localGet(which);
-    b.if();
     loadRegister(b, 'i64', CPU.rip);
     b.localSet(this.#pc());
     this.#dispatchTo(this.#pc(), 'tail');
@@ -499,7 +524,7 @@ export class UnitWriter {
         return;
       }
       case 'enter':
-        this.#enter(index, terminator.dispatches);
+        this.#enter(index);
         return;
       case 'call':
         this.#call(index, block, terminator);
@@ -647,7 +672,7 @@ export class UnitWriter {
     const direct = this.#imports.direct(pc);
     this.#storeDirtyLocals(from, direct?.signature);
     if (direct === undefined) {
-      this.#dispatchConst(pc, 'tail');
+      this.#leaveFor(pc);
       return;
     }
     const b = this.body;
@@ -937,7 +962,7 @@ export class UnitWriter {
     const { resultsLow } = block.flowEffects;
     if (block.next < 0) {
       this.#storeLocals(resultsLow, 0);
-      this.#dispatchConst(block.end, 'tail');
+      this.#leaveFor(block.end);
       return;
     }
     this.#reload(block.next, resultsLow, 0);

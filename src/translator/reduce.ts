@@ -16,6 +16,14 @@ export function reachable(blocks: readonly UnitBlock[]): UnitBlock[] {
   return number.size === blocks.length ? [...blocks] : [...number.keys()].map((block) => withTargets(blocks[block], (to) => number.get(to) as number));
 }
 
+/** Where the outermost loops are entered, of those that have one entry. */
+export function outerLoops(blocks: readonly UnitBlock[]): number[] {
+  return components(blocks, [...blocks.keys()], -1).flatMap((component) => {
+    const entries = entriesOf(blocks, new Set(component));
+    return entries.length === 1 ? entries : [];
+  });
+}
+
 /** Blocks 0… with block 0 the entry; the blocks that come back are these and what was added behind them. */
 export function makeReducible(blocks: readonly UnitBlock[]): UnitBlock[] {
   const out = [...blocks];

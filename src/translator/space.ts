@@ -63,8 +63,8 @@ export class CodeSpace {
   /** Units by guest pc, and modules by root: the latest of each. */
   readonly units = new Map<number, LiveUnit>();
   readonly modules = new Map<number, LiveModule>();
-  /** Where jump tables are dispatched, by address of the table. */
-  readonly dispatches = new Map<number, { readonly root: number; readonly number: number }>();
+  /** Where units can be entered in the middle, by address of the jump table or of the loop. */
+  readonly innerPlaces = new Map<number, { readonly root: number; readonly number: number }>();
   owner: SpaceOwner | undefined;
   /** How all of its units were made; a later process keeps to it (see the executor). */
   precise = false;
@@ -131,7 +131,7 @@ export class CodeSpace {
     this.modules.set(compiled.root, module);
     this.#loose.add(module);
     this.place(module);
-    for (const dispatch of compiled.dispatches) this.dispatches.set(dispatch.table, dispatch);
+    for (const place of compiled.innerPlaces) this.innerPlaces.set(place.at, place);
     for (const page of pagesOf(compiled)) {
       const modules = this.#codePages.get(page);
       if (modules === undefined) this.#codePages.set(page, new Set([module]));
@@ -308,7 +308,7 @@ export class CodeSpace {
     for (const module of this.modules.values()) module.valid = false;
     this.modules.clear();
     this.units.clear();
-    this.dispatches.clear();
+    this.innerPlaces.clear();
     this.#zones.length = 0;
     this.#loose.clear();
     this.#codePages.clear();

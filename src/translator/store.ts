@@ -4,8 +4,8 @@
  *     magic "CLOISTERCODE4\0\0\0", u32 paths, u32 modules
  *     paths × (f64 base, u32 length, path)                   where the kernel maps each position-independent file
  *     modules × (f64 offset, f64 length)                     padded to 8 before
- *     module: u32 ranges, u32 units, u32 dispatches, u32 faults, u32 wasm bytes, u32 0, SHA-256 of the source bytes,
- *             ranges × (f64 start, f64 length), units × f64 pc (ascending), dispatches × (f64 table, f64 root, f64 number),
+ *     module: u32 ranges, u32 units, u32 innerPlaces, u32 faults, u32 wasm bytes, u32 0, SHA-256 of the source bytes,
+ *             ranges × (f64 start, f64 length), units × f64 pc (ascending), innerPlaces × (f64 address, f64 root, f64 number),
  *             faults × f64 pc, faults × u32 offset, wasm     padded to 8 at the end
  *
  * The image is verified before it is read, so a malformed store is a bug and not an attack; still every length is
@@ -34,7 +34,7 @@ export interface MadeModule {
   /** Ascending. */
   readonly units: readonly number[];
   readonly faults: FaultMap;
-  readonly dispatches: CompiledModule['dispatches'];
+  readonly innerPlaces: CompiledModule['innerPlaces'];
   readonly wasm: Uint8Array;
 }
 
@@ -46,12 +46,12 @@ export function sourceDigest(source: readonly SourceRange[], memory: (start: num
   return new Uint8Array(hasher.digest());
 }
 
-export function encodeModule({ source, sourceDigest: digest, units, faults, dispatches, wasm }: MadeModule): Uint8Array {
-  const floats = source.length * 2 + units.length + dispatches.length * 3 + faults.pcs.length;
+export function encodeModule({ source, sourceDigest: digest, units, faults, innerPlaces, wasm }: MadeModule): Uint8Array {
+  const floats = source.length * 2 + units.length + innerPlaces.length * 3 + faults.pcs.length;
   const wasmAt = HEAD + floats * 8 + faults.offsets.length * 4;
   const out = new Uint8Array(pad8(wasmAt + wasm.length));
   const data = new DataView(out.buffer);
-  [source.length, units.length, dispatches.length, faults.pcs.length, wasm.length].forEach((value, index) => data.setUint32(index * 4, value, true));
+  [source.length, units.length, innerPlaces.length, faults.pcs.length, wasm.length].forEach((value, index) => data.setUint32(index * 4, value, true));
   out.set(digest, 24);
   let at = HEAD;
   const float = (value: number): void => {
@@ -63,8 +63,8 @@ export function encodeModule({ source, sourceDigest: digest, units, faults, disp
     float(length);
   }
   units.forEach(float);
-  for (const { table, root, number } of dispatches) {
-    float(table);
+  for (const { at: place, root, number } of innerPlaces) {
+    float(place);
     float(root);
     float(number);
   }
@@ -175,23 +175,23 @@ class StoredModule implements CompiledModule {
     return this.units[0];
   }
 
-  get dispatches(): CompiledModule['dispatches'] {
-    const [ranges, units, dispatches] = this.#counts;
-    const floats = this.#floats(ranges * 2 + units, dispatches * 3);
-    return Array.from({ length: dispatches }, (_, index) => ({ table: floats[index * 3], root: floats[index * 3 + 1], number: floats[index * 3 + 2] }));
+  get innerPlaces(): CompiledModule['innerPlaces'] {
+    const [ranges, units, innerPlaces] = this.#counts;
+    const floats = this.#floats(ranges * 2 + units, innerPlaces * 3);
+    return Array.from({ length: innerPlaces }, (_, index) => ({ at: floats[index * 3], root: floats[index * 3 + 1], number: floats[index * 3 + 2] }));
   }
 
   /** Asked for when a program has faulted. */
   get faults(): FaultMap {
-    const [ranges, units, dispatches, faults] = this.#counts;
-    const at = ranges * 2 + units + dispatches * 3;
+    const [ranges, units, innerPlaces, faults] = this.#counts;
+    const at = ranges * 2 + units + innerPlaces * 3;
     return { pcs: this.#floats(at, faults), offsets: new Uint32Array(this.#bytes(HEAD + (at + faults) * 8, faults * 4).buffer) };
   }
 
   get module(): WebAssembly.Module {
     if (this.#module === undefined) {
-      const [ranges, units, dispatches, faults, length] = this.#counts;
-      this.#module = new WebAssembly.Module(this.#bytes(HEAD + (ranges * 2 + units + dispatches * 3 + faults) * 8 + faults * 4, length) as BufferSource);
+      const [ranges, units, innerPlaces, faults, length] = this.#counts;
+      this.#module = new WebAssembly.Module(this.#bytes(HEAD + (ranges * 2 + units + innerPlaces * 3 + faults) * 8 + faults * 4, length) as BufferSource);
     }
     return this.#module;
   }

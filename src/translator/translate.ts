@@ -7,9 +7,9 @@ import { accessEmitter } from './access.ts';
 import { AHEAD_LIMITS, type BasicBlock, type CodeReader, discover, type JumpTable, type Limits, RESUME_LIMITS, RUN_TIME_LIMITS, TABLE_LIMITS } from './discover.ts';
 import { analyzeFlow, type Flow, isBackEdge, isReducible } from './flow.ts';
 import { findTable } from './jumptable.ts';
-import { type DispatchPlace, liftBlock, type LiftOptions, syntheticBlock, type UnitBlock, withTargets } from './lift.ts';
+import { type InnerPlace, liftBlock, type LiftOptions, syntheticBlock, type UnitBlock, withTargets } from './lift.ts';
 import { type FaultSite, type UnitImports, UnitWriter, type WritableRange } from './lower.ts';
-import { makeReducible, reachable } from './reduce.ts';
+import { makeReducible, outerLoops, reachable } from './reduce.ts';
 import { analyzeRegisters, type RegisterFlow } from './registers.ts';
 import { allHelperNames, importSpace } from './runtime.ts';
 import { elsewhere, parameterTypes, type Signature, signatureAt, signatureOf, wrapper } from './signature.ts';
@@ -29,8 +29,8 @@ export interface TranslateOptions {
   readonly keepsFlags?: boolean;
   /** The root lies inside a function that has a unit: where it was left for a while. */
   readonly resumed: boolean;
-  /** Where a table is dispatched in another unit. */
-  readonly dispatchOf: (table: number) => DispatchPlace | undefined;
+  /** Where another unit can be entered in the middle: where it dispatches the table at an address, or at a loop there. */
+  readonly innerPlaceAt: (address: number) => InnerPlace | undefined;
   /** The bytes of a range that the guest may write to, undefined for others: the unit looks whether they changed. */
   readonly writable: (start: number, end: number) => Uint8Array | undefined;
   /** Addresses known to start other units. */
@@ -44,8 +44,8 @@ export interface Translation {
   readonly faults: FaultMap;
   /** See `TranslateOptions.writable`. */
   readonly looks: boolean;
-  /** The jump tables that its units dispatch and can be re-entered at. */
-  readonly dispatches: readonly (DispatchPlace & { readonly table: number })[];
+  /** Where its units can be entered in the middle: addresses of jump tables that they dispatch, and of loops. */
+  readonly innerPlaces: readonly (InnerPlace & { readonly at: number })[];
   /** Guest bytes that the translation depends on: start and end, disjoint and ascending. */
   readonly ranges: readonly (readonly [number, number])[];
 }
@@ -58,8 +58,13 @@ interface AnalyzedUnit {
   readonly flagCalls: Set<number>;
   /** Units that are called there, and, if the unit keeps flags itself, those whose flags it may return. */
   readonly flagCallees: ReadonlySet<number>;
-  readonly dispatches: readonly (DispatchPlace & { readonly table: number })[];
+  readonly innerPlaces: readonly (InnerPlace & { readonly at: number })[];
 }
+
+/** A unit of so many blocks is entered again at its loops; of a smaller one, a loop makes a unit of its own. */
+const ENTER_LOOPS = 12;
+/** Numbers of places share a word with the depth. */
+const MAX_PLACES = 1000;
 
 const ALL_FLAGS = FLAG_IDS.reduce((mask, id) => mask | (1 << id), 0);
 
@@ -93,7 +98,7 @@ export function translateModule(root: number, code: CodeReader, options: Transla
   return {
     units: units.map(({ pc }) => pc),
     looks: mayChange.length > 0,
-    dispatches: units.flatMap((unit) => unit.dispatches),
+    innerPlaces: units.flatMap((unit) => unit.innerPlaces),
     bytes,
     faults: functions.faultMap(codeOffsets),
     ranges,
@@ -105,7 +110,7 @@ export interface FileTranslation {
   readonly units: readonly number[];
   readonly wasm: Uint8Array;
   readonly faults: FaultMap;
-  readonly dispatches: Translation['dispatches'];
+  readonly innerPlaces: Translation['innerPlaces'];
 }
 
 /**
@@ -118,7 +123,7 @@ export function translateFile(entries: readonly number[], isCalled: (pc: number)
   const root = entries[0];
   const functions = new UnitFunctions(m, root, imports.unitType);
   for (const pc of entries) functions.declare(pc, isCalled(pc) ? signatureAt(pc, code, options.isEntry) : undefined);
-  const dispatches = new Map<number, Translation['dispatches']>();
+  const places = new Map<number, Translation['innerPlaces']>();
   /** Units after which some caller reads flags: their `ret`s leave them in the register file. */
   const keepFlags = new Set<number>();
   const isDirect = ({ terminator }: UnitBlock): boolean => terminator.kind === 'call' && typeof terminator.target === 'number' && functions.signatureOf(terminator.target) !== undefined;
@@ -130,7 +135,7 @@ export function translateFile(entries: readonly number[], isCalled: (pc: number)
       functions.leaveOut(pc, imports.dispatch);
       return;
     }
-    dispatches.set(pc, unit.dispatches);
+    places.set(pc, unit.innerPlaces);
     for (const callee of unit.flagCallees) {
       if (keepFlags.has(callee) || functions.signatureOf(callee) === undefined) continue;
       keepFlags.add(callee);
@@ -148,10 +153,10 @@ export function translateFile(entries: readonly number[], isCalled: (pc: number)
     again.delete(pc);
     write(pc);
   }
-  const units = [...dispatches.keys()].sort((a, b) => a - b);
+  const units = [...places.keys()].sort((a, b) => a - b);
   functions.exportGetters(units);
   const { bytes, codeOffsets } = m.finish();
-  return { units, wasm: bytes, faults: functions.faultMap(codeOffsets), dispatches: units.flatMap((pc) => dispatches.get(pc) ?? []) };
+  return { units, wasm: bytes, faults: functions.faultMap(codeOffsets), innerPlaces: units.flatMap((pc) => places.get(pc) ?? []) };
 }
 
 interface RuntimeImports extends Pick<UnitImports, 'unitType' | 'dispatch' | 'reenter' | 'syscall' | 'tick' | 'stale' | 'keepFlags' | 'helper'> {}
@@ -239,7 +244,7 @@ class UnitFunctions {
     const self = this.entry(pc);
     const direct = this.#direct.get(pc);
     const registers = allocate(blocks, flow, direct?.signature);
-    const writer = new UnitWriter(pc, blocks, flow, registers, flagCalls, { ...runtime, self, direct: (target) => this.#direct.get(target) }, accessEmitter(options.checked), options.precise, direct?.signature);
+    const writer = new UnitWriter(pc, blocks, flow, registers, flagCalls, { ...runtime, self, innerPlaceAt: options.resumed ? options.innerPlaceAt : () => undefined, direct: (target) => this.#direct.get(target) }, accessEmitter(options.checked), options.precise, direct?.signature);
     writer.write(mayChange);
     if (writer.body.length > limit) return false;
     this.#m.define(direct?.index ?? self, writer.body);
@@ -299,7 +304,7 @@ function analyzeUnit(pc: number, code: CodeReader, options: TranslateOptions, to
   let blocks = found.map((block) => {
     const table = block.control === 'indirect' ? tables.get(block.insns[block.insns.length - 1].pc) : undefined;
     if (table === undefined) return liftBlock(block, code, lift);
-    return liftBlock(block, code, lift, dispatches.get(table.address) ?? options.dispatchOf(table.address));
+    return liftBlock(block, code, lift, dispatches.get(table.address) ?? options.innerPlaceAt(table.address));
   });
   for (const { targets, number: which } of dispatches.values()) {
     const to = targets.map((target) => number.get(target) ?? -1);
@@ -307,15 +312,21 @@ function analyzeUnit(pc: number, code: CodeReader, options: TranslateOptions, to
   }
   blocks = reachable(blocks);
   const asFound = analyze(blocks);
-  const loops: { number: number; block: number }[] = [];
+  const places: { number: number; block: number; pc: number }[] = [];
   blocks.forEach(({ terminator }, block) => {
-    if (terminator.kind === 'switch' && asFound.loopHeader[block]) loops.push({ number: terminator.number, block });
+    if (terminator.kind === 'switch' && asFound.loopHeader[block]) places.push({ number: terminator.number, block, pc: 0 });
   });
+  if (blocks.length >= ENTER_LOOPS && !options.resumed) {
+    for (const block of outerLoops(blocks)) {
+      const { terminator, pc: at } = blocks[block];
+      if (terminator.kind !== 'switch' && block > 0 && dispatches.size + places.length < MAX_PLACES) places.push({ number: dispatches.size + places.length + 1, block, pc: at });
+    }
+  }
   // The entry of a loop with several entries cannot also be that of the unit.
-  if (loops.length > 0 || (asFound.loopHeader[0] && !isReducible(asFound))) {
-    const enter = loops.map(({ number: which, block }) => ({ number: which, block: block + 1 }));
+  if (places.length > 0 || (asFound.loopHeader[0] && !isReducible(asFound))) {
+    const enter = places.map((place) => ({ ...place, block: place.block + 1 }));
     const shifted = blocks.map((block) => withTargets(block, (to) => to + 1));
-    blocks = [syntheticBlock({ kind: 'enter', dispatches: enter }, [1, ...enter.map(({ block }) => block)], pc), ...shifted];
+    blocks = [syntheticBlock({ kind: 'enter', places: enter }, [...new Set([1, ...enter.map(({ block }) => block)])], pc), ...shifted];
   }
   blocks = makeReducible(blocks);
   const flow = analyze(blocks);
@@ -328,8 +339,8 @@ function analyzeUnit(pc: number, code: CodeReader, options: TranslateOptions, to
   if (options.keepsFlags) callsWhoseFlagsAreRead(flow, blocks, ALL_FLAGS).forEach(direct);
   const flagCalls = options.flagsAcrossReturns ? new Set<number>() : callsWhoseFlagsAreRead(flow, blocks, 0);
   flagCalls.forEach(direct);
-  const reenterable = [...dispatches].flatMap(([table, dispatch]) => (loops.some((loop) => loop.number === dispatch.number) ? [{ root: pc, number: dispatch.number, table }] : []));
-  return { pc, blocks, flow, flagCalls, flagCallees, dispatches: reenterable };
+  const tableOf = new Map([...dispatches].map(([table, dispatch]) => [dispatch.number, table]));
+  return { pc, blocks, flow, flagCalls, flagCallees, innerPlaces: places.map(({ number: which, pc: at }) => ({ root: pc, number: which, at: at === 0 ? (tableOf.get(which) as number) : at })) };
 }
 
 /** Decides which registers are in locals where, and has the flags that are needed computed. */
@@ -383,8 +394,10 @@ function limitsFor({ ahead, resumed }: TranslateOptions, tables: ReadonlyMap<num
 /** Targets of tables are code to discover, which may jump through further tables. */
 function discoverWithTables(pc: number, code: CodeReader, options: TranslateOptions, tables: Map<number, JumpTable>): BasicBlock[] {
   const tried = new Set<number>();
+  // A piece of a function that is there goes back to it where it can.
+  const boundary = !options.resumed ? options.isEntry : (at: number): boolean => options.isEntry(at) || options.innerPlaceAt(at) !== undefined;
   for (;;) {
-    const found = discover(pc, code, options.isEntry, tables, limitsFor(options, tables));
+    const found = discover(pc, code, boundary, tables, limitsFor(options, tables));
     let more = false;
     for (const block of found) {
       if (block.control !== 'indirect') continue;
@@ -394,7 +407,7 @@ function discoverWithTables(pc: number, code: CodeReader, options: TranslateOpti
       const table = findTable(block, found, code);
       if (table === undefined) continue;
       // What another unit dispatches is not copied: the jump goes on there.
-      const owner = options.dispatchOf(table.address);
+      const owner = options.innerPlaceAt(table.address);
       const foreign = options.resumed || (owner !== undefined && owner.root !== pc);
       tables.set(at, foreign ? { ...table, targets: [] } : table);
       more ||= !foreign;

@@ -20,8 +20,8 @@ export interface CompiledModule {
   readonly faults: FaultMap;
   /** Its units look at each entry whether their source has changed: it may lie in writable memory. */
   readonly looks: boolean;
-  /** Jump tables that a unit of it dispatches, and can be entered at. */
-  readonly dispatches: readonly { readonly table: number; readonly root: number; readonly number: number }[];
+  /** Where its units can be entered in the middle: by the address of a jump table that is dispatched there, or of a loop. */
+  readonly innerPlaces: readonly { readonly at: number; readonly root: number; readonly number: number }[];
   /** Whether the guest's bytes are those that it was made from. */
   matches(guest: Uint8Array): boolean;
   /** The function of a unit, from the exports of an instance; undefined where there is none at the pc. */

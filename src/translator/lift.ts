@@ -139,6 +139,9 @@ export function liftBlock(block: BasicBlock, code: CodeReader, options: LiftOpti
       storedHigh: storesAtEnd ? ~passed.high : -1,
       resultsLow: kind === 'call' ? RESULTS.low : 0,
       mayStoreAtEnd: leaves,
+      cleanLow: 0,
+      cleanHigh: 0,
+      loads: undefined,
       storesInside: builder.effects.some((effect) => effect.op === 'trapIf' || (options.precise && MEMORY.test(effect.op))),
     },
   };
@@ -191,7 +194,7 @@ function linkage(target: number, code: CodeReader, touched: (start: number, end:
 }
 
 
-const NO_EFFECTS: BlockEffects = { readsLow: 0, readsHigh: 0, flagReads: 0, writesLow: 0, writesHigh: 0, storesAtEnd: false, storedLow: -1, storedHigh: -1, resultsLow: 0, mayStoreAtEnd: false, storesInside: false };
+const NO_EFFECTS: BlockEffects = { readsLow: 0, readsHigh: 0, flagReads: 0, writesLow: 0, writesHigh: 0, storesAtEnd: false, storedLow: -1, storedHigh: -1, resultsLow: 0, mayStoreAtEnd: false, cleanLow: 0, cleanHigh: 0, loads: undefined, storesInside: false };
 
 /** A block without instructions, for a terminator that only the unit has. */
 export function syntheticBlock(terminator: UnitTerminator, successors: readonly number[], pc: number): UnitBlock {

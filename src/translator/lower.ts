@@ -13,7 +13,7 @@ import type { AccessEmitter } from './access.ts';
 import { type Flow, isBackEdge } from './flow.ts';
 import { CPU_MEMORY, DEPTH_STRIDE, GO_ON, GUEST, HASH_FACTOR, LEFT, LOOP_BUDGET, LOOP_FUEL, SLOT_BITS, slotOf, STOP_REASON, STOP_TRAP, SWITCH_INDEX, TAGS, TO_EXECUTOR, TRAP_KINDS } from './layout.ts';
 import { type InnerPlace, RESULTS, type UnitBlock, type UnitTerminator } from './lift.ts';
-import type { RegisterFlow } from './registers.ts';
+import type { BlockEffects, RegisterFlow } from './registers.ts';
 import { spendFuel } from './runtime.ts';
 import { type Signature, signatureOf } from './signature.ts';
 import { loadRegister, registerPlace, storeRegister, Temporaries, ValueEmitter } from './values.ts';
@@ -56,6 +56,7 @@ export class UnitWriter {
   readonly #blocks: readonly UnitBlock[];
   readonly #flow: Flow;
   readonly #registers: RegisterFlow;
+  readonly #effects: readonly BlockEffects[];
   readonly #flagCalls: ReadonlySet<number>;
   readonly #imports: UnitImports;
   readonly #access: AccessEmitter;
@@ -77,7 +78,7 @@ export class UnitWriter {
   /** The index into each jump table, by the number of its dispatch. */
   readonly #indexLocals: number[] = [];
 
-  constructor(entry: number, blocks: readonly UnitBlock[], flow: Flow, registers: RegisterFlow, flagCalls: ReadonlySet<number>, imports: UnitImports, access: AccessEmitter, precise: boolean, signature: Signature | undefined) {
+  constructor(entry: number, blocks: readonly UnitBlock[], flow: Flow, registers: RegisterFlow, effects: readonly BlockEffects[], flagCalls: ReadonlySet<number>, imports: UnitImports, access: AccessEmitter, precise: boolean, signature: Signature | undefined) {
     this.#parameters = signature?.registers ?? [];
     this.body = new FunctionBody(1 + this.#parameters.length, 8192);
     this.#parameters.forEach((id, at) => {
@@ -87,6 +88,7 @@ export class UnitWriter {
     this.#blocks = blocks;
     this.#flow = flow;
     this.#registers = registers;
+    this.#effects = effects;
     this.#flagCalls = flagCalls;
     this.#imports = imports;
     this.#access = access;
@@ -248,6 +250,8 @@ export class UnitWriter {
     const b = this.body;
     const back = isBackEdge(this.#flow, from, to);
     if (back) this.#spendBudget(from, to);
+    const { loads } = this.#effects[from];
+    if (loads?.to.includes(to)) this.#reload(to, ~loads.low, ~loads.high);
     if (back || this.#flow.merge[to]) b.br(this.#labels[to]);
     else if (place === 'last') this.#following = to;
     else this.#tree(to);
@@ -502,6 +506,7 @@ export class UnitWriter {
         b.op('i32.wrap_i64');
         b.localSet(this.#index(terminator.number));
         this.#setLocals(index, block);
+        this.#storeClean(index);
         this.#goto(index, terminator.dispatch);
         return;
       }
@@ -520,6 +525,7 @@ export class UnitWriter {
         }
         b.i32(terminator.index);
         b.localSet(this.#route());
+        this.#storeClean(index);
         this.#goto(index, terminator.through);
         return;
       }
@@ -686,6 +692,13 @@ export class UnitWriter {
     const { dirtyInLow, dirtyInHigh } = this.#registers;
     const { writesLow, writesHigh } = this.#blocks[index].flowEffects;
     this.#storeLocals((dirtyInLow[index] | writesLow) & ~passed.low, (dirtyInHigh[index] | writesHigh) & ~passed.high);
+  }
+
+  /** Stores what successors will load (after `#setLocals`). */
+  #storeClean(index: number): void {
+    const { cleanLow, cleanHigh, writesLow, writesHigh } = this.#effects[index];
+    const { dirtyInLow, dirtyInHigh } = this.#registers;
+    this.#storeLocals((dirtyInLow[index] | writesLow) & cleanLow, (dirtyInHigh[index] | writesHigh) & cleanHigh);
   }
 
   /** Stores everything dirty at the end of a block, new values straight from their expressions. */

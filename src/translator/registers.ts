@@ -13,6 +13,16 @@ import type { Flow } from './flow.ts';
 /** All ids of flags, and of their descriptor. */
 const FLAGS = [...FLAG_IDS, REG_FLAGS_CODE, REG_FLAGS_A, REG_FLAGS_B].reduce((mask, id) => mask | (1 << id), 0);
 
+export interface EdgeLoads {
+  /** The successors concerned. */
+  readonly to: readonly number[];
+  /** The registers that are loaded where they are live. */
+  readonly low: number;
+  readonly high: number;
+  /** No register is newer in a local there. */
+  readonly fresh: boolean;
+}
+
 export interface BlockEffects {
   /** Registers read before they are written. */
   readonly readsLow: number;
@@ -30,6 +40,11 @@ export interface BlockEffects {
   readonly resultsLow: number;
   /** Some way out of the block's end stores all dirty registers (leaving the unit, back edge, return). */
   readonly mayStoreAtEnd: boolean;
+  /** Dirty registers that are stored at the end, before control goes on to successors that load them again. */
+  readonly cleanLow: number;
+  readonly cleanHigh: number;
+  /** Edges on which registers are loaded from the register file. */
+  readonly loads: EdgeLoads | undefined;
   /** Something inside the block may store all registers dirty so far (a trap, a precise fault). */
   readonly storesInside: boolean;
 }
@@ -55,10 +70,11 @@ export function analyzeRegisters(flow: Flow, effects: readonly BlockEffects[], e
   for (let changed = true; changed; ) {
     changed = false;
     for (const block of flow.order) {
-      const { storesAtEnd, resultsLow, writesLow, writesHigh } = effects[block];
-      const low = storesAtEnd ? resultsLow : r.dirtyInLow[block] | writesLow;
-      const high = storesAtEnd ? 0 : r.dirtyInHigh[block] | writesHigh;
+      const { storesAtEnd, resultsLow, writesLow, writesHigh, cleanLow, cleanHigh, loads } = effects[block];
+      const low = storesAtEnd ? resultsLow : (r.dirtyInLow[block] | writesLow) & ~cleanLow;
+      const high = storesAtEnd ? 0 : (r.dirtyInHigh[block] | writesHigh) & ~cleanHigh;
       for (const next of flow.successors[block]) {
+        if (loads?.fresh === true && loads.to.includes(next)) continue;
         if ((r.dirtyInLow[next] | low) !== r.dirtyInLow[next] || (r.dirtyInHigh[next] | high) !== r.dirtyInHigh[next]) {
           r.dirtyInLow[next] |= low;
           r.dirtyInHigh[next] |= high;
@@ -77,9 +93,12 @@ export function analyzeRegisters(flow: Flow, effects: readonly BlockEffects[], e
       let high = 0;
       if (!e.storesAtEnd) {
         for (const next of flow.successors[block]) {
-          low |= r.liveInLow[next];
-          high |= r.liveInHigh[next];
+          const loaded = e.loads !== undefined && e.loads.to.includes(next);
+          low |= loaded ? r.liveInLow[next] & ~e.loads.low : r.liveInLow[next];
+          high |= loaded ? r.liveInHigh[next] & ~e.loads.high : r.liveInHigh[next];
         }
+        low |= (r.dirtyInLow[block] | e.writesLow) & e.cleanLow;
+        high |= (r.dirtyInHigh[block] | e.writesHigh) & e.cleanHigh;
       }
       if (e.storesAtEnd || e.mayStoreAtEnd) {
         low |= (r.dirtyInLow[block] | e.writesLow) & e.storedLow;

@@ -5,12 +5,13 @@ import { FLAG_IDS } from '../ir/index.ts';
 import { FunctionBody, ModuleBuilder } from '../wasm/index.ts';
 import { accessEmitter } from './access.ts';
 import { AHEAD_LIMITS, type BasicBlock, type CodeReader, discover, type JumpTable, type Limits, RESUME_LIMITS, RUN_TIME_LIMITS, TABLE_LIMITS } from './discover.ts';
+import { dispatchEffects } from './dispatching.ts';
 import { analyzeFlow, type Flow, isBackEdge, isReducible } from './flow.ts';
 import { findTable } from './jumptable.ts';
 import { type InnerPlace, liftBlock, type LiftOptions, syntheticBlock, type UnitBlock, withTargets } from './lift.ts';
 import { type FaultSite, type UnitImports, UnitWriter, type WritableRange } from './lower.ts';
 import { makeReducible, outerLoops, reachable } from './reduce.ts';
-import { analyzeRegisters, type RegisterFlow } from './registers.ts';
+import { analyzeRegisters, type BlockEffects, type RegisterFlow } from './registers.ts';
 import { allHelperNames, importSpace } from './runtime.ts';
 import { elsewhere, parameterTypes, type Signature, signatureAt, signatureOf, wrapper } from './signature.ts';
 import { GETTER_UNITS, getterName } from './store.ts';
@@ -243,8 +244,8 @@ class UnitFunctions {
   define({ pc, blocks, flow, flagCalls }: AnalyzedUnit, runtime: RuntimeImports, options: TranslateOptions, mayChange: readonly WritableRange[], limit = Number.POSITIVE_INFINITY): boolean {
     const self = this.entry(pc);
     const direct = this.#direct.get(pc);
-    const registers = allocate(blocks, flow, direct?.signature);
-    const writer = new UnitWriter(pc, blocks, flow, registers, flagCalls, { ...runtime, self, innerPlaceAt: options.resumed ? options.innerPlaceAt : () => undefined, direct: (target) => this.#direct.get(target) }, accessEmitter(options.checked), options.precise, direct?.signature);
+    const { registers, effects } = allocate(blocks, flow, direct?.signature);
+    const writer = new UnitWriter(pc, blocks, flow, registers, effects, flagCalls, { ...runtime, self, innerPlaceAt: options.resumed ? options.innerPlaceAt : () => undefined, direct: (target) => this.#direct.get(target) }, accessEmitter(options.checked), options.precise, direct?.signature);
     writer.write(mayChange);
     if (writer.body.length > limit) return false;
     this.#m.define(direct?.index ?? self, writer.body);
@@ -344,14 +345,14 @@ function analyzeUnit(pc: number, code: CodeReader, options: TranslateOptions, to
 }
 
 /** Decides which registers are in locals where, and has the flags that are needed computed. */
-function allocate(blocks: readonly UnitBlock[], flow: Flow, signature: Signature | undefined): RegisterFlow {
-  const effects = blocks.map((block, index) => {
-    const back = block.successors.some((to) => isBackEdge(flow, index, to));
-    return back ? { ...block.flowEffects, mayStoreAtEnd: true } : block.flowEffects;
+function allocate(blocks: readonly UnitBlock[], flow: Flow, signature: Signature | undefined): { readonly registers: RegisterFlow; readonly effects: readonly BlockEffects[] } {
+  const effects = dispatchEffects(blocks).map((each, index) => {
+    const back = blocks[index].successors.some((to) => isBackEdge(flow, index, to));
+    return back ? { ...each, mayStoreAtEnd: true } : each;
   });
   const registers = analyzeRegisters(flow, effects, signature?.low ?? 0, signature?.high ?? 0);
   blocks.forEach((block, index) => block.builder.define(registers.neededLow[index]));
-  return registers;
+  return { registers, effects };
 }
 
 /**

@@ -34,7 +34,10 @@ const { values: options, positionals: words } = parseArgs({
 /** The median of the numbers that a command prints, or why there is none. */
 function numbersOf(command: string, args: readonly string[], cwd: string): { ns?: number | undefined; problem?: string } {
   const { stdout, stderr, status, signal, error } = spawnSync(command, args, { cwd, encoding: 'utf8', timeout: ROW_TIMEOUT_MS, killSignal: 'SIGKILL' });
-  const numbers = (stdout ?? '').split('\n').filter((line) => /^[\d.]+$/.test(line)).map(Number);
+  const numbers = (stdout ?? '')
+    .split('\n')
+    .filter((line) => /^[\d.]+$/.test(line))
+    .map(Number);
   if (status !== 0) return { problem: `${signal ?? error?.message ?? `status ${status}`}: ${(stderr ?? '').trim().split('\n').at(-1)}` };
   return { ns: median(numbers) };
 }

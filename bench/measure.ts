@@ -8,7 +8,8 @@ import { CLI, programPath, QEMU, type Stage } from './stage.ts';
 
 /** A side whose first repetition takes this long has three repetitions measured, not five. */
 const LONG_NS = 5e9;
-const REPETITIONS = 5, OF_LONG = 3;
+const REPETITIONS = 5,
+  OF_LONG = 3;
 
 export type SideName = 'native' | 'enclave' | 'qemu';
 
@@ -32,7 +33,7 @@ function open(name: SideName, { env = {}, argv }: ComputeRow, stage: Stage): Ser
   const environment = Object.entries(env).map(([key, value]) => `${key}=${value}`);
   if (name === 'enclave') return new Server(CLI, ['-C', stage.instance, 'run', '--quiet', '/bin/serve', '/bench', ...environment, ...argv], stage.work);
   const [program, ...args] = argv;
-  const path = program.startsWith('./') ? program : programPath(basename(program)) ?? program;
+  const path = program.startsWith('./') ? program : (programPath(basename(program)) ?? program);
   return new Server(stage.server, [stage.files, ...environment, ...(name === 'qemu' ? [QEMU] : []), path, ...args], stage.work);
 }
 
@@ -74,7 +75,11 @@ export async function measure(row: ComputeRow, sideNames: readonly SideName[], s
   };
   const first = sides.find(({ name }) => name === 'enclave')?.first;
   return {
-    name: row.name, group: 'compute', nativeNs: cost('native'), enclaveNs: cost('enclave'), qemuNs: cost('qemu'),
+    name: row.name,
+    group: 'compute',
+    nativeNs: cost('native'),
+    enclaveNs: cost('enclave'),
+    qemuNs: cost('qemu'),
     firstNs: first === undefined ? undefined : costOf(row, first),
     problem: problems.length === 0 ? undefined : problems.join('; '),
   };

@@ -59,7 +59,10 @@ const times = (ratio: number | undefined, digits = 2): string => (ratio === unde
 
 function line(cells: readonly string[]): string {
   const widths = [27, 10, 10, 8, 10, 10, 8, 9, 8];
-  return cells.map((cell, at) => (at === 0 ? cell.padEnd(widths[0]) : cell.padStart(widths[at] ?? 8))).join(' ').trimEnd();
+  return cells
+    .map((cell, at) => (at === 0 ? cell.padEnd(widths[0]) : cell.padStart(widths[at] ?? 8)))
+    .join(' ')
+    .trimEnd();
 }
 
 export function printHeader(): void {
@@ -108,7 +111,9 @@ export function summarize(results: readonly Result[]): Summary | undefined {
 }
 
 export function printSummary({ rows, speed: mean, firstSpeed, ofQemu, slowest }: Summary): void {
-  console.log(`\ncompute, geometric means of ${rows} rows: ${mean.toFixed(3)} of native speed${firstSpeed === undefined ? '' : ` (${firstSpeed.toFixed(3)} the first time)`}${ofQemu === undefined ? '' : `, ${ofQemu.toFixed(2)} times qemu's`}; slowest: ${slowest}`);
+  console.log(
+    `\ncompute, geometric means of ${rows} rows: ${mean.toFixed(3)} of native speed${firstSpeed === undefined ? '' : ` (${firstSpeed.toFixed(3)} the first time)`}${ofQemu === undefined ? '' : `, ${ofQemu.toFixed(2)} times qemu's`}; slowest: ${slowest}`,
+  );
 }
 
 /** Appends to the history; the name of the file. */

@@ -92,7 +92,9 @@ export class Stage {
     const buildNs = this.#build();
     const imageBytes = statSync(join(this.instance, 'build/image.sealed')).size;
     const cache = join(this.instance, '.cloister/cache');
-    const translatedBytes = readdirSync(cache).filter((name) => name.startsWith('code-')).reduce((sum, name) => sum + statSync(join(cache, name)).size, 0);
+    const translatedBytes = readdirSync(cache)
+      .filter((name) => name.startsWith('code-'))
+      .reduce((sum, name) => sum + statSync(join(cache, name)).size, 0);
     writeFileSync(join(tree, 'bench/touched'), '');
     return { buildNs, rebuildNs: builds === 'twice' ? this.#build() : undefined, imageBytes, translatedBytes };
   }

@@ -9,7 +9,8 @@ import { CLI, programPath, type Stage } from './stage.ts';
 const TIMES = 7;
 const ENOUGH_MS = 4000;
 const TIMEOUT_MS = 180_000;
-const IDLE_PROCESSES = 32, IDLE_THREADS = 10_000;
+const IDLE_PROCESSES = 32,
+  IDLE_THREADS = 10_000;
 /** Garbage of the last program is collected by then, or stays. */
 const SETTLE_MS = 1500;
 /** Goals: a limit each, but python3's, which is relative to the host. */

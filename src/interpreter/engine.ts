@@ -90,7 +90,10 @@ class InterpreterExecutor implements Executor, GuestAccess {
       case 'branch':
         if (evaluation.value(terminator.condition) !== 0) rip = terminator.target;
         break;
-      case 'jump': case 'call': case 'jumpIndirect': case 'return':
+      case 'jump':
+      case 'call':
+      case 'jumpIndirect':
+      case 'return':
         rip = terminator.target instanceof Node ? Number(evaluation.value(terminator.target)) : terminator.target;
         break;
       case 'trap':

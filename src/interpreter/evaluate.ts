@@ -38,12 +38,18 @@ export function readRegister(cpu: CpuState, id: number): Datum {
   if (id < 16) return cpu.u64[id];
   if (id >= REG_XMM) return cpu.u8.slice(CPU.xmm + (id - REG_XMM) * 16, CPU.xmm + (id - REG_XMM + 1) * 16);
   switch (id) {
-    case REG_FS: return cpu.u64[CPU.fsBase / 8];
-    case REG_GS: return cpu.u64[CPU.gsBase / 8];
-    case REG_DF: return cpu.i32[CPU.df / 4];
-    case REG_FLAGS_CODE: return cpu.i32[CPU.flagsCode / 4];
-    case REG_FLAGS_A: return cpu.u64[CPU.flagsA / 8];
-    case REG_FLAGS_B: return cpu.u64[CPU.flagsB / 8];
+    case REG_FS:
+      return cpu.u64[CPU.fsBase / 8];
+    case REG_GS:
+      return cpu.u64[CPU.gsBase / 8];
+    case REG_DF:
+      return cpu.i32[CPU.df / 4];
+    case REG_FLAGS_CODE:
+      return cpu.i32[CPU.flagsCode / 4];
+    case REG_FLAGS_A:
+      return cpu.u64[CPU.flagsA / 8];
+    case REG_FLAGS_B:
+      return cpu.u64[CPU.flagsB / 8];
   }
   const flags = statusFlags(cpu.i32[CPU.flagsCode / 4], cpu.u64[CPU.flagsA / 8], cpu.u64[CPU.flagsB / 8]);
   return (flags >> FLAG_BITS[FLAG_IDS.indexOf(id)]) & 1;
@@ -105,13 +111,15 @@ export class Evaluation {
     assert(!node.isEffect && node.op !== 'reg.get', `${node.op} is used before its place`);
     const { a, b, c } = node;
     switch (node.op) {
-      case 'const': return constant(node);
+      case 'const':
+        return constant(node);
       // Both arms, as wasm does.
       case 'select': {
         const [ifTrue, ifFalse] = [this.value(a as Node), this.value(b as Node)];
         return this.value(c as Node) !== 0 ? ifTrue : ifFalse;
       }
-      case 'shuffle': return shuffle(node.wide as Uint8Array, this.value(a as Node) as Uint8Array, this.value(b as Node) as Uint8Array);
+      case 'shuffle':
+        return shuffle(node.wide as Uint8Array, this.value(a as Node) as Uint8Array, this.value(b as Node) as Uint8Array);
     }
     const op = node.op as Op;
     const first = this.value(a as Node);
@@ -181,10 +189,15 @@ export class Evaluation {
 
 function constant(node: Node): Datum {
   switch (node.type) {
-    case 'i32': return node.imm;
-    case 'i64': return BigInt.asUintN(64, node.wide as bigint);
-    case 'f32': return F32.bits(node.imm);
-    case 'f64': return fromF64(node.imm);
-    case 'v128': return node.wide as Uint8Array;
+    case 'i32':
+      return node.imm;
+    case 'i64':
+      return BigInt.asUintN(64, node.wide as bigint);
+    case 'f32':
+      return F32.bits(node.imm);
+    case 'f64':
+      return fromF64(node.imm);
+    case 'v128':
+      return node.wide as Uint8Array;
   }
 }

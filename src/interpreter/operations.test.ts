@@ -18,7 +18,23 @@ function random(): number {
 }
 
 const EDGES32 = [0, 1, -1, 0x7fffffff, -0x80000000, 0x7f800000, 0xff800000, 0x7fc00000, 0x7f800001, 0x3f800000, 0x4f000000, 0xcf000000, 0x3f000000, 0x80, 0xff, 0x8000, 0x00800000];
-const EDGES64 = [0n, 1n, 2n ** 63n, 2n ** 64n - 1n, 2n ** 63n - 1n, 0x7ff0000000000000n, 0xfff0000000000000n, 0x7ff8000000000000n, 0x7ff0000000000001n, 0x3ff0000000000000n, 0x41e0000000000000n, 0x43e0000000000000n, 0xc3e0000000000000n, 0x3fe0000000000000n, 0x8000000000000001n];
+const EDGES64 = [
+  0n,
+  1n,
+  2n ** 63n,
+  2n ** 64n - 1n,
+  2n ** 63n - 1n,
+  0x7ff0000000000000n,
+  0xfff0000000000000n,
+  0x7ff8000000000000n,
+  0x7ff0000000000001n,
+  0x3ff0000000000000n,
+  0x41e0000000000000n,
+  0x43e0000000000000n,
+  0xc3e0000000000000n,
+  0x3fe0000000000000n,
+  0x8000000000000001n,
+];
 const pick = <T>(from: readonly T[]): T => from[random() % from.length];
 const word = (): number => (random() % 3 === 0 ? pick(EDGES32) : random()) | 0;
 const long = (): bigint => (random() % 3 === 0 ? pick(EDGES64) : BigInt.asUintN(64, (BigInt(random()) << 32n) | BigInt(random())));
@@ -48,8 +64,14 @@ function bytesOf(type: Type, value: Datum): Uint8Array {
 function canonical(bytes: Uint8Array, width: 0 | 4 | 8): string {
   const copy = bytes.slice();
   const view = new DataView(copy.buffer);
-  if (width === 4) for (let at = 0; at < copy.length; at += 4) { if (Number.isNaN(view.getFloat32(at, true))) view.setUint32(at, 0x7fc00000, true); }
-  if (width === 8) for (let at = 0; at < copy.length; at += 8) { if (Number.isNaN(view.getFloat64(at, true))) view.setBigUint64(at, 0x7ff8n << 48n, true); }
+  if (width === 4)
+    for (let at = 0; at < copy.length; at += 4) {
+      if (Number.isNaN(view.getFloat32(at, true))) view.setUint32(at, 0x7fc00000, true);
+    }
+  if (width === 8)
+    for (let at = 0; at < copy.length; at += 8) {
+      if (Number.isNaN(view.getFloat64(at, true))) view.setBigUint64(at, 0x7ff8n << 48n, true);
+    }
   return Buffer.from(copy).toString('hex');
 }
 
@@ -90,9 +112,12 @@ test(`operations agree with the host's WebAssembly (SEED=${seed})`, () => {
         assert.ok(info.traps);
         continue;
       }
-      const value = info.kind === 'pure'
-        ? operation(op)(operands[0] as never, operands[1] as never, operands[2] as never)
-        : operands.length === 1 ? extractLane(op, 1, operands[0] as Uint8Array) : replaceLane(op, 1, operands[0] as Uint8Array, operands[1] as number | bigint);
+      const value =
+        info.kind === 'pure'
+          ? operation(op)(operands[0] as never, operands[1] as never, operands[2] as never)
+          : operands.length === 1
+            ? extractLane(op, 1, operands[0] as Uint8Array)
+            : replaceLane(op, 1, operands[0] as Uint8Array, operands[1] as number | bigint);
       assert.equal(canonical(bytesOf(result, value), width), expected, `${op} of ${operands.map((x, at) => Buffer.from(bytesOf(info.params[at], x)).toString('hex')).join(' ')}`);
     }
   });

@@ -32,8 +32,8 @@ const I32: Readonly<Record<string, (a: number, b: number) => number>> = {
   mul: Math.imul,
   div_s: (a, b) => (a / nonZero(b)) | 0,
   div_u: (a, b) => ((a >>> 0) / nonZero(b >>> 0)) | 0,
-  rem_s: (a, b) => a % nonZero(b) | 0,
-  rem_u: (a, b) => (a >>> 0) % nonZero(b >>> 0) | 0,
+  rem_s: (a, b) => (a % nonZero(b)) | 0,
+  rem_u: (a, b) => ((a >>> 0) % nonZero(b >>> 0)) | 0,
   and: (a, b) => a & b,
   or: (a, b) => a | b,
   xor: (a, b) => a ^ b,
@@ -140,11 +140,16 @@ export function scalarOperation(op: string): Evaluate | undefined {
   const conversion = CONVERT[op];
   if (conversion !== undefined) return conversion as Evaluate;
   switch (type) {
-    case 'i32': return I32[name] as Evaluate | undefined;
-    case 'i64': return I64[name] as Evaluate | undefined;
-    case 'f32': return floating(F32, name);
-    case 'f64': return floating(F64, name);
-    default: return undefined;
+    case 'i32':
+      return I32[name] as Evaluate | undefined;
+    case 'i64':
+      return I64[name] as Evaluate | undefined;
+    case 'f32':
+      return floating(F32, name);
+    case 'f64':
+      return floating(F64, name);
+    default:
+      return undefined;
   }
 }
 

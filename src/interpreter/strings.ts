@@ -10,7 +10,10 @@ export interface GuestAccess {
   write(address: bigint, bytes: Uint8Array): void;
 }
 
-const SCRATCH_FIRST = CPU.scratch / 8, SCRATCH_SECOND = CPU.scratch / 8 + 1, SCRATCH_RAN = CPU.scratch / 4 + 4, SCRATCH_BASE = CPU.scratch / 8 + 3;
+const SCRATCH_FIRST = CPU.scratch / 8,
+  SCRATCH_SECOND = CPU.scratch / 8 + 1,
+  SCRATCH_RAN = CPU.scratch / 4 + 4,
+  SCRATCH_BASE = CPU.scratch / 8 + 3;
 
 function number(bytes: Uint8Array): bigint {
   let value = 0n;

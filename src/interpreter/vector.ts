@@ -72,35 +72,53 @@ function integer(shapeName: string, name: string): Evaluate | undefined {
   const compare = COMPARE[stem];
   if (compare !== undefined) return zipLanes(shape, read, (x, y) => mask(compare(x, y)));
   switch (stem) {
-    case 'add': return zipLanes(shape, read, (x, y) => BigInt.asUintN(bits, big(x) + big(y)));
-    case 'sub': return zipLanes(shape, read, (x, y) => BigInt.asUintN(bits, big(x) - big(y)));
-    case 'mul': return zipLanes(shape, read, (x, y) => BigInt.asUintN(bits, big(x) * big(y)));
-    case 'neg': return mapLanes(shape, read, (x) => BigInt.asUintN(bits, -big(x)));
-    case 'abs': return mapLanes(shape, shape.signed, (x) => BigInt.asUintN(bits, big(x) < 0n ? -big(x) : big(x)));
-    case 'popcnt': return mapLanes(shape, read, (x: number) => x.toString(2).replaceAll('0', '').length);
-    case 'min': return zipLanes(shape, read, (x, y) => (x < y ? x : y));
-    case 'max': return zipLanes(shape, read, (x, y) => (x > y ? x : y));
-    case 'add_sat': return zipLanes(shape, read, (x: number, y: number) => saturate(x + y, bits, isSigned));
-    case 'sub_sat': return zipLanes(shape, read, (x: number, y: number) => saturate(x - y, bits, isSigned));
-    case 'avgr': return zipLanes(shape, read, (x: number, y: number) => (x + y + 1) >> 1);
-    case 'q15mulr_sat': return zipLanes(shape, read, (x: number, y: number) => saturate((x * y + 0x4000) >> 15, 16, true));
-    case 'shl': return shiftLanes(shape, shape.unsigned, (x, n) => BigInt.asUintN(bits, x << n));
-    case 'shr': return shiftLanes(shape, read, (x, n) => x >> n);
-    case 'all_true': return ((a: Uint8Array) => {
-      for (let at = 0; at < 16; at += shape.bytes) if (big(shape.unsigned(viewOf(a), at)) === 0n) return 0;
-      return 1;
-    }) as Evaluate;
-    case 'bitmask': return ((a: Uint8Array) => {
-      let out = 0;
-      for (let lane = 0; lane < shape.lanes; lane++) if (big(shape.signed(viewOf(a), lane * shape.bytes)) < 0n) out |= 1 << lane;
-      return out;
-    }) as Evaluate;
-    case 'splat': return ((value: number | bigint) => {
-      const out = new Uint8Array(16);
-      for (let at = 0; at < 16; at += shape.bytes) shape.write(viewOf(out), at, value);
-      return out;
-    }) as Evaluate;
-    default: return widening(shape, stem, isSigned);
+    case 'add':
+      return zipLanes(shape, read, (x, y) => BigInt.asUintN(bits, big(x) + big(y)));
+    case 'sub':
+      return zipLanes(shape, read, (x, y) => BigInt.asUintN(bits, big(x) - big(y)));
+    case 'mul':
+      return zipLanes(shape, read, (x, y) => BigInt.asUintN(bits, big(x) * big(y)));
+    case 'neg':
+      return mapLanes(shape, read, (x) => BigInt.asUintN(bits, -big(x)));
+    case 'abs':
+      return mapLanes(shape, shape.signed, (x) => BigInt.asUintN(bits, big(x) < 0n ? -big(x) : big(x)));
+    case 'popcnt':
+      return mapLanes(shape, read, (x: number) => x.toString(2).replaceAll('0', '').length);
+    case 'min':
+      return zipLanes(shape, read, (x, y) => (x < y ? x : y));
+    case 'max':
+      return zipLanes(shape, read, (x, y) => (x > y ? x : y));
+    case 'add_sat':
+      return zipLanes(shape, read, (x: number, y: number) => saturate(x + y, bits, isSigned));
+    case 'sub_sat':
+      return zipLanes(shape, read, (x: number, y: number) => saturate(x - y, bits, isSigned));
+    case 'avgr':
+      return zipLanes(shape, read, (x: number, y: number) => (x + y + 1) >> 1);
+    case 'q15mulr_sat':
+      return zipLanes(shape, read, (x: number, y: number) => saturate((x * y + 0x4000) >> 15, 16, true));
+    case 'shl':
+      return shiftLanes(shape, shape.unsigned, (x, n) => BigInt.asUintN(bits, x << n));
+    case 'shr':
+      return shiftLanes(shape, read, (x, n) => x >> n);
+    case 'all_true':
+      return ((a: Uint8Array) => {
+        for (let at = 0; at < 16; at += shape.bytes) if (big(shape.unsigned(viewOf(a), at)) === 0n) return 0;
+        return 1;
+      }) as Evaluate;
+    case 'bitmask':
+      return ((a: Uint8Array) => {
+        let out = 0;
+        for (let lane = 0; lane < shape.lanes; lane++) if (big(shape.signed(viewOf(a), lane * shape.bytes)) < 0n) out |= 1 << lane;
+        return out;
+      }) as Evaluate;
+    case 'splat':
+      return ((value: number | bigint) => {
+        const out = new Uint8Array(16);
+        for (let at = 0; at < 16; at += shape.bytes) shape.write(viewOf(out), at, value);
+        return out;
+      }) as Evaluate;
+    default:
+      return widening(shape, stem, isSigned);
   }
 }
 
@@ -129,14 +147,21 @@ function widening(shape: Shape, stem: string, isSigned: boolean): Evaluate | und
       return out;
     }) as Evaluate;
   switch (name) {
-    case 'extend_low': case 'extend_high': return each((a, _, at) => lane(a, at + high));
-    case 'extmul_low': case 'extmul_high': return each((a, b, at) => lane(a, at + high) * lane(b, at + high));
-    case 'extadd_pairwise': return each((a, _, at) => lane(a, at * 2) + lane(a, at * 2 + 1));
-    case 'dot': return each((a, b, at) => lane(a, at * 2) * lane(b, at * 2) + lane(a, at * 2 + 1) * lane(b, at * 2 + 1));
-    default: return each((a, b, at) => {
-      const source = at < from.lanes ? a : b;
-      return BigInt(saturate(num(from.signed(viewOf(source), (at % from.lanes) * from.bytes)), shape.bytes * 8, isSigned));
-    });
+    case 'extend_low':
+    case 'extend_high':
+      return each((a, _, at) => lane(a, at + high));
+    case 'extmul_low':
+    case 'extmul_high':
+      return each((a, b, at) => lane(a, at + high) * lane(b, at + high));
+    case 'extadd_pairwise':
+      return each((a, _, at) => lane(a, at * 2) + lane(a, at * 2 + 1));
+    case 'dot':
+      return each((a, b, at) => lane(a, at * 2) * lane(b, at * 2) + lane(a, at * 2 + 1) * lane(b, at * 2 + 1));
+    default:
+      return each((a, b, at) => {
+        const source = at < from.lanes ? a : b;
+        return BigInt(saturate(num(from.signed(viewOf(source), (at % from.lanes) * from.bytes)), shape.bytes * 8, isSigned));
+      });
   }
 }
 
@@ -144,11 +169,12 @@ function floating<B extends number | bigint>(shape: Shape, format: Format<B>, na
   const read: Read = shape.bytes === 4 ? shape.signed : shape.unsigned;
   const compare = comparison(format, name);
   if (compare !== undefined) return zipLanes(shape, read, (x: B, y: B) => mask(compare(x, y)));
-  if (name === 'splat') return ((value: B) => {
-    const out = new Uint8Array(16);
-    for (let at = 0; at < 16; at += shape.bytes) shape.write(viewOf(out), at, value);
-    return out;
-  }) as Evaluate;
+  if (name === 'splat')
+    return ((value: B) => {
+      const out = new Uint8Array(16);
+      for (let at = 0; at < 16; at += shape.bytes) shape.write(viewOf(out), at, value);
+      return out;
+    }) as Evaluate;
   const one = unary(format, name);
   if (one !== undefined) return mapLanes(shape, read, one as (x: never) => B);
   const two = binary(format, name);
@@ -162,8 +188,7 @@ const build = (shape: Shape, f: (a: DataView, lane: number) => number | bigint):
     for (let at = 0; at < shape.lanes; at++) shape.write(viewOf(out), at * shape.bytes, f(viewOf(a), at));
     return out;
   }) as Evaluate;
-const bits = (f: (a: Uint8Array, b: Uint8Array, c: Uint8Array, at: number) => number): Evaluate =>
-  ((a: Uint8Array, b: Uint8Array, c: Uint8Array) => Uint8Array.from({ length: 16 }, (_, at) => f(a, b, c, at))) as Evaluate;
+const bits = (f: (a: Uint8Array, b: Uint8Array, c: Uint8Array, at: number) => number): Evaluate => ((a: Uint8Array, b: Uint8Array, c: Uint8Array) => Uint8Array.from({ length: 16 }, (_, at) => f(a, b, c, at))) as Evaluate;
 const i32x4 = SHAPES.i32x4;
 
 /** The rest, by full name. */

@@ -59,7 +59,10 @@ test('a register read twice is one value, and a write is seen by the next read',
 
 test('pushes address the stack by constants from the first rsp', () => {
   const b = block('50 53 51'); // push rax; push rbx; push rcx
-  assert.deepEqual(b.effects.map((effect) => effect.op), ['i64.store', 'i64.store', 'i64.store']);
+  assert.deepEqual(
+    b.effects.map((effect) => effect.op),
+    ['i64.store', 'i64.store', 'i64.store'],
+  );
   assert.equal(b.effects[2].a?.b?.wide, -24n);
 });
 

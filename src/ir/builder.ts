@@ -167,7 +167,7 @@ export class Builder implements Lifter {
   }
 
   lane(op: Op, lane: number, a: Value, b?: Value): Node {
-    const type: Type = /replace/.test(op) ? 'v128' : LANE_RESULT[op.slice(0, 5)] ?? 'i32';
+    const type: Type = /replace/.test(op) ? 'v128' : (LANE_RESULT[op.slice(0, 5)] ?? 'i32');
     return new Node(op, type, a as Node, b as Node | undefined, undefined, lane, undefined);
   }
 
@@ -444,22 +444,38 @@ export class Builder implements Lifter {
     const not = (node: Node): Node => makeOp('i32.eqz', node, undefined, undefined);
     const xor = (): Node => makeOp('i32.xor', this.flag('sf'), this.flag('of'), undefined);
     switch (code) {
-      case 'o': return this.flag('of');
-      case 'no': return not(this.flag('of'));
-      case 'b': return this.flag('cf');
-      case 'ae': return not(this.flag('cf'));
-      case 'e': return this.flag('zf');
-      case 'ne': return not(this.flag('zf'));
-      case 'be': return makeOp('i32.or', this.flag('cf'), this.flag('zf'), undefined);
-      case 'a': return not(makeOp('i32.or', this.flag('cf'), this.flag('zf'), undefined));
-      case 's': return this.flag('sf');
-      case 'ns': return not(this.flag('sf'));
-      case 'p': return this.flag('pf');
-      case 'np': return not(this.flag('pf'));
-      case 'l': return xor();
-      case 'ge': return not(xor());
-      case 'le': return makeOp('i32.or', this.flag('zf'), xor(), undefined);
-      case 'g': return not(makeOp('i32.or', this.flag('zf'), xor(), undefined));
+      case 'o':
+        return this.flag('of');
+      case 'no':
+        return not(this.flag('of'));
+      case 'b':
+        return this.flag('cf');
+      case 'ae':
+        return not(this.flag('cf'));
+      case 'e':
+        return this.flag('zf');
+      case 'ne':
+        return not(this.flag('zf'));
+      case 'be':
+        return makeOp('i32.or', this.flag('cf'), this.flag('zf'), undefined);
+      case 'a':
+        return not(makeOp('i32.or', this.flag('cf'), this.flag('zf'), undefined));
+      case 's':
+        return this.flag('sf');
+      case 'ns':
+        return not(this.flag('sf'));
+      case 'p':
+        return this.flag('pf');
+      case 'np':
+        return not(this.flag('pf'));
+      case 'l':
+        return xor();
+      case 'ge':
+        return not(xor());
+      case 'le':
+        return makeOp('i32.or', this.flag('zf'), xor(), undefined);
+      case 'g':
+        return not(makeOp('i32.or', this.flag('zf'), xor(), undefined));
     }
   }
 

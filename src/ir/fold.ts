@@ -28,7 +28,7 @@ export function knownBits(node: Node): number {
     case 'i32.shr_u':
       return (node.b as Node).op === 'const' ? Math.max(0, knownBits(node.a as Node) - ((node.b as Node).imm & 31)) : 32;
     case 'select':
-      return Math.max(knownBits(node.b as Node), knownBits(node.c as Node));
+      return Math.max(knownBits(node.a as Node), knownBits(node.b as Node));
     default:
       return OPS[node.op as Op]?.result === 'i32' && COMPARES.test(node.op) ? 1 : 32;
   }
@@ -95,7 +95,13 @@ export function makeOp(op: Op, first: Node, second: Node | undefined, third: Nod
 /** The comparison that holds exactly when the other does not; orderings of floats have none, for NaN. */
 const INVERSE: Partial<Record<Op, Op>> = {};
 for (const type of ['i32', 'i64'] as const) {
-  for (const [x, y] of [['eq', 'ne'], ['lt_s', 'ge_s'], ['lt_u', 'ge_u'], ['gt_s', 'le_s'], ['gt_u', 'le_u']] as const) {
+  for (const [x, y] of [
+    ['eq', 'ne'],
+    ['lt_s', 'ge_s'],
+    ['lt_u', 'ge_u'],
+    ['gt_s', 'le_s'],
+    ['gt_u', 'le_u'],
+  ] as const) {
     INVERSE[`${type}.${x}`] = `${type}.${y}`;
     INVERSE[`${type}.${y}`] = `${type}.${x}`;
   }
@@ -108,6 +114,23 @@ function negated(test: Node): Node | undefined {
   if (test.op === 'i32.eqz') return new Node('i32.ne', 'i32', test.a, constI32(0), undefined, 0, undefined);
   if (test.op === 'i64.eqz') return new Node('i64.ne', 'i32', test.a, constI64(0n), undefined, 0, undefined);
   return undefined;
+}
+
+/** A write to a part of a register: `(kept & keptMask) | placed`, where `placed` has no bits outside of `placedMask`. */
+function mergedParts(node: Node): { readonly kept: Node; readonly keptMask: bigint; readonly placed: Node; readonly placedMask: bigint } | undefined {
+  if (node.op !== 'i64.or') return undefined;
+  const masked = node.a as Node;
+  const placed = node.b as Node;
+  if (masked.op !== 'i64.and' || (masked.b as Node).op !== 'const') return undefined;
+  let inner = placed;
+  let shift = 0n;
+  if (placed.op === 'i64.shl' && (placed.b as Node).op === 'const') {
+    inner = placed.a as Node;
+    shift = (placed.b as Node).wide as bigint;
+  }
+  if (inner.op !== 'i64.extend_i32_u') return undefined;
+  const placedMask = ((1n << BigInt(knownBits(inner.a as Node))) - 1n) << shift;
+  return { kept: masked.a as Node, keptMask: (masked.b as Node).wide as bigint, placed, placedMask };
 }
 
 function foldUnary(op: Op, a: Node): Node | undefined {
@@ -140,6 +163,9 @@ function foldI32(op: Op, a: Node, b: Node): Node | undefined {
     const bits = knownBits(a);
     if (b.imm >= 0 && (b.imm & (b.imm + 1)) === 0 && bits <= 32 - Math.clz32(b.imm)) return a;
     if (a.op === 'i32.and' && (a.b as Node).op === 'const') return makeOp('i32.and', a.a as Node, constI32((a.b as Node).imm & b.imm), undefined);
+    // A part of a register that was just written: what is around it does not matter.
+    const merged = a.op === 'i32.wrap_i64' ? mergedParts(a.a as Node) : undefined;
+    if (merged !== undefined && (merged.keptMask & BigInt(b.imm >>> 0)) === 0n) return makeOp('i32.and', makeOp('i32.wrap_i64', merged.placed, undefined, undefined), b, undefined);
   }
   if (b.imm === 0 && op === 'i32.eq') return new Node('i32.eqz', 'i32', a, undefined, undefined, 0, undefined);
   if (op === 'i32.add' && a.op === 'i32.add' && (a.b as Node).op === 'const') return makeOp('i32.add', a.a as Node, constI32((a.b as Node).imm + b.imm), undefined);
@@ -154,8 +180,14 @@ function foldI64(op: Op, a: Node, b: Node): Node | undefined {
     return fold === undefined ? undefined : constI64(fold(a.wide as bigint, value));
   }
   if (value === 0n && op === 'i64.eq') return new Node('i64.eqz', 'i32', a, undefined, undefined, 0, undefined);
+  if (op === 'i64.and') {
+    if (a.op === 'i64.and' && (a.b as Node).op === 'const') return makeOp('i64.and', a.a as Node, constI64(((a.b as Node).wide as bigint) & value), undefined);
+    const merged = mergedParts(a);
+    if (merged !== undefined && (merged.placedMask & value) === 0n) return makeOp('i64.and', merged.kept, constI64(merged.keptMask & value), undefined);
+    if (merged !== undefined && (merged.keptMask & value) === 0n && (merged.placedMask & ~value) === 0n) return merged.placed;
+  }
   // Chains of constants: rsp − 8 − 8, and a sub becomes an add so that displacements meet.
   if (op === 'i64.sub') return makeOp('i64.add', a, constI64(-value), undefined);
-  if (op === 'i64.add' && a.op === 'i64.add' && (a.b as Node).op === 'const') return makeOp('i64.add', a.a as Node, constI64((a.b as Node).wide as bigint + value), undefined);
+  if (op === 'i64.add' && a.op === 'i64.add' && (a.b as Node).op === 'const') return makeOp('i64.add', a.a as Node, constI64(((a.b as Node).wide as bigint) + value), undefined);
   return undefined;
 }

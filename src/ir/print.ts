@@ -5,8 +5,18 @@ import { Node, REG_DF, REG_FLAGS_A, REG_FLAGS_B, REG_FLAGS_CODE, REG_FS, REG_GS,
 
 const GPR = ['rax', 'rcx', 'rdx', 'rbx', 'rsp', 'rbp', 'rsi', 'rdi'] as const;
 const NAMES: Readonly<Record<number, string>> = {
-  [REG_FS]: 'fsBase', [REG_GS]: 'gsBase', [REG_DF]: 'df', 19: 'cf', 20: 'pf', 21: 'af', 22: 'zf', 23: 'sf', 24: 'of',
-  [REG_FLAGS_CODE]: 'flagsCode', [REG_FLAGS_A]: 'flagsA', [REG_FLAGS_B]: 'flagsB',
+  [REG_FS]: 'fsBase',
+  [REG_GS]: 'gsBase',
+  [REG_DF]: 'df',
+  19: 'cf',
+  20: 'pf',
+  21: 'af',
+  22: 'zf',
+  23: 'sf',
+  24: 'of',
+  [REG_FLAGS_CODE]: 'flagsCode',
+  [REG_FLAGS_A]: 'flagsA',
+  [REG_FLAGS_B]: 'flagsB',
 };
 
 export function registerName(id: number): string {

@@ -46,11 +46,16 @@ export class Node {
 }
 
 /** Register ids: 0–15 general registers, then these; 32–47 XMM. */
-export const REG_FS = 16, REG_GS = 17, REG_DF = 18, REG_XMM = 32;
+export const REG_FS = 16,
+  REG_GS = 17,
+  REG_DF = 18,
+  REG_XMM = 32;
 /** CF PF AF ZF SF OF, each an i32 that is 0 or 1. They live in locals only; the register file has the descriptor. */
 export const FLAG_IDS: readonly number[] = [19, 20, 21, 22, 23, 24];
 /** The lazy descriptor of the flags (`CPU.flagsCode`, `flagsA`, `flagsB`). */
-export const REG_FLAGS_CODE = 25, REG_FLAGS_A = 26, REG_FLAGS_B = 27;
+export const REG_FLAGS_CODE = 25,
+  REG_FLAGS_A = 26,
+  REG_FLAGS_B = 27;
 
 export function registerType(id: number): Type {
   if (id < REG_DF || id === REG_FLAGS_A || id === REG_FLAGS_B) return 'i64';

@@ -22,8 +22,11 @@ export function verifyBlock(block: Builder): string[] {
   const check = (node: Node): void => {
     const op = node.op.startsWith('cpu.') ? node.op.slice(4) : node.op;
     switch (op) {
-      case 'const': case 'helper': return;
-      case 'reg.get': case 'reg.reload':
+      case 'const':
+      case 'helper':
+        return;
+      case 'reg.get':
+      case 'reg.reload':
         if (node.type !== registerType(node.imm)) found.push(`${op} ${node.imm} is ${node.type}`);
         return;
       case 'select':
@@ -33,7 +36,8 @@ export function verifyBlock(block: Builder): string[] {
       case 'shuffle':
         expect(node, node.a, 'v128', 'the first operand');
         return expect(node, node.b, 'v128', 'the second operand');
-      case 'trapIf': return expect(node, node.a, 'i32', 'the condition');
+      case 'trapIf':
+        return expect(node, node.a, 'i32', 'the condition');
     }
     const info = OPS[op as Op];
     if (info === undefined) {

@@ -11,7 +11,10 @@ type Exception = Extract<Trap, { kind: 'exception' }>['name'];
 const VECTOR: Readonly<Record<Exception, number>> = { de: 0, db: 1, bp: 3, of: 4, ud: 6, gp: 13, mf: 16, xm: 19 };
 const PF_VECTOR = 14;
 /** Page-fault error code: present, write, user, instruction fetch. */
-const ERR_PRESENT = 1, ERR_WRITE = 2, ERR_USER = 4, ERR_FETCH = 16;
+const ERR_PRESENT = 1,
+  ERR_WRITE = 2,
+  ERR_USER = 4,
+  ERR_FETCH = 16;
 /** Above this an address is not canonical: the CPU raises #GP and tells no address. */
 const CANONICAL_LIMIT = 0x8000_0000_0000;
 

@@ -154,7 +154,10 @@ export class Kernel {
       throw error;
     }
     // Never runs: execve gives the process its first real one.
-    const mm = new AddressSpace(orNoMemory(() => this.platform.memory.create(request.argv[0])), this.account);
+    const mm = new AddressSpace(
+      orNoMemory(() => this.platform.memory.create(request.argv[0])),
+      this.account,
+    );
     const task = new Task(this, pid, process, mm, fds, fs, request.creds ?? ROOT_CREDS, new PendingSignals());
     this.processes.set(pid, process);
     this.groups.set(pid, group);
@@ -225,7 +228,10 @@ export class Kernel {
     const bytes = task.mm.vmas.allows(rip, 1, 1) ? toHex(task.mm.memory.bytes.subarray(rip, rip + task.mm.vmas.allowedPrefix(rip, 15, 1))) : 'not mapped';
     const where = task.mm.vmas.find(rip);
     // An instruction that the engines do not know is for whoever runs it to know.
-    this.host.log(info.signo === SIGILL ? 'warn' : 'info', `${task.comm}[${task.tid}]: ${signalName(info.signo)} at 0x${rip.toString(16)} (${where?.name ?? '?'}${where?.file === undefined ? '' : `+0x${(rip - where.start + where.offset).toString(16)}`}), address 0x${(info.addr ?? 0).toString(16)}, code ${bytes}`);
+    this.host.log(
+      info.signo === SIGILL ? 'warn' : 'info',
+      `${task.comm}[${task.tid}]: ${signalName(info.signo)} at 0x${rip.toString(16)} (${where?.name ?? '?'}${where?.file === undefined ? '' : `+0x${(rip - where.start + where.offset).toString(16)}`}), address 0x${(info.addr ?? 0).toString(16)}, code ${bytes}`,
+    );
   }
 
   installPidfd(task: Task, process: Process, address: number): void {

@@ -14,7 +14,10 @@ export const ADDRESS_LIMIT = 0x4_0000_0000;
 /** Nothing is ever mapped below this address (as `vm.mmap_min_addr`). */
 export const MIN_ADDRESS = 0x1_0000;
 
-export const PROT_NONE = 0, PROT_READ = 1, PROT_WRITE = 2, PROT_EXEC = 4;
+export const PROT_NONE = 0,
+  PROT_READ = 1,
+  PROT_WRITE = 2,
+  PROT_EXEC = 4;
 
 /**
  * Pages that can be mapped into several address spaces: a file's page cache, or shared anonymous memory.

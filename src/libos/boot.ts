@@ -101,8 +101,13 @@ export async function boot(request: BootRequest, host: WorkerHost): Promise<Encl
   return {
     kernel,
     info: {
-      measurement: toHex(identity.measurement), signer: toHex(identity.signer), debuggable: identity.debuggable, tee: tee.type, warning: SIM_WARNING,
-      engine: engine.name, memory: memory.name,
+      measurement: toHex(identity.measurement),
+      signer: toHex(identity.signer),
+      debuggable: identity.debuggable,
+      tee: tee.type,
+      warning: SIM_WARNING,
+      engine: engine.name,
+      memory: memory.name,
     },
     close() {
       try {

@@ -122,4 +122,3 @@ function signingKey(path: string | undefined): { key: PrivateKey; path: string; 
   writeFileSync(file, key.pem(), { mode: 0o600, flag: 'wx' });
   return { key, path: file, kind: 'new-development' };
 }
-

@@ -73,7 +73,12 @@ function find(vfs: Vfs, path: string, last: 'follow' | 'keep', budget = MAX_LINK
     if (child === undefined) return undefined;
     if (child.inode.isSymlink && (index < parts.length - 1 || last === 'follow')) {
       const target = child.inode.readlink();
-      const base = target.startsWith('/') ? '' : trail.slice(1).map(({ dentry }) => dentry.name).join('/');
+      const base = target.startsWith('/')
+        ? ''
+        : trail
+            .slice(1)
+            .map(({ dentry }) => dentry.name)
+            .join('/');
       return find(vfs, [base, target, ...parts.slice(index + 1)].join('/'), last, budget - 1);
     }
     trail = [...trail, vfs.mounts.top(at.mount, child)];
@@ -101,7 +106,13 @@ function parentOf(vfs: Vfs, path: string): { parent: Dentry; name: string; known
 function row(name: string, inode: Inode): FileRow {
   const type = inode.isRegular ? 'file' : inode.isDirectory ? 'directory' : inode.isSymlink ? 'symlink' : 'other';
   return {
-    name, type, mode: inode.mode & 0o7777, uid: inode.uid, gid: inode.gid, size: inode.size, mtimeMs: Number(inode.mtimeNs / 1_000_000n),
+    name,
+    type,
+    mode: inode.mode & 0o7777,
+    uid: inode.uid,
+    gid: inode.gid,
+    size: inode.size,
+    mtimeMs: Number(inode.mtimeNs / 1_000_000n),
     ...(type === 'symlink' && { target: inode.readlink() }),
   };
 }
@@ -124,7 +135,10 @@ function list(vfs: Vfs, path: string): FileRow[] {
   if (place === undefined) throw ENOENT;
   const { inode } = place.dentry;
   if (!inode.isDirectory) return [row(place.dentry.name, inode)];
-  const names = inode.entries().map(({ name }) => name).sort();
+  const names = inode
+    .entries()
+    .map(({ name }) => name)
+    .sort();
   return names.flatMap((name) => {
     const child = place.dentry.child(name);
     return child === undefined ? [] : [row(name, vfs.mounts.top(place.mount, child).dentry.inode)];

@@ -22,17 +22,39 @@ export class Instance {
     this.directory = resolve(directory);
   }
 
-  get configuration(): string { return join(this.directory, 'cloister.yaml'); }
-  get tree(): string { return join(this.directory, 'image'); }
-  get build(): string { return join(this.directory, 'build'); }
-  get sealedImage(): string { return join(this.build, 'image.sealed'); }
-  get sealedConfiguration(): string { return join(this.build, 'configuration.json'); }
-  get manifest(): string { return join(this.build, 'manifest.json'); }
-  get state(): string { return join(this.directory, '.cloister'); }
-  get layer(): string { return join(this.state, 'layer'); }
-  get cache(): string { return join(this.state, 'cache'); }
-  get socket(): string { return join(this.state, 'control.sock'); }
-  get log(): string { return join(this.state, 'enclave.log'); }
+  get configuration(): string {
+    return join(this.directory, 'cloister.yaml');
+  }
+  get tree(): string {
+    return join(this.directory, 'image');
+  }
+  get build(): string {
+    return join(this.directory, 'build');
+  }
+  get sealedImage(): string {
+    return join(this.build, 'image.sealed');
+  }
+  get sealedConfiguration(): string {
+    return join(this.build, 'configuration.json');
+  }
+  get manifest(): string {
+    return join(this.build, 'manifest.json');
+  }
+  get state(): string {
+    return join(this.directory, '.cloister');
+  }
+  get layer(): string {
+    return join(this.state, 'layer');
+  }
+  get cache(): string {
+    return join(this.state, 'cache');
+  }
+  get socket(): string {
+    return join(this.state, 'control.sock');
+  }
+  get log(): string {
+    return join(this.state, 'enclave.log');
+  }
 
   /** The instance's own name, made once; part of its sealing keys. */
   get id(): string {

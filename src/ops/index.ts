@@ -133,6 +133,4 @@ type Names<K extends string> = Extract<Op, K>;
 export type LoadOp = Names<`${string}.load${string}`>;
 export type StoreOp = Names<`${string}.store${string}`>;
 
-export const OPS: Readonly<Record<Op, OpInfo>> = Object.freeze(
-  Object.fromEntries(Object.entries(TABLE).map(([name, info]) => [name, Object.freeze({ name, ...info })])),
-) as Readonly<Record<Op, OpInfo>>;
+export const OPS: Readonly<Record<Op, OpInfo>> = Object.freeze(Object.fromEntries(Object.entries(TABLE).map(([name, info]) => [name, Object.freeze({ name, ...info })]))) as Readonly<Record<Op, OpInfo>>;

@@ -2,7 +2,7 @@
  * Translation ahead of time: every function of an ELF file, as it will lie in memory.
  *
  * Functions are found by the binary search table of `.eh_frame_hdr` (LSB, "Exception Frames"), which stripped
- * files have too, by `.eh_frame` itself, and by calls. What is not found this way is translated when it is first reached.
+ * files have too, and by `.eh_frame` itself. What is not found this way is translated when it is first reached.
  */
 
 import { checkLoadable, ElfError, type ElfHeader, ET_DYN, frameStarts, parseHeader, parseSegments, PF_X, PHDR_BYTES, PT_DYNAMIC, PT_GNU_EH_FRAME, PT_LOAD, type Segment } from '../elf/index.ts';
@@ -20,16 +20,48 @@ const MAX_LAID_OUT = 1 << 30;
 /** Bytes of wasm of one function; larger ones are rare and wait until they are needed. */
 const MAX_FUNCTION = 1_500_000;
 const R_X86_64_RELATIVE = 8;
-const DT_PLTRELSZ = 2, DT_STRTAB = 5, DT_SYMTAB = 6, DT_RELA = 7, DT_RELASZ = 8, DT_JMPREL = 23;
+const DT_PLTRELSZ = 2,
+  DT_STRTAB = 5,
+  DT_SYMTAB = 6,
+  DT_RELA = 7,
+  DT_RELASZ = 8,
+  DT_JMPREL = 23;
 const MAX_NAME = 64;
 /** By the headers of glibc, musl, libgcc and libstdc++. What lies behind calls of them is not part of the caller. */
 const NO_RETURN = new Set([
-  'abort', 'exit', '_exit', '_Exit', 'quick_exit', '__stack_chk_fail', '__fortify_fail', '__chk_fail', '__assert_fail', '__assert_perror_fail', '__assert',
-  'longjmp', '_longjmp', 'siglongjmp', '__longjmp_chk', 'pthread_exit', 'thrd_exit', 'err', 'errx', 'verr', 'verrx',
-  '__cxa_throw', '__cxa_rethrow', '__cxa_bad_cast', '__cxa_bad_typeid', '_Unwind_Resume', '_ZSt9terminatev', '__libc_start_main', '__libc_fatal',
+  'abort',
+  'exit',
+  '_exit',
+  '_Exit',
+  'quick_exit',
+  '__stack_chk_fail',
+  '__fortify_fail',
+  '__chk_fail',
+  '__assert_fail',
+  '__assert_perror_fail',
+  '__assert',
+  'longjmp',
+  '_longjmp',
+  'siglongjmp',
+  '__longjmp_chk',
+  'pthread_exit',
+  'thrd_exit',
+  'err',
+  'errx',
+  'verr',
+  'verrx',
+  '__cxa_throw',
+  '__cxa_rethrow',
+  '__cxa_bad_cast',
+  '__cxa_bad_typeid',
+  '_Unwind_Resume',
+  '_ZSt9terminatev',
+  '__libc_start_main',
+  '__libc_fatal',
 ]);
 /** `.eh_frame_hdr` as linkers write it: version 1, table of signed 32-bit offsets from its own start. */
-const EH_TABLE = 0x3b, EH_COUNT = 0x03;
+const EH_TABLE = 0x3b,
+  EH_COUNT = 0x03;
 
 /** A file laid out at its base, relocations against itself applied. */
 export class LaidOutElf implements CodeReader {
@@ -94,7 +126,10 @@ export class LaidOutElf implements CodeReader {
   /** Words of the global offset table that lead to functions of other files which never return. */
   #findNoReturn(dynamic: ReadonlyMap<number, number>): void {
     const at = (tag: number): number => this.base + (dynamic.get(tag) ?? 0);
-    for (const [table, size] of [[DT_JMPREL, DT_PLTRELSZ], [DT_RELA, DT_RELASZ]]) {
+    for (const [table, size] of [
+      [DT_JMPREL, DT_PLTRELSZ],
+      [DT_RELA, DT_RELASZ],
+    ]) {
       for (let entry = at(table); entry < at(table) + (dynamic.get(size) ?? 0); entry += 24) {
         const where = this.readU64(entry);
         const symbol = this.readI32(entry + 12);
@@ -133,10 +168,7 @@ export class LaidOutElf implements CodeReader {
     return [...found].sort((a, b) => a - b);
   }
 
-  /**
-   * A linear look at the code of what is known: what is called by its address is a function; what is only jumped to
-   * conditionally from another one is a cold part of that.
-   */
+  /** A linear look at the code of what is known: what is only jumped to conditionally from another function is a cold part of that. */
   #sortOut(found: Set<number>): void {
     const sorted = [...found].sort((a, b) => a - b);
     const branched = new Set<number>();
@@ -155,7 +187,7 @@ export class LaidOutElf implements CodeReader {
         pc += insn.length;
       }
     });
-    for (const pc of called) found.add(pc);
+
     for (const pc of branched) if (!called.has(pc)) found.delete(pc);
   }
 
@@ -206,7 +238,17 @@ export class LaidOutElf implements CodeReader {
 export function translateElf(elf: LaidOutElf, progress: (done: number, of: number) => void = () => {}): MadeModule | undefined {
   const entries = new Set(elf.functions);
   const called = directlyCalled(elf, entries);
-  const options: TranslateOptions = { precise: false, checked: false, flagsAcrossReturns: false, ahead: true, resumed: false, innerPlaceAt: () => undefined, writable: () => undefined, isEntry: (target) => entries.has(target) };
+  const options: TranslateOptions = {
+    precise: false,
+    checked: false,
+    flagsAcrossReturns: false,
+    ahead: true,
+    resumed: false,
+    isLoop: () => false,
+    innerPlaceAt: () => undefined,
+    writable: () => undefined,
+    isEntry: (target) => entries.has(target),
+  };
   const made = translateFile(elf.functions, (pc) => called.has(pc), elf, options, MAX_FUNCTION, progress);
   if (made.units.length === 0) return undefined;
   return { ...made, source: elf.source, sourceDigest: sourceDigest(elf.source, (start, length) => elf.slice(start, start + length)) };

@@ -12,8 +12,19 @@ import type { Insn, Row } from '../x86/index.ts';
 export type Control = 'none' | 'jump' | 'branch' | 'call' | 'return' | 'indirect' | 'syscall' | 'stop';
 
 const CONTROL: Readonly<Record<string, Control>> = {
-  jmp: 'jump', call: 'call', ret: 'return', syscall: 'syscall', ud2: 'stop', hlt: 'stop', int3: 'stop', int: 'stop',
-  loop: 'branch', loope: 'branch', loopne: 'branch', jrcxz: 'branch', jecxz: 'branch',
+  jmp: 'jump',
+  call: 'call',
+  ret: 'return',
+  syscall: 'syscall',
+  ud2: 'stop',
+  hlt: 'stop',
+  int3: 'stop',
+  int: 'stop',
+  loop: 'branch',
+  loope: 'branch',
+  loopne: 'branch',
+  jrcxz: 'branch',
+  jecxz: 'branch',
 };
 
 const controlOf = new Map<Row, Control>();
@@ -70,6 +81,9 @@ export const AHEAD_LIMITS: Limits = { maxBlocks: 3000, maxInsns: 24000, reach: N
 /** Units that start in the middle of a function, where it was left: they should not become copies of it. */
 export const RESUME_LIMITS: Limits = { maxBlocks: 200, maxInsns: 2000, reach: 0x4000 };
 
+/** Instructions of a block: expressions are written recursively. */
+const MAX_RUN = 200;
+
 /** Table targets farther than this from the entry leave the unit. */
 const TABLE_REACH = 0x20000;
 
@@ -99,6 +113,7 @@ export function discover(entry: number, code: CodeReader, isEntry: (pc: number) 
   };
   for (let at = 0; at < queue.length; at++) {
     let pc = queue[at];
+    let run = 0;
     // Instructions already walked by another leader's run: that run is split here.
     while (!decoded.has(pc)) {
       const insn = code.decode(pc);
@@ -111,7 +126,9 @@ export function discover(entry: number, code: CodeReader, isEntry: (pc: number) 
       if (kind !== 'jump' && kind !== 'branch' && isEntry(pc)) break;
       if (kind === 'none') {
         if (insnCount >= limits.maxInsns) break;
-        continue;
+        if (++run < MAX_RUN) continue;
+        lead(pc);
+        break;
       }
       const target = targetOf(insn);
       if (kind === 'branch') {

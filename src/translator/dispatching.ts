@@ -24,16 +24,16 @@ const ENTRANCES = new Set<UnitBlock['terminator']['kind']>(['tableJump', 'route'
 /** The effects of a unit's blocks, with what dispatches and entries in the middle add. */
 export function dispatchEffects(blocks: readonly UnitBlock[]): BlockEffects[] {
   const effects = blocks.map(({ flowEffects }) => flowEffects);
-  blocks.forEach(({ terminator, successors }, block) => {
+  blocks.forEach(({ terminator, successors, next }, block) => {
     if (terminator.kind === 'enter') {
       // Whoever enters in the middle has left everything in the register file.
-      const to = terminator.places.map((place) => place.block).filter((place) => place !== 1);
+      const to = terminator.places.map((place) => place.block).filter((place) => place !== next);
       effects[block] = { ...effects[block], loads: { to, low: -1, high: -1, fresh: true } };
       return;
     }
     if (terminator.kind !== 'switch' || terminator.number === 0) return;
     const targets = [...new Set(terminator.blocks)].filter((target) => target >= 0);
-    if (targets.length < MANY || block === 1) return;
+    if (targets.length < MANY || block === blocks[0].next) return;
     const sources = blocks.filter((other) => other.successors.includes(block));
     if (!sources.every((other) => ENTRANCES.has(other.terminator.kind))) return;
     const [low, high] = keptOver(targets.map((target) => blocks[target].flowEffects));

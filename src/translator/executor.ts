@@ -236,15 +236,19 @@ class TranslatorExecutor implements Executor, CodeReader {
   #translate(pc: number): CompiledModule | undefined {
     const { statistics } = this.#engine;
     const started = performance.now();
+    const resumed = this.#space.holds(pc);
     const made = translateModule(pc, this, {
       precise: this.#space.precise,
       checked: this.#checked,
       flagsAcrossReturns: this.#space.flagsAcrossReturns,
       writable: (start, end) => (this.#isWritable(start) || this.#isWritable(end - 1) ? this.#memory.bytes.slice(start, end) : undefined),
       ahead: false,
-      resumed: this.#space.holds(pc),
+      // A piece of a unit that may keep flags, for a caller that reads them.
+      keepsFlags: resumed,
+      resumed,
       innerPlaceAt: (address) => this.#innerPlaceAt(address),
-      isEntry: (target) => this.#space.units.has(target) || this.#space.isUnit(target),
+      isEntry: (target) => (this.#space.units.has(target) || this.#space.isUnit(target)) && !this.#space.innerPlaces.has(target),
+      isLoop: (target) => this.#space.innerPlaces.has(target),
     });
     if (made === undefined) return undefined;
     const compiled = new TranslatedModule(pc, made, this.#memory.bytes);

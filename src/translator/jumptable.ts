@@ -45,7 +45,10 @@ function scaledAddress(load: Node, shift: number, relative: boolean): TableAcces
     const index = unscale(address, shift);
     return index === undefined ? undefined : { index, base: 0, offset: load.imm, relative };
   }
-  for (const [scaled, base] of [[address.a, address.b], [address.b, address.a]] as [Node, Node][]) {
+  for (const [scaled, base] of [
+    [address.a, address.b],
+    [address.b, address.a],
+  ] as [Node, Node][]) {
     const index = unscale(scaled, shift);
     if (index === undefined) continue;
     if (base.op === 'const') return { index, base: Number(base.wide), offset: load.imm, relative };

@@ -98,7 +98,8 @@ export function liftBlock(block: BasicBlock, code: CodeReader, options: LiftOpti
   if (dispatch !== undefined && terminator.kind === 'jumpIndirect') {
     const through = tableAccess(terminator.target);
     const { target } = terminator;
-    if (through !== undefined) terminator = 'block' in dispatch ? { kind: 'tableJump', index: through.index, target, dispatch: dispatch.block, number: dispatch.number } : { kind: 'tableResume', index: through.index, target, resume: dispatch };
+    if (through !== undefined)
+      terminator = 'block' in dispatch ? { kind: 'tableJump', index: through.index, target, dispatch: dispatch.block, number: dispatch.number } : { kind: 'tableResume', index: through.index, target, resume: dispatch };
   } else if (terminator.kind === 'call' && typeof terminator.target === 'number') {
     const through = linkage(terminator.target, code, options.touched);
     if (through !== undefined) {
@@ -193,8 +194,22 @@ function linkage(target: number, code: CodeReader, touched: (start: number, end:
   return operand.disp;
 }
 
-
-const NO_EFFECTS: BlockEffects = { readsLow: 0, readsHigh: 0, flagReads: 0, writesLow: 0, writesHigh: 0, storesAtEnd: false, storedLow: -1, storedHigh: -1, resultsLow: 0, mayStoreAtEnd: false, cleanLow: 0, cleanHigh: 0, loads: undefined, storesInside: false };
+const NO_EFFECTS: BlockEffects = {
+  readsLow: 0,
+  readsHigh: 0,
+  flagReads: 0,
+  writesLow: 0,
+  writesHigh: 0,
+  storesAtEnd: false,
+  storedLow: -1,
+  storedHigh: -1,
+  resultsLow: 0,
+  mayStoreAtEnd: false,
+  cleanLow: 0,
+  cleanHigh: 0,
+  loads: undefined,
+  storesInside: false,
+};
 
 /** A block without instructions, for a terminator that only the unit has. */
 export function syntheticBlock(terminator: UnitTerminator, successors: readonly number[], pc: number): UnitBlock {

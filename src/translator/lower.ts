@@ -30,8 +30,6 @@ export interface UnitImports {
   helper(name: string): number;
   /** The function of a unit in the same module that takes parameters, if it is there. */
   direct(pc: number): { readonly index: number; readonly signature: Signature } | undefined;
-  /** Where another unit can be entered in the middle. */
-  innerPlaceAt(address: number): InnerPlace | undefined;
   /** The unit being written, without parameters. */
   readonly self: number;
 }
@@ -78,7 +76,18 @@ export class UnitWriter {
   /** The index into each jump table, by the number of its dispatch. */
   readonly #indexLocals: number[] = [];
 
-  constructor(entry: number, blocks: readonly UnitBlock[], flow: Flow, registers: RegisterFlow, effects: readonly BlockEffects[], flagCalls: ReadonlySet<number>, imports: UnitImports, access: AccessEmitter, precise: boolean, signature: Signature | undefined) {
+  constructor(
+    entry: number,
+    blocks: readonly UnitBlock[],
+    flow: Flow,
+    registers: RegisterFlow,
+    effects: readonly BlockEffects[],
+    flagCalls: ReadonlySet<number>,
+    imports: UnitImports,
+    access: AccessEmitter,
+    precise: boolean,
+    signature: Signature | undefined,
+  ) {
     this.#parameters = signature?.registers ?? [];
     this.body = new FunctionBody(1 + this.#parameters.length, 8192);
     this.#parameters.forEach((id, at) => {
@@ -142,11 +151,6 @@ export class UnitWriter {
       b.localSet(this.#budget);
     }
     const { low, high } = signatureOf(this.#parameters);
-    const place = this.#imports.innerPlaceAt(this.#entry);
-    if (place !== undefined) {
-      this.#storeParameters();
-      this.#enterElsewhere(place);
-    }
     this.#reload(0, low, high);
     this.#tree(0);
     // Every path has returned or branched.
@@ -325,7 +329,10 @@ export class UnitWriter {
     const labels = new Map<number, number>();
     for (const pc of [...cases].reverse()) labels.set(pc, b.block());
     b.localGet(this.#index(terminator.number));
-    b.brTable(terminator.pcs.map((pc) => labels.get(pc) ?? other), other);
+    b.brTable(
+      terminator.pcs.map((pc) => labels.get(pc) ?? other),
+      other,
+    );
     for (const pc of cases) {
       b.end();
       b.localGet(this.#pc());
@@ -375,16 +382,6 @@ export class UnitWriter {
     this.#dispatchTo(pc, 'tail');
   }
 
-  /** Goes on at a pc outside of the unit; all registers are stored. */
-  #leaveFor(pc: number): void {
-    const place = this.#imports.innerPlaceAt(pc);
-    if (place !== undefined) {
-      this.#storeRip(pc);
-      this.#enterElsewhere(place);
-    }
-    this.#dispatchConst(pc, 'tail');
-  }
-
   /** Goes on in the middle of another unit, if it is there; all registers and `rip` are stored. */
   #enterElsewhere({ root, number }: InnerPlace): void {
     const b = this.body;
@@ -405,8 +402,9 @@ export class UnitWriter {
 
   #enter(index: number): void {
     const places = this.#places();
+    const { next } = this.#blocks[index];
     if (places.length === 0) {
-      this.#goto(index, 1);
+      this.#goto(index, next);
       return;
     }
     const b = this.body;
@@ -438,12 +436,12 @@ export class UnitWriter {
       this.#goto(index, block, 'inside');
       b.end();
     }
-    // A number that is none of this unit's: the code has changed since it was given out.
+    // None of this unit's places.
     loadRegister(b, 'i64', CPU.rip);
     b.localSet(this.#pc());
     this.#dispatchTo(this.#pc(), 'tail');
     b.end();
-    this.#goto(index, 1);
+    this.#goto(index, next);
   }
 
   // Blocks
@@ -647,13 +645,19 @@ export class UnitWriter {
       });
       values.keep(node);
     } else {
-      this.#access.store(b, op, node.imm, () => {
-        values.emit(node.a as Node);
-        this.faults.push({ offset: b.length, pc: node.pc });
-      }, () => {
-        values.emit(node.b as Node);
-        this.faults.push({ offset: b.length, pc: node.pc });
-      });
+      this.#access.store(
+        b,
+        op,
+        node.imm,
+        () => {
+          values.emit(node.a as Node);
+          this.faults.push({ offset: b.length, pc: node.pc });
+        },
+        () => {
+          values.emit(node.b as Node);
+          this.faults.push({ offset: b.length, pc: node.pc });
+        },
+      );
     }
   }
 
@@ -678,7 +682,7 @@ export class UnitWriter {
     const direct = this.#imports.direct(pc);
     this.#storeDirtyLocals(from, direct?.signature);
     if (direct === undefined) {
-      this.#leaveFor(pc);
+      this.#dispatchConst(pc, 'tail');
       return;
     }
     const b = this.body;
@@ -811,7 +815,11 @@ export class UnitWriter {
     b.memory('i64.load', TAGS + slot * 8, CPU_MEMORY);
     b.i64n(pc);
     b.op('i64.eq');
-    this.#dispatch(how, () => b.i32(slot), () => this.#storeRip(pc));
+    this.#dispatch(
+      how,
+      () => b.i32(slot),
+      () => this.#storeRip(pc),
+    );
   }
 
   #dispatchTo(pc: number, how: 'call' | 'tail'): void {
@@ -829,7 +837,11 @@ export class UnitWriter {
     b.memory('i64.load', TAGS, CPU_MEMORY);
     b.localGet(pc);
     b.op('i64.eq');
-    this.#dispatch(how, () => b.localGet(slot), () => storeRegister(b, 'i64', CPU.rip, () => b.localGet(pc)));
+    this.#dispatch(
+      how,
+      () => b.localGet(slot),
+      () => storeRegister(b, 'i64', CPU.rip, () => b.localGet(pc)),
+    );
   }
 
   /** Through a slot of the table if the condition on the stack holds, else by way of the executor. */
@@ -975,7 +987,7 @@ export class UnitWriter {
     const { resultsLow } = block.flowEffects;
     if (block.next < 0) {
       this.#storeLocals(resultsLow, 0);
-      this.#leaveFor(block.end);
+      this.#dispatchConst(block.end, 'tail');
       return;
     }
     this.#reload(block.next, resultsLow, 0);

@@ -119,7 +119,10 @@ function enter(access: AccessEmitter, unit: number, resolve: number): FunctionBo
   b.i32(0);
   b.return();
   b.end();
-  for (const [offset, local] of [[RSP * 8, rsp], [RAX * 8, rax]] as const) {
+  for (const [offset, local] of [
+    [RSP * 8, rsp],
+    [RAX * 8, rax],
+  ] as const) {
     b.i32(0);
     b.localGet(local);
     b.memory('i64.store', offset, CPU_MEMORY);
@@ -421,10 +424,20 @@ function repMovs(access: AccessEmitter, size: number): FunctionBody {
   b.op('i32.and');
   b.if();
   s.whileCount(16 / size, () => {
-    access.load(b, 'v128.load', 0, () => { b.localGet(from); b.localGet(base); b.op('i64.add'); });
+    access.load(b, 'v128.load', 0, () => {
+      b.localGet(from);
+      b.localGet(base);
+      b.op('i64.add');
+    });
     const value = b.local('v128');
     b.localSet(value);
-    access.store(b, 'v128.store', 0, () => b.localGet(to), () => b.localGet(value));
+    access.store(
+      b,
+      'v128.store',
+      0,
+      () => b.localGet(to),
+      () => b.localGet(value),
+    );
     s.advance(RSI, from, 16);
     s.advance(RDI, to, 16);
     s.advance(RCX, s.count, -16 / size);
@@ -432,9 +445,19 @@ function repMovs(access: AccessEmitter, size: number): FunctionBody {
   b.end();
   s.whileCount(1, () => {
     const value = b.local('i64');
-    access.load(b, LOAD[size], 0, () => { b.localGet(from); b.localGet(base); b.op('i64.add'); });
+    access.load(b, LOAD[size], 0, () => {
+      b.localGet(from);
+      b.localGet(base);
+      b.op('i64.add');
+    });
     b.localSet(value);
-    access.store(b, STORE[size], 0, () => b.localGet(to), () => b.localGet(value));
+    access.store(
+      b,
+      STORE[size],
+      0,
+      () => b.localGet(to),
+      () => b.localGet(value),
+    );
     s.advance(RSI, from, { local: s.step });
     s.advance(RDI, to, { local: s.step });
     s.advance(RCX, s.count, -1);
@@ -461,13 +484,25 @@ function repStos(access: AccessEmitter, size: number): FunctionBody {
   b.op('i64.gt_s');
   b.if();
   s.whileCount(16 / size, () => {
-    access.store(b, 'v128.store', 0, () => b.localGet(to), () => b.localGet(wide));
+    access.store(
+      b,
+      'v128.store',
+      0,
+      () => b.localGet(to),
+      () => b.localGet(wide),
+    );
     s.advance(RDI, to, 16);
     s.advance(RCX, s.count, -16 / size);
   });
   b.end();
   s.whileCount(1, () => {
-    access.store(b, STORE[size], 0, () => b.localGet(to), () => b.localGet(value));
+    access.store(
+      b,
+      STORE[size],
+      0,
+      () => b.localGet(to),
+      () => b.localGet(value),
+    );
     s.advance(RDI, to, { local: s.step });
     s.advance(RCX, s.count, -1);
   });
@@ -482,7 +517,11 @@ function repLods(access: AccessEmitter, size: number): FunctionBody {
   const base = sourceBase(s);
   s.load(RSI, from);
   s.whileCount(1, () => {
-    access.load(b, LOAD[size], 0, () => { b.localGet(from); b.localGet(base); b.op('i64.add'); });
+    access.load(b, LOAD[size], 0, () => {
+      b.localGet(from);
+      b.localGet(base);
+      b.op('i64.add');
+    });
     b.localSet(value);
     // 8- and 16-bit results merge into rax, 32-bit ones zero-extend.
     b.i32(0);
@@ -517,12 +556,19 @@ function repCompare(access: AccessEmitter, size: number, repeatWhile: 'repe' | '
   const out = b.block();
   s.whileCount(1, () => {
     if (kind === 'cmps') {
-      access.load(b, LOAD[size], 0, () => { b.localGet(from); b.localGet(base); b.op('i64.add'); });
+      access.load(b, LOAD[size], 0, () => {
+        b.localGet(from);
+        b.localGet(base);
+        b.op('i64.add');
+      });
       b.localSet(first);
     }
     access.load(b, LOAD[size], 0, () => b.localGet(to));
     b.localSet(second);
-    for (const [at, local] of [[0, first], [8, second]] as const) {
+    for (const [at, local] of [
+      [0, first],
+      [8, second],
+    ] as const) {
       b.i32(0);
       b.localGet(local);
       b.memory('i64.store', CPU.scratch + at, CPU_MEMORY);

@@ -130,10 +130,14 @@ export class CodeStore {
     }
     this.prelink = prelink;
     const index = new Float64Array(bytes(pad8(at), modules * 16).buffer);
-    this.#modules = Array.from({ length: modules }, (_, each) => new StoredModule((offset, length) => {
-      assert(offset + length <= index[each * 2 + 1], 'a module of the code store is cut off');
-      return bytes(index[each * 2] + offset, length);
-    }));
+    this.#modules = Array.from(
+      { length: modules },
+      (_, each) =>
+        new StoredModule((offset, length) => {
+          assert(offset + length <= index[each * 2 + 1], 'a module of the code store is cut off');
+          return bytes(index[each * 2] + offset, length);
+        }),
+    );
   }
 
   /** The modules with a unit at a pc: one for each program that has code there. */

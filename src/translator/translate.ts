@@ -30,7 +30,9 @@ export interface TranslateOptions {
   readonly keepsFlags?: boolean;
   /** The root lies inside a function that has a unit: where it was left for a while. */
   readonly resumed: boolean;
-  /** Where another unit can be entered in the middle: where it dispatches the table at an address, or at a loop there. */
+  /** Whether another unit can be entered at a loop there. */
+  readonly isLoop: (pc: number) => boolean;
+  /** Where another unit can be entered in the middle: where it dispatches the table at an address. */
   readonly innerPlaceAt: (address: number) => InnerPlace | undefined;
   /** The bytes of a range that the guest may write to, undefined for others: the unit looks whether they changed. */
   readonly writable: (start: number, end: number) => Uint8Array | undefined;
@@ -93,11 +95,12 @@ export function translateModule(root: number, code: CodeReader, options: Transla
   });
   for (const unit of units) {
     functions.define(unit, imports, options, mayChange);
-    m.exportFunction(unitName(root, unit.pc), functions.entry(unit.pc));
   }
+  const pcs = [...units.map(({ pc }) => pc), ...functions.loops()];
+  for (const pc of pcs) m.exportFunction(unitName(root, pc), functions.entry(pc));
   const { bytes, codeOffsets } = m.finish();
   return {
-    units: units.map(({ pc }) => pc),
+    units: pcs,
     looks: mayChange.length > 0,
     innerPlaces: units.flatMap((unit) => unit.innerPlaces),
     bytes,
@@ -154,7 +157,7 @@ export function translateFile(entries: readonly number[], isCalled: (pc: number)
     again.delete(pc);
     write(pc);
   }
-  const units = [...places.keys()].sort((a, b) => a - b);
+  const units = [...places.keys(), ...functions.loops()].sort((a, b) => a - b);
   functions.exportGetters(units);
   const { bytes, codeOffsets } = m.finish();
   return { units, wasm: bytes, faults: functions.faultMap(codeOffsets), innerPlaces: units.flatMap((pc) => places.get(pc) ?? []) };
@@ -176,7 +179,13 @@ function importRuntime(m: ModuleBuilder, helpers: readonly string[], checked: bo
   const indices = new Map(helpers.map((name) => [name, m.importFunction('e', name, toVoid)]));
   importSpace(m, checked);
   return {
-    unitType, dispatch, reenter, syscall, tick, stale, keepFlags,
+    unitType,
+    dispatch,
+    reenter,
+    syscall,
+    tick,
+    stale,
+    keepFlags,
     helper: (name) => {
       const index = indices.get(name);
       assert(index !== undefined, `helper ${name} is imported`);
@@ -201,12 +210,24 @@ function getter(functions: readonly number[]): FunctionBody {
   return b;
 }
 
+/** `number`: of the place in the unit. */
+function innerEntry(unit: number, number: number): FunctionBody {
+  const b = new FunctionBody(1, 16);
+  b.localGet(0);
+  b.i32(number << 16);
+  b.op('i32.or');
+  b.returnCall(unit);
+  return b;
+}
+
 /** The functions of a module's units: one for each, and one that takes parameters where others call it directly. */
 class UnitFunctions {
   readonly #m: ModuleBuilder;
   readonly #root: number;
   readonly #unitType: number;
   readonly #entries = new Map<number, number>();
+  /** Functions that enter a unit at one of its loops, by the loop's pc. */
+  readonly #loops = new Map<number, number>();
   readonly #direct = new Map<number, { readonly index: number; readonly signature: Signature }>();
   /** By function, in case that it is written again. */
   readonly #faults = new Map<number, readonly FaultSite[]>();
@@ -234,7 +255,7 @@ class UnitFunctions {
   }
 
   entry(pc: number): number {
-    return this.#entries.get(pc) as number;
+    return (this.#entries.get(pc) ?? this.#loops.get(pc)) as number;
   }
 
   signatureOf(pc: number): Signature | undefined {
@@ -245,13 +266,29 @@ class UnitFunctions {
     const self = this.entry(pc);
     const direct = this.#direct.get(pc);
     const { registers, effects } = allocate(blocks, flow, direct?.signature);
-    const writer = new UnitWriter(pc, blocks, flow, registers, effects, flagCalls, { ...runtime, self, innerPlaceAt: options.resumed ? options.innerPlaceAt : () => undefined, direct: (target) => this.#direct.get(target) }, accessEmitter(options.checked), options.precise, direct?.signature);
+    const writer = new UnitWriter(pc, blocks, flow, registers, effects, flagCalls, { ...runtime, self, direct: (target) => this.#direct.get(target) }, accessEmitter(options.checked), options.precise, direct?.signature);
     writer.write(mayChange);
     if (writer.body.length > limit) return false;
     this.#m.define(direct?.index ?? self, writer.body);
     if (direct !== undefined) this.#m.define(self, wrapper(direct.signature, direct.index));
     this.#faults.set(direct?.index ?? self, writer.faults);
+    this.#enterAtLoops(blocks[0], self);
     return true;
+  }
+
+  #enterAtLoops({ terminator }: UnitBlock, self: number): void {
+    if (terminator.kind !== 'enter') return;
+    for (const { pc, number } of terminator.places) {
+      if (pc === 0 || this.#entries.has(pc)) continue;
+      const index = this.#loops.get(pc);
+      if (index === undefined) this.#loops.set(pc, this.#m.function(this.#unitType, innerEntry(self, number)));
+      else this.#m.define(index, innerEntry(self, number));
+    }
+  }
+
+  /** Pcs of the loops that units can be entered at: units of the module like others. */
+  loops(): Iterable<number> {
+    return this.#loops.keys();
   }
 
   /** A unit that is not in the module after all: the executor finds another. */
@@ -309,7 +346,13 @@ function analyzeUnit(pc: number, code: CodeReader, options: TranslateOptions, to
   });
   for (const { targets, number: which } of dispatches.values()) {
     const to = targets.map((target) => number.get(target) ?? -1);
-    blocks.push(syntheticBlock({ kind: 'switch', blocks: to, pcs: targets, number: which, routes: [] }, [...new Set(to)].filter((block) => block >= 0), pc));
+    blocks.push(
+      syntheticBlock(
+        { kind: 'switch', blocks: to, pcs: targets, number: which, routes: [] },
+        [...new Set(to)].filter((block) => block >= 0),
+        pc,
+      ),
+    );
   }
   blocks = reachable(blocks);
   const asFound = analyze(blocks);
@@ -327,7 +370,7 @@ function analyzeUnit(pc: number, code: CodeReader, options: TranslateOptions, to
   if (places.length > 0 || (asFound.loopHeader[0] && !isReducible(asFound))) {
     const enter = places.map((place) => ({ ...place, block: place.block + 1 }));
     const shifted = blocks.map((block) => withTargets(block, (to) => to + 1));
-    blocks = [syntheticBlock({ kind: 'enter', places: enter }, [...new Set([1, ...enter.map(({ block }) => block)])], pc), ...shifted];
+    blocks = [{ ...syntheticBlock({ kind: 'enter', places: enter }, [...new Set([1, ...enter.map(({ block }) => block)])], pc), next: 1 }, ...shifted];
   }
   blocks = makeReducible(blocks);
   const flow = analyze(blocks);
@@ -337,7 +380,10 @@ function analyzeUnit(pc: number, code: CodeReader, options: TranslateOptions, to
     const { terminator } = blocks[block];
     if (terminator.kind === 'call' && typeof terminator.target === 'number') flagCallees.add(terminator.target);
   };
-  if (options.keepsFlags) callsWhoseFlagsAreRead(flow, blocks, ALL_FLAGS).forEach(direct);
+  if (options.keepsFlags) {
+    callsWhoseFlagsAreRead(flow, blocks, ALL_FLAGS).forEach(direct);
+    for (const block of blocks) for (const target of leavesFor(block)) flagCallees.add(target);
+  }
   const flagCalls = options.flagsAcrossReturns ? new Set<number>() : callsWhoseFlagsAreRead(flow, blocks, 0);
   flagCalls.forEach(direct);
   const tableOf = new Map([...dispatches].map(([table, dispatch]) => [dispatch.number, table]));
@@ -353,6 +399,21 @@ function allocate(blocks: readonly UnitBlock[], flow: Flow, signature: Signature
   const registers = analyzeRegisters(flow, effects, signature?.low ?? 0, signature?.high ?? 0);
   blocks.forEach((block, index) => block.builder.define(registers.neededLow[index]));
   return { registers, effects };
+}
+
+/** Where a block goes on outside of its unit by a jump to an address. */
+function leavesFor({ terminator, next, taken, end }: UnitBlock): number[] {
+  switch (terminator.kind) {
+    case 'jump':
+      return next < 0 ? [terminator.target] : [];
+    case 'branch':
+      return [...(taken < 0 ? [terminator.target] : []), ...(next < 0 ? [end] : [])];
+    case 'fallthrough':
+    case 'call':
+      return next < 0 ? [end] : [];
+    default:
+      return [];
+  }
 }
 
 /**
@@ -383,7 +444,10 @@ function callsWhoseFlagsAreRead(flow: Flow, blocks: readonly UnitBlock[], readAt
 }
 
 function analyze(blocks: readonly UnitBlock[]): Flow {
-  return analyzeFlow(blocks.map((block) => block.successors), (block) => blocks[block].terminator.kind === 'switch');
+  return analyzeFlow(
+    blocks.map((block) => block.successors),
+    (block) => blocks[block].terminator.kind === 'switch',
+  );
 }
 
 function limitsFor({ ahead, resumed }: TranslateOptions, tables: ReadonlyMap<number, JumpTable>): Limits {
@@ -396,7 +460,7 @@ function limitsFor({ ahead, resumed }: TranslateOptions, tables: ReadonlyMap<num
 function discoverWithTables(pc: number, code: CodeReader, options: TranslateOptions, tables: Map<number, JumpTable>): BasicBlock[] {
   const tried = new Set<number>();
   // A piece of a function that is there goes back to it where it can.
-  const boundary = !options.resumed ? options.isEntry : (at: number): boolean => options.isEntry(at) || options.innerPlaceAt(at) !== undefined;
+  const boundary = !options.resumed ? options.isEntry : (at: number): boolean => options.isEntry(at) || options.isLoop(at);
   for (;;) {
     const found = discover(pc, code, boundary, tables, limitsFor(options, tables));
     let more = false;

@@ -46,17 +46,39 @@ export class ModuleBuilder {
   }
 
   importFunction(module: string, name: string, type: number): number {
-    this.#imports.push({ module, name, write: (out) => { out.u8(0); out.u32(type); } });
+    this.#imports.push({
+      module,
+      name,
+      write: (out) => {
+        out.u8(0);
+        out.u32(type);
+      },
+    });
     return this.#importedFunctions++;
   }
 
   importTable(module: string, name: string, limits: Limits): number {
-    this.#imports.push({ module, name, write: (out) => { out.u8(1); out.u8(0x70); writeLimits(out, limits); } });
+    this.#imports.push({
+      module,
+      name,
+      write: (out) => {
+        out.u8(1);
+        out.u8(0x70);
+        writeLimits(out, limits);
+      },
+    });
     return this.#importedTables++;
   }
 
   importMemory(module: string, name: string, limits: Limits): number {
-    this.#imports.push({ module, name, write: (out) => { out.u8(2); writeLimits(out, limits); } });
+    this.#imports.push({
+      module,
+      name,
+      write: (out) => {
+        out.u8(2);
+        writeLimits(out, limits);
+      },
+    });
     return this.#importedMemories++;
   }
 

@@ -41,8 +41,7 @@ test('decode ∘ assemble is the identity over all rows', (t) => {
         continue;
       }
       const plain = (value: unknown): string => JSON.stringify(value, (_, v) => (typeof v === 'bigint' ? v.toString() : v));
-      const same = insn.row === form.row && insn.length === instance.bytes.length && insn.lock === (instance.options.lock ?? false)
-        && insn.ops.every((operand, n) => plain({ ...operand }) === plain({ ...operand, ...instance.ops[n] }));
+      const same = insn.row === form.row && insn.length === instance.bytes.length && insn.lock === (instance.options.lock ?? false) && insn.ops.every((operand, n) => plain({ ...operand }) === plain({ ...operand, ...instance.ops[n] }));
       if (!same) wrong.push(`${where}: ${insn.row.mnemonic} ${insn.row.encoding} ${plain(insn.ops)} for ${plain(instance.ops)}`);
       assert.equal(typeof disassemble(insn), 'string');
     }

@@ -90,16 +90,32 @@ export function assemble(form: Form, ops: readonly Operand[], options: AssembleO
     const operand = ops[n];
     e.byteRegister(operand);
     switch (spec.where) {
-      case Where.G: case Where.V: case Where.P: case Where.S: case Where.C: case Where.D:
+      case Where.G:
+      case Where.V:
+      case Where.P:
+      case Where.S:
+      case Where.C:
+      case Where.D:
         e.reg = e.register(highOr(operand), 4);
         break;
-      case Where.E: case Where.R: case Where.W: case Where.U: case Where.Q: case Where.N: case Where.M:
+      case Where.E:
+      case Where.R:
+      case Where.W:
+      case Where.U:
+      case Where.Q:
+      case Where.N:
+      case Where.M:
         if (operand.kind === 'mem') e.memory(operand);
         else e.rm = e.register(highOr(operand), 1);
         break;
-      case Where.Z: e.opcodeLow = e.register(highOr(operand), 1); break;
-      case Where.ST: e.rm = numberOf(operand); break;
-      case Where.X: case Where.Y:
+      case Where.Z:
+        e.opcodeLow = e.register(highOr(operand), 1);
+        break;
+      case Where.ST:
+        e.rm = numberOf(operand);
+        break;
+      case Where.X:
+      case Where.Y:
         assert(operand.kind === 'mem', `${spec.code} is memory`);
         e.segment ??= operand.segment;
         e.address32 ||= operand.addressSize === 4;
@@ -119,7 +135,8 @@ export function assemble(form: Form, ops: readonly Operand[], options: AssembleO
         target = { at: immediates.length, width: spec.encoded[sizeIndex], to: operand.target };
         immediates.push(...littleEndian(0n, target.width));
         break;
-      default: break;
+      default:
+        break;
     }
   }
   const bytes: number[] = [];

@@ -13,8 +13,7 @@ type Registers = readonly [eax: number, ebx: number, ecx: number, edx: number];
 
 /** Twelve or sixteen characters as little-endian words. */
 function words(text: string): number[] {
-  return Array.from({ length: text.length / 4 }, (_, n) =>
-    [0, 1, 2, 3].reduce((word, k) => word | (text.charCodeAt(n * 4 + k) << (8 * k)), 0) >>> 0);
+  return Array.from({ length: text.length / 4 }, (_, n) => [0, 1, 2, 3].reduce((word, k) => word | (text.charCodeAt(n * 4 + k) << (8 * k)), 0) >>> 0);
 }
 const VENDOR = words('GenuineIntel');
 const BRAND = words('Cloister virtual x86-64-v2 processor'.padEnd(48, '\0'));
@@ -26,8 +25,7 @@ const ECX_1 = at(0 /* SSE3 */, 9 /* SSSE3 */, 13 /* CX16 */, 19 /* SSE4.1 */, 20
 const EDX_EXTENDED = at(11 /* SYSCALL */, 20 /* NX */, 27 /* RDTSCP */, 29 /* 64-bit mode */);
 const ECX_EXTENDED = at(0 /* LAHF64 */, 8 /* PREFETCHW */);
 
-const cache = (type: 1 | 2 | 3, level: number, ways: number, sets: number): Registers =>
-  [type | (level << 5) | (1 << 8), ((ways - 1) << 22) | 63, sets - 1, 0];
+const cache = (type: 1 | 2 | 3, level: number, ways: number, sets: number): Registers => [type | (level << 5) | (1 << 8), ((ways - 1) << 22) | 63, sets - 1, 0];
 
 /** By leaf, then subleaf; a leaf with one row ignores the subleaf. */
 const LEAVES: Readonly<Record<number, readonly Registers[]>> = {
@@ -35,7 +33,10 @@ const LEAVES: Readonly<Record<number, readonly Registers[]>> = {
   0x0000_0001: [[0x0006_0f01, (8 << 8) | (1 << 16), ECX_1, EDX_1]],
   0x0000_0002: [[0x00ff_ff01, 0, 0, 0]],
   0x0000_0004: [cache(1, 1, 8, 64), cache(2, 1, 8, 64), cache(3, 2, 16, 1024), cache(3, 3, 16, 16384), [0, 0, 0, 0]],
-  0x0000_0007: [[0, 0, 0, 0], [0, 0, 0, 0]],
+  0x0000_0007: [
+    [0, 0, 0, 0],
+    [0, 0, 0, 0],
+  ],
   0x8000_0000: [[0x8000_0008, VENDOR[0], VENDOR[2], VENDOR[1]]],
   0x8000_0001: [[0, 0, ECX_EXTENDED, EDX_EXTENDED]],
   0x8000_0002: [[BRAND[0], BRAND[1], BRAND[2], BRAND[3]]],
@@ -44,7 +45,7 @@ const LEAVES: Readonly<Record<number, readonly Registers[]>> = {
   0x8000_0005: [[0, 0, (32 << 24) | (8 << 16) | (1 << 8) | 64, (32 << 24) | (8 << 16) | (1 << 8) | 64]],
   0x8000_0006: [[0, 0, (1024 << 16) | (8 << 12) | (1 << 8) | 64, (32 << 18) | (8 << 12) | (1 << 8) | 64]],
   0x8000_0007: [[0, 0, 0, 1 << 8]],
-  0x8000_0008: [[48 << 8 | 40, 0, 0, 0]],
+  0x8000_0008: [[(48 << 8) | 40, 0, 0, 0]],
 };
 
 /** The four words of a leaf; leaves beyond the last are zero. */

@@ -64,7 +64,8 @@ function* listing(path: string): Generator<readonly [pc: number, length: number,
 }
 
 /** Encodings that the processor we present does not have. */
-const ABSENT = /^(\{evex\} )?(\(bad\)|v[a-z]|k[a-z]+[bwdq] |xgetbv|xsave|xrstor|xtest|xbegin|xend|xabort|tzcnt|lzcnt|movbe|adcx|adox|mulx|rorx|shlx|shrx|sarx|andn|bextr|bls|bzhi|pdep|pext|aes|pclmul|sha|rdrand|rdseed|rdfsbase|wrfsbase|rdgsbase|wrgsbase|rdpkru|wrpkru|rdssp|incssp|saverstor|clflushopt|clwb|serialize|tpause|umwait|umonitor|cldemote|ptwrite|gf2|data16|rex|cs |ds |es |ss |fs |gs |repz? ?$|lock ?$|fwait$|notrack)/;
+const ABSENT =
+  /^(\{evex\} )?(\(bad\)|v[a-z]|k[a-z]+[bwdq] |xgetbv|xsave|xrstor|xtest|xbegin|xend|xabort|tzcnt|lzcnt|movbe|adcx|adox|mulx|rorx|shlx|shrx|sarx|andn|bextr|bls|bzhi|pdep|pext|aes|pclmul|sha|rdrand|rdseed|rdfsbase|wrfsbase|rdgsbase|wrgsbase|rdpkru|wrpkru|rdssp|incssp|saverstor|clflushopt|clwb|serialize|tpause|umwait|umonitor|cldemote|ptwrite|gf2|data16|rex|cs |ds |es |ss |fs |gs |repz? ?$|lock ?$|fwait$|notrack)/;
 
 /** What objdump names by what it stands for: `xchg ax,ax`, predicates of `cmpsd`, instructions that include a wait, BMI. */
 const OTHER_NAME = /^(xchg|cmp\w+[sp][sd]|f\w+|repz|tzcnt|lzcnt)$/;

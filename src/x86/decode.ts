@@ -72,10 +72,14 @@ const byteRegister = (number: number, rex: number): Gpr => (rex === 0 && number 
 
 function gpr(number: number, width: number, rex: number): Gpr {
   switch (width) {
-    case 1: return byteRegister(number, rex);
-    case 2: return GPR[1][number];
-    case 4: return GPR[2][number];
-    default: return GPR[3][number];
+    case 1:
+      return byteRegister(number, rex);
+    case 2:
+      return GPR[1][number];
+    case 4:
+      return GPR[2][number];
+    default:
+      return GPR[3][number];
   }
 }
 
@@ -208,29 +212,57 @@ export function decode(bytes: Uint8Array, offset: number, pc: number): Insn | un
     const spec: OperandSpec = specs[n];
     const width = spec.widths[sizeIndex];
     switch (spec.where) {
-      case Where.E: case Where.R:
+      case Where.E:
+      case Where.R:
         if (mod === 3) ops.push(gpr(rm, width, rex));
-        else { memAt = n; ops.push(NO_MEMORY); }
+        else {
+          memAt = n;
+          ops.push(NO_MEMORY);
+        }
         break;
-      case Where.W: case Where.U:
+      case Where.W:
+      case Where.U:
         if (mod === 3) ops.push(XMM[width][rm]);
-        else { memAt = n; ops.push(NO_MEMORY); }
+        else {
+          memAt = n;
+          ops.push(NO_MEMORY);
+        }
         break;
-      case Where.Q: case Where.N:
+      case Where.Q:
+      case Where.N:
         if (mod === 3) ops.push(MMX[rm & 7]);
-        else { memAt = n; ops.push(NO_MEMORY); }
+        else {
+          memAt = n;
+          ops.push(NO_MEMORY);
+        }
         break;
-      case Where.M: memAt = n; ops.push(NO_MEMORY); break;
-      case Where.G: ops.push(gpr(reg, width, rex)); break;
-      case Where.V: ops.push(XMM[width][reg]); break;
-      case Where.P: ops.push(MMX[reg & 7]); break;
+      case Where.M:
+        memAt = n;
+        ops.push(NO_MEMORY);
+        break;
+      case Where.G:
+        ops.push(gpr(reg, width, rex));
+        break;
+      case Where.V:
+        ops.push(XMM[width][reg]);
+        break;
+      case Where.P:
+        ops.push(MMX[reg & 7]);
+        break;
       case Where.S:
         if ((reg & 7) > 5) return undefined;
         ops.push(SEG[reg & 7]);
         break;
-      case Where.C: case Where.D: ops.push(GPR[3][reg]); break;
-      case Where.Z: ops.push(gpr((opcode & 7) | ((rex & 1) << 3), width, rex)); break;
-      case Where.ST: ops.push(ST[modrm & 7]); break;
+      case Where.C:
+      case Where.D:
+        ops.push(GPR[3][reg]);
+        break;
+      case Where.Z:
+        ops.push(gpr((opcode & 7) | ((rex & 1) << 3), width, rex));
+        break;
+      case Where.ST:
+        ops.push(ST[modrm & 7]);
+        break;
       case Where.I: {
         const encoded = spec.encoded[sizeIndex];
         if (at + encoded > end) return short;
@@ -255,9 +287,14 @@ export function decode(bytes: Uint8Array, offset: number, pc: number): Insn | un
         ops.push(new MemOperand(-1, -1, 1, disp, segment, false, addressSize, width));
         break;
       }
-      case Where.X: ops.push(new MemOperand(6, -1, 1, 0, segment, false, addressSize, width)); break;
-      case Where.Y: ops.push(new MemOperand(7, -1, 1, 0, undefined, false, addressSize, width)); break;
-      default: ops.push(spec.fixed ?? (spec.fixedBySize as readonly [Operand, Operand, Operand])[sizeIndex]);
+      case Where.X:
+        ops.push(new MemOperand(6, -1, 1, 0, segment, false, addressSize, width));
+        break;
+      case Where.Y:
+        ops.push(new MemOperand(7, -1, 1, 0, undefined, false, addressSize, width));
+        break;
+      default:
+        ops.push(spec.fixed ?? (spec.fixedBySize as readonly [Operand, Operand, Operand])[sizeIndex]);
     }
   }
   const length = at - offset;

@@ -7,7 +7,12 @@ const LEGACY = ['ax', 'cx', 'dx', 'bx', 'sp', 'bp', 'si', 'di'];
 const LOW = ['al', 'cl', 'dl', 'bl', 'spl', 'bpl', 'sil', 'dil'];
 const HIGH = ['ah', 'ch', 'dh', 'bh'];
 const WIDTH: Readonly<Record<number, string>> = {
-  1: 'BYTE PTR ', 2: 'WORD PTR ', 4: 'DWORD PTR ', 8: 'QWORD PTR ', 10: 'TBYTE PTR ', 16: 'XMMWORD PTR ',
+  1: 'BYTE PTR ',
+  2: 'WORD PTR ',
+  4: 'DWORD PTR ',
+  8: 'QWORD PTR ',
+  10: 'TBYTE PTR ',
+  16: 'XMMWORD PTR ',
 };
 const signed = (value: number): string => (value < 0 ? `-${hex(-value)}` : `+${hex(value)}`);
 const hex = (value: number | bigint): string => `0x${value.toString(16)}`;
@@ -31,14 +36,22 @@ function memoryName(mem: Mem, segment: string, next: number): string {
 
 function operandName(operand: Operand, code: string, segment: string, next: number): string {
   switch (operand.kind) {
-    case 'gpr': return gprName(operand.index, operand.size, operand.high);
-    case 'xmm': return `xmm${operand.index}`;
-    case 'mmx': return `mm${operand.index}`;
-    case 'st': return code === 'ST0' || code === 'ST' ? 'st' : `st(${operand.index})`;
-    case 'seg': return SEGMENTS[operand.index];
-    case 'imm': return hex(operand.value);
-    case 'rel': return hex(operand.target);
-    case 'mem': return memoryName(operand, segment, next);
+    case 'gpr':
+      return gprName(operand.index, operand.size, operand.high);
+    case 'xmm':
+      return `xmm${operand.index}`;
+    case 'mmx':
+      return `mm${operand.index}`;
+    case 'st':
+      return code === 'ST0' || code === 'ST' ? 'st' : `st(${operand.index})`;
+    case 'seg':
+      return SEGMENTS[operand.index];
+    case 'imm':
+      return hex(operand.value);
+    case 'rel':
+      return hex(operand.target);
+    case 'mem':
+      return memoryName(operand, segment, next);
   }
 }
 

@@ -5,12 +5,33 @@ import type { Row } from './row.ts';
 /** Operand width in bytes; 10 is the x87 extended format, 16 an XMM register. */
 export type Size = 1 | 2 | 4 | 8 | 10 | 16;
 
-export interface Gpr { readonly kind: 'gpr'; readonly index: number; readonly size: 1 | 2 | 4 | 8; /** ah, ch, dh, bh: `index` is 0–3 and bits 8–15 are meant. */ readonly high: boolean }
-export interface Xmm { readonly kind: 'xmm'; readonly index: number; /** Bytes of it that the operand names (4 for ss, 8 for sd …). */ readonly size: number }
-export interface Mmx { readonly kind: 'mmx'; readonly index: number; readonly size: 8 }
+export interface Gpr {
+  readonly kind: 'gpr';
+  readonly index: number;
+  readonly size: 1 | 2 | 4 | 8 /** ah, ch, dh, bh: `index` is 0–3 and bits 8–15 are meant. */;
+  readonly high: boolean;
+}
+export interface Xmm {
+  readonly kind: 'xmm';
+  readonly index: number /** Bytes of it that the operand names (4 for ss, 8 for sd …). */;
+  readonly size: number;
+}
+export interface Mmx {
+  readonly kind: 'mmx';
+  readonly index: number;
+  readonly size: 8;
+}
 /** x87 stack register ST(index). */
-export interface St { readonly kind: 'st'; readonly index: number; readonly size: 10 }
-export interface Seg { readonly kind: 'seg'; readonly index: number; readonly size: 2 }
+export interface St {
+  readonly kind: 'st';
+  readonly index: number;
+  readonly size: 10;
+}
+export interface Seg {
+  readonly kind: 'seg';
+  readonly index: number;
+  readonly size: 2;
+}
 export interface Mem {
   readonly kind: 'mem';
   /** Register number, or -1 for none. RIP-relative operands are resolved: base -1, `disp` the absolute address. */
@@ -27,9 +48,17 @@ export interface Mem {
   readonly size: number;
 }
 /** Immediate, already sign- or zero-extended to the operand size as the manual says. */
-export interface Imm { readonly kind: 'imm'; readonly value: bigint; readonly size: 1 | 2 | 4 | 8 }
+export interface Imm {
+  readonly kind: 'imm';
+  readonly value: bigint;
+  readonly size: 1 | 2 | 4 | 8;
+}
 /** Branch target, absolute. */
-export interface Rel { readonly kind: 'rel'; readonly target: number; readonly size: 8 }
+export interface Rel {
+  readonly kind: 'rel';
+  readonly target: number;
+  readonly size: 8;
+}
 
 export type Operand = Gpr | Xmm | Mmx | St | Seg | Mem | Imm | Rel;
 

@@ -51,10 +51,19 @@ function randomBits(random: Random, bits: number): bigint {
 
 function register(spec: OperandSpec, width: number, random: Random, high: boolean): Operand {
   switch (spec.where) {
-    case Where.V: case Where.W: case Where.U: return XMM[width][random(16)];
-    case Where.P: case Where.Q: case Where.N: return MMX[random(8)];
-    case Where.S: return SEG[random(6)];
-    case Where.C: case Where.D: return GPR[3][random(16)];
+    case Where.V:
+    case Where.W:
+    case Where.U:
+      return XMM[width][random(16)];
+    case Where.P:
+    case Where.Q:
+    case Where.N:
+      return MMX[random(8)];
+    case Where.S:
+      return SEG[random(6)];
+    case Where.C:
+    case Where.D:
+      return GPR[3][random(16)];
     default: {
       if (width === 1 && high && random(3) === 0) return HIGH[random(4)];
       const log2 = Math.log2(width);
@@ -75,7 +84,15 @@ function immediateOf(spec: OperandSpec, sizeIndex: number, random: Random): Oper
 /** One random instance of a form; `undefined` where the shape that was drawn cannot be encoded. */
 export function randomInstance(form: Form, random: Random, limits: InstanceLimits = {}): Instance | undefined {
   const pc = limits.pc ?? 0x1000;
-  const sizes = form.rexW ? [8] as const : form.mandatory66 || form.prefix === 0 ? [4, 8] as const : form.default64 ? [2, 8] as const : form.prefix >= 0 && form.operands.every((o) => o.widths[0] === o.widths[2]) ? [4] as const : [2, 4, 8] as const;
+  const sizes = form.rexW
+    ? ([8] as const)
+    : form.mandatory66 || form.prefix === 0
+      ? ([4, 8] as const)
+      : form.default64
+        ? ([2, 8] as const)
+        : form.prefix >= 0 && form.operands.every((o) => o.widths[0] === o.widths[2])
+          ? ([4] as const)
+          : ([2, 4, 8] as const);
   const allowed = hasWideTwin(form) ? sizes.filter((size) => size !== 8) : sizes;
   const near = form.operands.some((o) => o.where === Where.J);
   const size = near ? 8 : allowed[random(allowed.length)];
@@ -96,21 +113,28 @@ export function randomInstance(form: Form, random: Random, limits: InstanceLimit
     }
     if (takesRegister(spec.where)) return register(spec, width, random, high);
     switch (spec.where) {
-      case Where.I: return immediateOf(spec, sizeIndex, random);
-      case Where.J: return { kind: 'rel', target: pc + 15 + random(64), size: 8 };
-      case Where.ST: return ST[random(8)];
-      case Where.O: return { ...makeMemory(random, width), base: -1, index: -1, scale: 1, ripRelative: false, addressSize: 8, disp: random(0x7fff_ffff) };
-      case Where.X: case Where.Y:
+      case Where.I:
+        return immediateOf(spec, sizeIndex, random);
+      case Where.J:
+        return { kind: 'rel', target: pc + 15 + random(64), size: 8 };
+      case Where.ST:
+        return ST[random(8)];
+      case Where.O:
+        return { ...makeMemory(random, width), base: -1, index: -1, scale: 1, ripRelative: false, addressSize: 8, disp: random(0x7fff_ffff) };
+      case Where.X:
+      case Where.Y:
         addressSize = stringAddress;
         return { kind: 'mem', base: spec.where === Where.X ? 6 : 7, index: -1, scale: 1, disp: 0, segment: undefined, ripRelative: false, addressSize, size: width };
-      default: return register(spec, width, random, high);
+      default:
+        return register(spec, width, random, high);
     }
   });
   const lock = form.lockable && ops[0].kind === 'mem' && random(4) === 0;
   const rep = form.row.repeats === true ? ([undefined, 'rep', 'repne'] as const)[random(3)] : undefined;
   const options: AssembleOptions = { size, addressSize, lock, rep, pc };
   const wantsHigh = ops.some((o) => o.kind === 'gpr' && o.high);
-  const wantsRex = size === 8 && !form.default64 || ops.some((o) => (o.kind === 'gpr' && (o.index >= 8 || (o.size === 1 && !o.high && o.index >= 4))) || (o.kind === 'xmm' && o.index >= 8) || (o.kind === 'mem' && (o.base >= 8 || o.index >= 8)));
+  const wantsRex =
+    (size === 8 && !form.default64) || ops.some((o) => (o.kind === 'gpr' && (o.index >= 8 || (o.size === 1 && !o.high && o.index >= 4))) || (o.kind === 'xmm' && o.index >= 8) || (o.kind === 'mem' && (o.base >= 8 || o.index >= 8)));
   if (wantsHigh && wantsRex) return undefined;
   // `nop` has this encoding.
   if (form.plusR && form.map === 0 && form.opcode === 0x90 && ops[0].kind === 'gpr' && ops[0].index === 0) return undefined;

@@ -14,8 +14,34 @@ import type { Lift } from './lift.ts';
 
 /** CPUID features, by the level that introduced them. */
 export type Feature =
-  | 'I386' | 'X87' | 'CMOV' | 'CX8' | 'CX16' | 'MMX' | 'FXSR' | 'SSE' | 'SSE2' | 'SSE3' | 'SSSE3' | 'SSE4_1' | 'SSE4_2' | 'POPCNT'
-  | 'X86_64' | 'LAHF64' | 'MOVBE' | 'BMI1' | 'BMI2' | 'LZCNT' | 'ADX' | 'RDTSC' | 'RDTSCP' | 'RDRAND' | 'CPUID' | 'XSAVE' | 'CLFLUSH' | 'PREFETCHW';
+  | 'I386'
+  | 'X87'
+  | 'CMOV'
+  | 'CX8'
+  | 'CX16'
+  | 'MMX'
+  | 'FXSR'
+  | 'SSE'
+  | 'SSE2'
+  | 'SSE3'
+  | 'SSSE3'
+  | 'SSE4_1'
+  | 'SSE4_2'
+  | 'POPCNT'
+  | 'X86_64'
+  | 'LAHF64'
+  | 'MOVBE'
+  | 'BMI1'
+  | 'BMI2'
+  | 'LZCNT'
+  | 'ADX'
+  | 'RDTSC'
+  | 'RDTSCP'
+  | 'RDRAND'
+  | 'CPUID'
+  | 'XSAVE'
+  | 'CLFLUSH'
+  | 'PREFETCHW';
 
 export interface RowOptions {
   /** Flags (RFLAGS bits) that the manual leaves undefined; the differential tests mask them. A function where it depends on operands. */

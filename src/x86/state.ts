@@ -7,8 +7,22 @@
  * Numbering of registers: SDM vol. 2, table 3-1 (rax, rcx, rdx, rbx, rsp, rbp, rsi, rdi, r8 … r15).
  */
 
-export const RAX = 0, RCX = 1, RDX = 2, RBX = 3, RSP = 4, RBP = 5, RSI = 6, RDI = 7;
-export const R8 = 8, R9 = 9, R10 = 10, R11 = 11, R12 = 12, R13 = 13, R14 = 14, R15 = 15;
+export const RAX = 0,
+  RCX = 1,
+  RDX = 2,
+  RBX = 3,
+  RSP = 4,
+  RBP = 5,
+  RSI = 6,
+  RDI = 7;
+export const R8 = 8,
+  R9 = 9,
+  R10 = 10,
+  R11 = 11,
+  R12 = 12,
+  R13 = 13,
+  R14 = 14,
+  R15 = 15;
 
 /** Byte offsets in the register file. */
 export const CPU = {
@@ -61,7 +75,16 @@ export const CPU_BYTES = 131072;
 export const FlagsKind = { explicit: 0, add: 1, sub: 2, logic: 3 } as const;
 export type FlagsKind = keyof typeof FlagsKind;
 
-export const CF = 1 << 0, PF = 1 << 2, AF = 1 << 4, ZF = 1 << 6, SF = 1 << 7, TF = 1 << 8, DF = 1 << 10, OF = 1 << 11, AC = 1 << 18, ID = 1 << 21;
+export const CF = 1 << 0,
+  PF = 1 << 2,
+  AF = 1 << 4,
+  ZF = 1 << 6,
+  SF = 1 << 7,
+  TF = 1 << 8,
+  DF = 1 << 10,
+  OF = 1 << 11,
+  AC = 1 << 18,
+  ID = 1 << 21;
 export const STATUS_FLAGS = CF | PF | AF | ZF | SF | OF;
 
 const MASK = [0xffn, 0xffffn, 0xffff_ffffn, 0xffff_ffff_ffff_ffffn] as const;

@@ -48,7 +48,15 @@ function fail(row: Row, why: string): never {
 }
 
 const IMMEDIATE: Readonly<Record<string, readonly string[]>> = {
-  ib: ['Ib', 'sIb'], iw: ['Iw'], id: ['Iz', 'Id'], iz: ['Iz'], iq: ['Iv', 'Iq'], iv: ['Iv'], cb: ['Jb'], cd: ['Jz'], mo: ['Ob', 'Ov'],
+  ib: ['Ib', 'sIb'],
+  iw: ['Iw'],
+  id: ['Iz', 'Id'],
+  iz: ['Iz'],
+  iq: ['Iv', 'Iq'],
+  iv: ['Iv'],
+  cb: ['Jb'],
+  cd: ['Jz'],
+  mo: ['Ob', 'Ov'],
 };
 
 /** Compiles one row; throws where its strings make no sense. */
@@ -101,7 +109,17 @@ export function compileRow(row: Row): Form {
   if (operands.some((o) => o.where === Where.Z) !== plusR) fail(row, '+r and Z go together');
   if (operands.some((o) => o.where === Where.ST) !== plusI) fail(row, '+i and STi go together');
   return {
-    row, operands, map, opcode, plusR, prefix, rexW, hasModRM, digit, fixed, plusI,
+    row,
+    operands,
+    map,
+    opcode,
+    plusR,
+    prefix,
+    rexW,
+    hasModRM,
+    digit,
+    fixed,
+    plusI,
     registerForm: fixed >= 0 ? fixed >= 0xc0 : rm.length > 0 && takesRegister(rm[0].where),
     memoryForm: fixed >= 0 ? fixed < 0xc0 : rm.length > 0 && takesMemory(rm[0].where),
     lockable: row.lockable === true,
@@ -124,9 +142,11 @@ export function compileTable(forms: readonly Form[]): readonly Leaf[] {
     const prefixes = form.prefix >= 0 ? [form.prefix] : [0, 1, 2, 3];
     const opcodes = form.plusR ? [0, 1, 2, 3, 4, 5, 6, 7].map((r) => form.opcode + r) : [form.opcode];
     const weight = (form.prefix >= 0 ? 8 : 0) + (form.rexW ? 4 : 0) + (form.fixed >= 0 ? 2 : 0) + (form.plusR ? 0 : 1);
-    for (const opcode of opcodes) for (const prefix of prefixes) for (const w of form.rexW ? [1] : [0, 1]) {
-      (cells[leafIndex(form.map, opcode, prefix, w)] ??= []).push({ form, weight });
-    }
+    for (const opcode of opcodes)
+      for (const prefix of prefixes)
+        for (const w of form.rexW ? [1] : [0, 1]) {
+          (cells[leafIndex(form.map, opcode, prefix, w)] ??= []).push({ form, weight });
+        }
   }
   const leaves: Leaf[] = new Array<undefined>(4 << 11).fill(undefined);
   const ids = new Map(forms.map((form, id) => [form, id]));

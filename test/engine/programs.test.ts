@@ -25,7 +25,11 @@ for (const level of ['-O1', '-O2']) {
     const engines = { translator: [new TranslatorEngine(), true], 'translator with checks': [new TranslatorEngine(), false], interpreter: [new InterpreterEngine(), true] } as const;
     for (const [name, [engine, protects]] of Object.entries(engines)) {
       let output = '';
-      assert.equal(runFreestanding(engine, program, protects, (bytes) => (output += Buffer.from(bytes).toString('latin1'))), 3, name);
+      assert.equal(
+        runFreestanding(engine, program, protects, (bytes) => (output += Buffer.from(bytes).toString('latin1'))),
+        3,
+        name,
+      );
       assert.equal(output, native.stdout, name);
     }
   });

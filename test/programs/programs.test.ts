@@ -20,7 +20,8 @@ import { openLibc } from '../../src/pal/node/memory/libc.ts';
 import { ROWS, type Row } from './rows.ts';
 import { lacks, stage } from './stage.ts';
 
-const TIMEOUT_MS = 90_000, SLOW_TIMEOUT_MS = 400_000;
+const TIMEOUT_MS = 90_000,
+  SLOW_TIMEOUT_MS = 400_000;
 /** Without real pages nothing that was translated ahead fits. */
 const TIMES = openLibc() === undefined ? 4 : 1;
 const limit = ({ slow }: Row): number => (slow ? SLOW_TIMEOUT_MS : TIMEOUT_MS) * TIMES;
@@ -48,7 +49,8 @@ function onTheHost(row: Row): Promise<Outcome> {
   const directory = mkdtempSync(join(tmpdir(), 'row-'));
   return new Promise((resolve) => {
     const child = spawn(shell[0], [...shell.slice(1), script], { cwd: directory, env: VARIABLES, stdio: ['ignore', 'pipe', 'pipe'], timeout: limit(row) });
-    const output: Buffer[] = [], error: Buffer[] = [];
+    const output: Buffer[] = [],
+      error: Buffer[] = [];
     child.stdout.on('data', (bytes: Buffer) => output.push(bytes));
     child.stderr.on('data', (bytes: Buffer) => error.push(bytes));
     child.on('close', (code, signal) => {
@@ -76,10 +78,16 @@ function collector(): { readonly sink: Sink; text(): string } {
 
 async function inTheEnclave(enclave: RunningEnclave, row: Row, directory: string): Promise<Outcome> {
   const { shell, script } = row;
-  const output = collector(), error = collector();
+  const output = collector(),
+    error = collector();
   const session = enclave.exec({
-    argv: [...shell, script].map(toByteString), env: Object.entries(VARIABLES).map(([name, text]) => toByteString(`${name}=${text}`)), hostEnv: [], cwd: directory,
-    input: nothing, output: output.sink, error: error.sink,
+    argv: [...shell, script].map(toByteString),
+    env: Object.entries(VARIABLES).map(([name, text]) => toByteString(`${name}=${text}`)),
+    hostEnv: [],
+    cwd: directory,
+    input: nothing,
+    output: output.sink,
+    error: error.sink,
   });
   const timer = setTimeout(() => session.signal(9), limit(row));
   const status = await session.exited;
@@ -101,7 +109,11 @@ describe('programs of this machine', { skip: process.arch !== 'x64' || !existsSy
     const directory = join(place, 'programs');
     if (!existsSync(join(directory, 'build/manifest.json'))) {
       const instance = createInstance(directory, 'new');
-      stage(instance.tree, ROWS.filter((row) => lacks(row) === undefined), CORE);
+      stage(
+        instance.tree,
+        ROWS.filter((row) => lacks(row) === undefined),
+        CORE,
+      );
       for (const index of ROWS.keys()) mkdirSync(join(instance.tree, 'row', String(index)), { recursive: true });
       const configuration = readFileSync(instance.configuration, 'utf8');
       writeFileSync(instance.configuration, configuration.replace('untrusted: []', `untrusted: [${Object.keys(VARIABLES).join(', ')}]`));

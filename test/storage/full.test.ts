@@ -36,16 +36,25 @@ function layerOnFullDisk(disk: string): void {
     }
   };
   while (!refused()) assert.ok(at < 64 << 20);
-  assert.throws(() => volume.sync(), (error) => error === ENOSPC);
+  assert.throws(
+    () => volume.sync(),
+    (error) => error === ENOSPC,
+  );
   volume.setattr(big, { size: 1 << 20 });
   volume.sync();
   volume.abandon();
   volume = open();
   volume.verifyAll();
   const content = new Uint8Array(1 << 20);
-  for (const [name, byte] of [['kept', 1], ['big', 2]] as const) {
+  for (const [name, byte] of [
+    ['kept', 1],
+    ['big', 2],
+  ] as const) {
     assert.equal(volume.read(volume.lookup(volume.root, name), 0, content), content.length);
-    assert.ok(content.every((value) => value === byte), name);
+    assert.ok(
+      content.every((value) => value === byte),
+      name,
+    );
   }
   volume.close();
   rmSync(`${disk}/layer`, { recursive: true });

@@ -63,7 +63,10 @@ else {
           const content = new Uint8Array(100_000);
           const got = volume.read(ino, 0, content);
           assert.ok(got === (number * 7919) % 100_000 || got === 1, name);
-          assert.ok(content.subarray(0, got).every((byte) => byte === (number & 255)), name);
+          assert.ok(
+            content.subarray(0, got).every((byte) => byte === (number & 255)),
+            name,
+          );
         }
         volume.close();
       }

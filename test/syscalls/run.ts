@@ -67,7 +67,13 @@ function report(name: string, where: string, { ok, failed, broken }: Outcome): b
 function main(): boolean {
   const work = mkdtempSync(join(tmpdir(), 'cloister-syscalls-'));
   try {
-    const names = positionals.length > 0 ? positionals : readdirSync(HERE).filter((each) => each.endsWith('.c')).map((each) => each.slice(0, -2)).sort();
+    const names =
+      positionals.length > 0
+        ? positionals
+        : readdirSync(HERE)
+            .filter((each) => each.endsWith('.c'))
+            .map((each) => each.slice(0, -2))
+            .sort();
     let good = true;
     const ready = names.filter((name) => {
       const flags = values.dynamic ? [] : ['-static-pie'];

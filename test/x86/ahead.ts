@@ -6,9 +6,12 @@ import { CodeStore, TranslatorEngine } from '../../src/translator/index.ts';
 import type { RoutinesCase } from './routines.ts';
 
 const PAGE = 4096;
-const HEADER_BYTES = 64, SEGMENT_BYTES = 56;
-const PT_LOAD = 1, PT_GNU_EH_FRAME = 0x6474e550;
-const PF_X = 1, PF_R = 4;
+const HEADER_BYTES = 64,
+  SEGMENT_BYTES = 56;
+const PT_LOAD = 1,
+  PT_GNU_EH_FRAME = 0x6474e550;
+const PF_X = 1,
+  PF_R = 4;
 
 /** A static executable: the code at its address, and the table by which functions are found some pages behind it. */
 function elfOf(code: Uint8Array, address: number, entry: number, functions: readonly number[]): Uint8Array {
@@ -52,9 +55,11 @@ export function engineWith(x: RoutinesCase, address: number): TranslatorEngine {
   const file: ImageFile = { kind: 'file', mode: 0o755, mtime: 0, size: elf.length, read: (offset, into) => into.set(elf.subarray(offset, offset + into.length)) };
   const [made] = translateImage({ kind: 'directory', mode: 0o755, mtime: 0, entries: new Map([['program', file]]) }, undefined, () => {}).values();
   const { content } = made;
-  return new TranslatorEngine(new CodeStore((offset, into) => {
-    const part = content.subarray(offset, offset + into.length);
-    into.set(part);
-    return part.length;
-  }, content.length));
+  return new TranslatorEngine(
+    new CodeStore((offset, into) => {
+      const part = content.subarray(offset, offset + into.length);
+      into.set(part);
+      return part.length;
+    }, content.length),
+  );
 }

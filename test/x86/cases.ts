@@ -159,15 +159,33 @@ function implicitRegisters(x: Case, source: Source, place: Place, state: State, 
     if (source.below(2) === 0) gpr[0] = 0n;
   }
   switch (mnemonic) {
-    case 'xlat': case 'xlatb': gpr[3] = near(0x8000); break;
-    case 'maskmovq': case 'maskmovdqu': gpr[7] = near(0x8000); break;
-    case 'leave': case 'enter': gpr[5] = near(0x5000); break;
-    case 'loop': case 'loope': case 'loopne': case 'jrcxz': case 'jecxz':
+    case 'xlat':
+    case 'xlatb':
+      gpr[3] = near(0x8000);
+      break;
+    case 'maskmovq':
+    case 'maskmovdqu':
+      gpr[7] = near(0x8000);
+      break;
+    case 'leave':
+    case 'enter':
+      gpr[5] = near(0x5000);
+      break;
+    case 'loop':
+    case 'loope':
+    case 'loopne':
+    case 'jrcxz':
+    case 'jecxz':
       if (source.below(2) === 0) gpr[1] = BigInt(source.below(3)) | (source.below(2) === 0 ? 1n << 32n : 0n);
       break;
-    case 'popf': data.setBigUint64(Number(gpr[4]) - place.data, BigInt((source.u32() & (STATUS | 0x400)) | 0x202), true); break;
-    case 'ret': data.setBigUint64(Number(gpr[4]) - place.data, BigInt(place.target), true); break;
-    case 'jmp': case 'call':
+    case 'popf':
+      data.setBigUint64(Number(gpr[4]) - place.data, BigInt((source.u32() & (STATUS | 0x400)) | 0x202), true);
+      break;
+    case 'ret':
+      data.setBigUint64(Number(gpr[4]) - place.data, BigInt(place.target), true);
+      break;
+    case 'jmp':
+    case 'call':
       if (ops[0].kind === 'gpr') gpr[ops[0].index] = BigInt(place.target);
       else if (ops[0].kind === 'mem') data.setBigUint64(x.at - place.data, BigInt(place.target), true);
       break;

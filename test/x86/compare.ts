@@ -83,5 +83,15 @@ function compareBytes(found: string[], name: string, expected: Uint8Array, actua
 }
 
 function flagNames(flags: number): string {
-  return [['c', 0], ['p', 2], ['a', 4], ['z', 6], ['s', 7], ['d', 10], ['o', 11]].map(([name, bit]) => ((flags >> (bit as number)) & 1 ? name : '-')).join('');
+  return [
+    ['c', 0],
+    ['p', 2],
+    ['a', 4],
+    ['z', 6],
+    ['s', 7],
+    ['d', 10],
+    ['o', 11],
+  ]
+    .map(([name, bit]) => ((flags >> (bit as number)) & 1 ? name : '-'))
+    .join('');
 }

@@ -34,11 +34,13 @@ interface Program {
 const VALGRIND = ['basic', 'mmx', 'sse', 'sse2', 'sse3', 'ssse3', 'fpu'];
 const QEMU_X87 = ['f2xm1', 'fbstp', 'fisttp', 'fldcst', 'fp-exceptions', 'fpatan', 'fprem', 'fscale', 'fxam', 'fxtract', 'fyl2x', 'fyl2xp1', 'pseudo-denormal', 'snan-convert'];
 const PROGRAMS: readonly Program[] = [
-  ...VALGRIND.map((name): Program => ({
-    name: `insn_${name}`,
-    directory: 'valgrind/none/tests/amd64',
-    make: `perl gen_insn_test.pl < insn_${name}.def > insn_${name}.c && gcc -static -O0 -w -I../../.. -o "$OUT" insn_${name}.c -lm`,
-  })),
+  ...VALGRIND.map(
+    (name): Program => ({
+      name: `insn_${name}`,
+      directory: 'valgrind/none/tests/amd64',
+      make: `perl gen_insn_test.pl < insn_${name}.def > insn_${name}.c && gcc -static -O0 -w -I../../.. -o "$OUT" insn_${name}.c -lm`,
+    }),
+  ),
   { name: 'test-x86_64', directory: 'qemu/tests/tcg/i386', make: 'gcc -static -O2 -fno-strict-aliasing -w -I../../../include -o "$OUT" test-i386.c -lm' },
   { name: 'test-i386-pcmpistri', directory: 'qemu/tests/tcg/i386', make: 'gcc -static -w -msse4.2 -o "$OUT" test-i386-pcmpistri.c' },
   ...QEMU_X87.map((name): Program => ({ name: `test-i386-${name}`, directory: 'qemu/tests/tcg/i386', make: `gcc -static -O0 -w -o "$OUT" test-i386-${name}.c -lm` })),

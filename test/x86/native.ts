@@ -5,7 +5,9 @@
  * every register belongs to the instruction under test. `bsearch` of the C library is what calls an address.
  */
 
-const MAP_PRIVATE = 2, MAP_ANONYMOUS = 0x20, MAP_FIXED_NOREPLACE = 0x10_0000;
+const MAP_PRIVATE = 2,
+  MAP_ANONYMOUS = 0x20,
+  MAP_FIXED_NOREPLACE = 0x10_0000;
 const READ_WRITE_EXEC = 7;
 /** Where a host has nothing mapped, as a rule. */
 const BASES = [0x2000_0000, 0x3000_0000, 0x5000_0000, 0x6000_0000];
@@ -108,7 +110,10 @@ export function openNative(): Native | undefined {
   const leaveAt = base + 0x400;
   const leave = new Assembly();
   for (let register = 0; register < 16; register++) move(0x89, register, state + S.gprOut + register * 8, leave);
-  leave.put(0x48, 0xc7, 0xc4).int32(state + S.stackTop).put(0x9c);
+  leave
+    .put(0x48, 0xc7, 0xc4)
+    .int32(state + S.stackTop)
+    .put(0x9c);
   leave.at([0x8f], 0, state + S.flagsOut).put(0xfc);
   leave.at([0x48, 0x0f, 0xae], 0, state + S.fxOut);
   leave.at([0x48, 0x0f, 0xae], 1, state + S.fxHost);

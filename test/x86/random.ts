@@ -23,10 +23,14 @@ export class Source {
   /** 64 bits: an edge of some width, a small number, or anything. */
   u64(): bigint {
     switch (this.below(6)) {
-      case 0: return this.pick(EDGES);
-      case 1: return BigInt.asUintN(64, BigInt(this.below(256) - 128));
-      case 2: return BigInt.asUintN(64, this.pick(EDGES) ^ (1n << BigInt(this.below(64))));
-      default: return (BigInt(this.u32()) << 32n) | BigInt(this.u32());
+      case 0:
+        return this.pick(EDGES);
+      case 1:
+        return BigInt.asUintN(64, BigInt(this.below(256) - 128));
+      case 2:
+        return BigInt.asUintN(64, this.pick(EDGES) ^ (1n << BigInt(this.below(64))));
+      default:
+        return (BigInt(this.u32()) << 32n) | BigInt(this.u32());
     }
   }
 
@@ -34,10 +38,12 @@ export class Source {
   vector(into: Uint8Array, at: number): void {
     const view = new DataView(into.buffer, into.byteOffset + at, 16);
     switch (this.below(5)) {
-      case 0: case 1:
+      case 0:
+      case 1:
         for (let lane = 0; lane < 16; lane += 4) view.setUint32(lane, this.f32(), true);
         return;
-      case 2: case 3:
+      case 2:
+      case 3:
         for (let lane = 0; lane < 16; lane += 8) view.setBigUint64(lane, this.f64(), true);
         return;
       default:
@@ -93,16 +99,58 @@ export class Source {
 }
 
 const EDGES: readonly bigint[] = [
-  0n, 1n, 2n, 0x7fn, 0x80n, 0xffn, 0x100n, 0x7fffn, 0x8000n, 0xffffn, 0x10000n, 0x7fff_ffffn, 0x8000_0000n, 0xffff_ffffn, 0x1_0000_0000n,
-  0x7fff_ffff_ffff_ffffn, 0x8000_0000_0000_0000n, 0xffff_ffff_ffff_ffffn, 0xffff_ffff_8000_0000n, 0x8000_0000_8000_0000n, 0x0101_0101_0101_0101n, 0x8080_8080_8080_8080n,
+  0n,
+  1n,
+  2n,
+  0x7fn,
+  0x80n,
+  0xffn,
+  0x100n,
+  0x7fffn,
+  0x8000n,
+  0xffffn,
+  0x10000n,
+  0x7fff_ffffn,
+  0x8000_0000n,
+  0xffff_ffffn,
+  0x1_0000_0000n,
+  0x7fff_ffff_ffff_ffffn,
+  0x8000_0000_0000_0000n,
+  0xffff_ffff_ffff_ffffn,
+  0xffff_ffff_8000_0000n,
+  0x8000_0000_8000_0000n,
+  0x0101_0101_0101_0101n,
+  0x8080_8080_8080_8080n,
 ];
 const BYTES: readonly number[] = [0, 1, 0x7f, 0x80, 0xff];
 const F32_EDGES: readonly number[] = [
-  0, 0x8000_0000, 0x3f80_0000, 0xbf80_0000, 0x7f80_0000, 0xff80_0000, 0x7fc0_0000, 0xffc0_0000, 0x7f80_0001, 0xffa1_2345, 1, 0x8000_0001, 0x007f_ffff, 0x0080_0000,
-  0x7f7f_ffff, 0x4f00_0000, 0xcf00_0000, 0x4eff_ffff, 0x5f00_0000, 0xdf00_0000, 0x3f00_0000, 0x3fc0_0000, 0x4020_0000, 0xbf00_0000, 0x4b00_0001,
+  0, 0x8000_0000, 0x3f80_0000, 0xbf80_0000, 0x7f80_0000, 0xff80_0000, 0x7fc0_0000, 0xffc0_0000, 0x7f80_0001, 0xffa1_2345, 1, 0x8000_0001, 0x007f_ffff, 0x0080_0000, 0x7f7f_ffff, 0x4f00_0000, 0xcf00_0000, 0x4eff_ffff, 0x5f00_0000,
+  0xdf00_0000, 0x3f00_0000, 0x3fc0_0000, 0x4020_0000, 0xbf00_0000, 0x4b00_0001,
 ];
 const F64_EDGES: readonly bigint[] = [
-  0n, 0x8000_0000_0000_0000n, 0x3ff0_0000_0000_0000n, 0xbff0_0000_0000_0000n, 0x7ff0_0000_0000_0000n, 0xfff0_0000_0000_0000n, 0x7ff8_0000_0000_0000n, 0xfff8_0000_0000_0000n,
-  0x7ff0_0000_0000_0001n, 0xfff4_1234_5678_9abcn, 1n, 0x000f_ffff_ffff_ffffn, 0x0010_0000_0000_0000n, 0x7fef_ffff_ffff_ffffn, 0x41e0_0000_0000_0000n, 0xc1e0_0000_0000_0000n,
-  0x41df_ffff_ffc0_0000n, 0x43e0_0000_0000_0000n, 0xc3e0_0000_0000_0000n, 0x3fe0_0000_0000_0000n, 0x3ff8_0000_0000_0000n, 0x4004_0000_0000_0000n, 0xbfe0_0000_0000_0000n, 0x36a0_0000_0000_0000n, 0x47ef_ffff_f000_0000n,
+  0n,
+  0x8000_0000_0000_0000n,
+  0x3ff0_0000_0000_0000n,
+  0xbff0_0000_0000_0000n,
+  0x7ff0_0000_0000_0000n,
+  0xfff0_0000_0000_0000n,
+  0x7ff8_0000_0000_0000n,
+  0xfff8_0000_0000_0000n,
+  0x7ff0_0000_0000_0001n,
+  0xfff4_1234_5678_9abcn,
+  1n,
+  0x000f_ffff_ffff_ffffn,
+  0x0010_0000_0000_0000n,
+  0x7fef_ffff_ffff_ffffn,
+  0x41e0_0000_0000_0000n,
+  0xc1e0_0000_0000_0000n,
+  0x41df_ffff_ffc0_0000n,
+  0x43e0_0000_0000_0000n,
+  0xc3e0_0000_0000_0000n,
+  0x3fe0_0000_0000_0000n,
+  0x3ff8_0000_0000_0000n,
+  0x4004_0000_0000_0000n,
+  0xbfe0_0000_0000_0000n,
+  0x36a0_0000_0000_0000n,
+  0x47ef_ffff_f000_0000n,
 ];

@@ -19,7 +19,8 @@ export interface RoutineFaultResult {
   readonly failures: string[];
 }
 
-const STATES = 4, DF = 0x400;
+const STATES = 4,
+  DF = 0x400;
 /** Programs whose fault is in a loop meet it again and again. */
 const MOST_FAULTS = 50;
 const FLAGS_AFTER = 0x85;
@@ -36,7 +37,11 @@ function* stops(subject: Subject, x: RoutinesCase, end: number): Generator<Stop>
   for (let faults = 0; ; faults++) {
     const { rip, trap, fault } = subject.run(x, end);
     // At a fault, status flags may be those of an earlier instruction (docs/divergences.md); the handler sets them.
-    yield { text: `${fault === undefined ? (trap ?? 'end') : `fault in page ${(fault >>> 12).toString(16)}`} at ${rip.toString(16)}`, image: imageOfCpu(cpu, cpu.rflags & (fault === undefined ? STATUS | DF : DF), false), data: subject.data.slice() };
+    yield {
+      text: `${fault === undefined ? (trap ?? 'end') : `fault in page ${(fault >>> 12).toString(16)}`} at ${rip.toString(16)}`,
+      image: imageOfCpu(cpu, cpu.rflags & (fault === undefined ? STATUS | DF : DF), false),
+      data: subject.data.slice(),
+    };
     if (fault === undefined || x.poison === undefined || rip !== x.poison.address || faults === MOST_FAULTS) return;
     cpu.rip = x.poison.next;
     cpu.rflags = (cpu.rflags & DF) | FLAGS_AFTER;
@@ -45,7 +50,10 @@ function* stops(subject: Subject, x: RoutinesCase, end: number): Generator<Stop>
 
 /** The parts of `imageOfCpu`. */
 const IMAGE = ['rax', 'rcx', 'rdx', 'rbx', 'rsp', 'rbp', 'rsi', 'rdi', 'r8', 'r9', 'r10', 'r11', 'r12', 'r13', 'r14', 'r15', 'flags'];
-const hex = (image: Uint8Array, at: number): string => Buffer.from(image.subarray(at & ~7, (at & ~7) + 8)).reverse().toString('hex');
+const hex = (image: Uint8Array, at: number): string =>
+  Buffer.from(image.subarray(at & ~7, (at & ~7) + 8))
+    .reverse()
+    .toString('hex');
 
 function compare(oracle: Stop, stop: Stop | undefined): string | undefined {
   if (stop === undefined) return 'it ends earlier';
@@ -90,4 +98,3 @@ export function testRoutineFaults(oracle: Engine, engine: Engine, place: Place, 
   }
   return result;
 }
-

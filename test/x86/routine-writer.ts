@@ -16,7 +16,10 @@ const LEFT_OUT = /^(i?div|ldmxcsr|stmxcsr|xlatb?|maskmov.*|popf|pushf|push|pop|e
 export const ENOUGH_COST = 3000;
 const ENOUGH_STACK = 0x1800;
 const TABLE_BYTES = 0x200;
-export const RAX = 0, RCX = 1, RDX = 2, RBP = 5;
+export const RAX = 0,
+  RCX = 1,
+  RDX = 2,
+  RBP = 5;
 const RSP = 4;
 /** Where `mark` keeps the stack pointer and the address to resume at, and loops their counters. */
 export const MARK = 0x80;

@@ -222,7 +222,12 @@ function recursive(w: Writer, callees: readonly Routine[]): Routine {
   w.raw(`sub r${c},1`, 0x48 | (c >= 8 ? 1 : 0), 0x83, 0xe8 | (c & 7), 1);
   const out = w.jcc(0xe);
   const restore = prologue(w);
-  block(w, callees.filter((routine) => routine.cost * w.times < 300), 1, 5);
+  block(
+    w,
+    callees.filter((routine) => routine.cost * w.times < 300),
+    1,
+    5,
+  );
   if (twice) {
     w.push(c);
     w.jump('call', [0xe8], address);
@@ -297,8 +302,16 @@ export function makeRoutines(forms: FormsByFamily, source: Source, place: Place,
   w.jump('jmp end', [0xe9], place.pc + entry.length);
   if (w.bytes.length > CODE_AREA_BYTES) return undefined;
   return {
-    mnemonic: 'routines', ops: [], bytes: Uint8Array.from(entry), code: Uint8Array.from(w.bytes), text: `main ${main.toString(16)}: ${w.texts.join('; ')}`,
-    at: place.data + DATA_BYTES / 2, target: place.target, undefinedFlags: 0, x87: w.x87, poison: w.poison,
+    mnemonic: 'routines',
+    ops: [],
+    bytes: Uint8Array.from(entry),
+    code: Uint8Array.from(w.bytes),
+    text: `main ${main.toString(16)}: ${w.texts.join('; ')}`,
+    at: place.data + DATA_BYTES / 2,
+    target: place.target,
+    undefinedFlags: 0,
+    x87: w.x87,
+    poison: w.poison,
     functions: [...callees.map(({ address }) => address), main],
   };
 }

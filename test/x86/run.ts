@@ -32,7 +32,17 @@ import { Subject } from './subject.ts';
 import { replay } from './vectors.ts';
 
 const { values: options } = parseArgs({
-  options: { engine: { type: 'string' }, family: { type: 'string' }, mnemonic: { type: 'string' }, cases: { type: 'string', default: '10000' }, seed: { type: 'string' }, sequences: { type: 'boolean', default: false }, routines: { type: 'boolean', default: false }, faults: { type: 'boolean', default: false }, trace: { type: 'boolean', default: false } },
+  options: {
+    engine: { type: 'string' },
+    family: { type: 'string' },
+    mnemonic: { type: 'string' },
+    cases: { type: 'string', default: '10000' },
+    seed: { type: 'string' },
+    sequences: { type: 'boolean', default: false },
+    routines: { type: 'boolean', default: false },
+    faults: { type: 'boolean', default: false },
+    trace: { type: 'boolean', default: false },
+  },
 });
 const seed = options.seed === undefined ? (Math.random() * 2 ** 31) | 0 : Number(options.seed);
 const casesPerFamily = Number(options.cases);
@@ -134,7 +144,9 @@ const newTally = (forms: number): Tally => ({ cases: 0, traps: 0, failures: 0, f
 
 function summarize(engine: string, family: string, tally: Tally, left: number, started: number): void {
   const seconds = ((performance.now() - started) / 1000).toFixed(1);
-  console.log(`${engine.padEnd(12)} ${family.padEnd(9)} ${String(tally.forms).padStart(4)} forms ${String(left).padStart(3)} excluded ${String(tally.cases).padStart(7)} cases ${String(tally.traps).padStart(5)} traps ${String(tally.failures).padStart(6)} differ  ${seconds} s`);
+  console.log(
+    `${engine.padEnd(12)} ${family.padEnd(9)} ${String(tally.forms).padStart(4)} forms ${String(left).padStart(3)} excluded ${String(tally.cases).padStart(7)} cases ${String(tally.traps).padStart(5)} traps ${String(tally.failures).padStart(6)} differ  ${seconds} s`,
+  );
   for (const [label, count] of tally.failing) console.log(`    ${count} × ${label}`);
   for (const label of tally.untested) console.log(`    never ran: ${label}`);
 }
@@ -176,7 +188,7 @@ function testAhead(native: Native): boolean {
 function wants(part: 'sequences' | 'routines' | 'faults' | 'forms'): boolean {
   const named = options.sequences || options.routines || options.faults;
   if (part === 'forms') return !named;
-  return named ? options[part] : options.family === undefined && options.mnemonic === undefined || part === 'faults';
+  return named ? options[part] : (options.family === undefined && options.mnemonic === undefined) || part === 'faults';
 }
 
 function main(): number {

@@ -137,7 +137,13 @@ export function makeSequence(forms: FormsByFamily, source: Source, place: Place)
   program.fill(2 + source.below(14), 0);
   if (source.below(4) !== 0) program.draw(forms.control.filter(({ row, map }) => map === 1 && /^j[^mrc]/.test(row.mnemonic)));
   return {
-    mnemonic: 'sequence', ops: [], bytes: Uint8Array.from(program.bytes), text: program.texts.join('; '),
-    at: place.data + DATA_BYTES / 2, target: place.target, undefinedFlags: 0, x87: program.x87,
+    mnemonic: 'sequence',
+    ops: [],
+    bytes: Uint8Array.from(program.bytes),
+    text: program.texts.join('; '),
+    at: place.data + DATA_BYTES / 2,
+    target: place.target,
+    undefinedFlags: 0,
+    x87: program.x87,
   };
 }

@@ -66,11 +66,15 @@ export function decodeHeader(bytes: Uint8Array, fileSize: number): ImageHeader {
   const metaStart = Number(view.getBigUint64(32, true));
   const metaLength = Number(view.getBigUint64(40, true));
   const header: ImageHeader = {
-    kind: kind === 1 ? 'encrypted' : 'integrity', blocks, metaStart, metaLength,
-    salt: bytes.slice(48, 48 + SALT_BYTES), keyCheck: bytes.slice(80, 80 + KEY_CHECK_BYTES), tableDigest: bytes.slice(96, 96 + SHA384_BYTES),
+    kind: kind === 1 ? 'encrypted' : 'integrity',
+    blocks,
+    metaStart,
+    metaLength,
+    salt: bytes.slice(48, 48 + SALT_BYTES),
+    keyCheck: bytes.slice(80, 80 + KEY_CHECK_BYTES),
+    tableDigest: bytes.slice(96, 96 + SHA384_BYTES),
   };
-  const sane = kind <= 1 && view.getUint32(20, true) === IMAGE_BLOCK && blocks <= 2 ** 32 && metaStart <= blocks
-    && metaLength <= (blocks - metaStart) * IMAGE_BLOCK && metaLength < 2 ** 31 && equalBytes(encodeHeader(header), bytes);
+  const sane = kind <= 1 && view.getUint32(20, true) === IMAGE_BLOCK && blocks <= 2 ** 32 && metaStart <= blocks && metaLength <= (blocks - metaStart) * IMAGE_BLOCK && metaLength < 2 ** 31 && equalBytes(encodeHeader(header), bytes);
   if (!sane) throw new StorageError('image-format', 'damaged image header');
   if (imageFileSize(header) !== fileSize) throw new StorageError('image-corrupt', `the image has ${fileSize} bytes where its header says ${imageFileSize(header)}`);
   return header;

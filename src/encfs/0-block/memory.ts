@@ -140,7 +140,11 @@ export class MemoryDirectory implements HostDirectory {
   lock(): HostLock | undefined {
     if (this.#locked) return undefined;
     this.#locked = true;
-    return { release: () => { this.#locked = false; } };
+    return {
+      release: () => {
+        this.#locked = false;
+      },
+    };
   }
 
   /** What the disk holds now, as another machine would find it. */

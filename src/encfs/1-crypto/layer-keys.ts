@@ -15,7 +15,11 @@ import { StorageError } from '../errors.ts';
 export const KEY_FILE = 'key';
 export const LAYER_ID_BYTES = 16;
 const MAGIC = new TextEncoder().encode('cloister layer 1');
-const NONCE_AT = 32, KEY_AT = NONCE_AT + NONCE_BYTES, TAG_AT = KEY_AT + KEY_BYTES, HASH_AT = TAG_AT + TAG_BYTES, FILE_BYTES = HASH_AT + 32;
+const NONCE_AT = 32,
+  KEY_AT = NONCE_AT + NONCE_BYTES,
+  TAG_AT = KEY_AT + KEY_BYTES,
+  HASH_AT = TAG_AT + TAG_BYTES,
+  FILE_BYTES = HASH_AT + 32;
 
 export class LayerKeys {
   readonly id: Uint8Array;

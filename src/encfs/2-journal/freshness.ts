@@ -51,8 +51,12 @@ export class FreshnessFile {
     }
     const view = new DataView(body.buffer, body.byteOffset, body.byteLength);
     return {
-      sequence: view.getFloat64(16, true), generation: view.getFloat64(24, true), tag: body.slice(32, 32 + TAG_BYTES),
-      journalBytes: view.getFloat64(48, true), slots: view.getUint32(56, true), clean: body[60] === 1,
+      sequence: view.getFloat64(16, true),
+      generation: view.getFloat64(24, true),
+      tag: body.slice(32, 32 + TAG_BYTES),
+      journalBytes: view.getFloat64(48, true),
+      slots: view.getUint32(56, true),
+      clean: body[60] === 1,
     };
   }
 

@@ -17,7 +17,8 @@ import { NoncePool } from '../1-crypto/keys.ts';
 export type FrameKind = 'snapshot' | 'snapshot-end' | 'commit';
 const KINDS: readonly FrameKind[] = ['snapshot', 'snapshot-end', 'commit'];
 
-const HEADER = 16, FRAME_OVERHEAD = HEADER + NONCE_BYTES + TAG_BYTES;
+const HEADER = 16,
+  FRAME_OVERHEAD = HEADER + NONCE_BYTES + TAG_BYTES;
 const PREFIX = 'journal.';
 
 export interface Frame {
@@ -31,7 +32,11 @@ export const journalName = (generation: number): string => `${PREFIX}${generatio
 
 /** The generations there are, newest first. */
 export function generationsIn(directory: HostDirectory): number[] {
-  return directory.list().filter((name) => /^journal\.[1-9]\d{0,14}$/.test(name)).map((name) => Number(name.slice(PREFIX.length))).sort((a, b) => b - a);
+  return directory
+    .list()
+    .filter((name) => /^journal\.[1-9]\d{0,14}$/.test(name))
+    .map((name) => Number(name.slice(PREFIX.length)))
+    .sort((a, b) => b - a);
 }
 
 export class Journal {

@@ -19,7 +19,9 @@ export const BLOCK = 16384;
 export const UNIT = 4096;
 export const SEAL_BYTES = NONCE_BYTES + TAG_BYTES;
 
-const FREE = 0, LIVE = 1, LEAVING = 2;
+const FREE = 0,
+  LIVE = 1,
+  LEAVING = 2;
 const BATCH = 64;
 const READ_AHEAD = 16;
 const CACHED_BLOCKS = 1024;

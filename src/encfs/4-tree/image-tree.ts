@@ -13,7 +13,10 @@
 import { byteString } from '../../base/bytes.ts';
 import { StorageError } from '../errors.ts';
 
-export const S_IFMT = 0xf000, S_IFREG = 0x8000, S_IFDIR = 0x4000, S_IFLNK = 0xa000;
+export const S_IFMT = 0xf000,
+  S_IFREG = 0x8000,
+  S_IFDIR = 0x4000,
+  S_IFLNK = 0xa000;
 
 export interface ImageFile {
   readonly kind: 'file';
@@ -42,7 +45,9 @@ export interface ImageSymlink {
 /** The same object under several names is one inode with several links. */
 export type ImageNode = ImageFile | ImageDirectory | ImageSymlink;
 
-const HEADER = 16, INODE = 40, ENTRY = 12;
+const HEADER = 16,
+  INODE = 40,
+  ENTRY = 12;
 const byName = (a: readonly [string, unknown], b: readonly [string, unknown]): number => (a[0] < b[0] ? -1 : a[0] > b[0] ? 1 : 0);
 
 /** Every inode in the order of its number: depth first, names in byte order. */
@@ -73,7 +78,8 @@ export function numberNodes(root: ImageDirectory): { nodes: ImageNode[]; links: 
 
 export function encodeTree(root: ImageDirectory, placeOf: (file: ImageFile) => number): Uint8Array {
   const { nodes, links, numbers } = numberNodes(root);
-  let entryCount = 0, nameBytes = 0;
+  let entryCount = 0,
+    nameBytes = 0;
   for (const node of nodes) {
     if (node.kind === 'symlink') nameBytes += node.target.length;
     if (node.kind !== 'directory') continue;
@@ -87,7 +93,8 @@ export function encodeTree(root: ImageDirectory, placeOf: (file: ImageFile) => n
   view.setUint32(0, nodes.length, true);
   view.setUint32(4, entryCount, true);
   view.setUint32(8, nameBytes, true);
-  let nameAt = 0, entry = 0;
+  let nameAt = 0,
+    entry = 0;
   const putName = (name: string): number => {
     for (let at = 0; at < name.length; at++) bytes[namesAt + nameAt + at] = name.charCodeAt(at);
     nameAt += name.length;
@@ -151,8 +158,8 @@ export class ImageTree {
     const nameBytes = this.#bytes.length - this.#namesAt;
     for (let ino = 1; ino <= this.inodes; ino++) {
       const type = this.mode(ino) & S_IFMT;
-      if (type === S_IFREG ? this.place(ino) + this.size(ino) > contentBytes : type === S_IFLNK ? this.place(ino) + this.size(ino) > nameBytes
-        : type === S_IFDIR ? this.place(ino) + this.entryCount(ino) > this.#entryCount : true) bad(`inode ${ino}`);
+      if (type === S_IFREG ? this.place(ino) + this.size(ino) > contentBytes : type === S_IFLNK ? this.place(ino) + this.size(ino) > nameBytes : type === S_IFDIR ? this.place(ino) + this.entryCount(ino) > this.#entryCount : true)
+        bad(`inode ${ino}`);
     }
     for (let entry = 0; entry < this.#entryCount; entry++) {
       const row = this.#entriesAt + entry * ENTRY;
@@ -207,7 +214,8 @@ export class ImageTree {
 
   /** 0 where there is no such entry. */
   lookup(directory: number, name: string): number {
-    let low = 0, high = this.entryCount(directory) - 1;
+    let low = 0,
+      high = this.entryCount(directory) - 1;
     while (low <= high) {
       const middle = (low + high) >>> 1;
       const row = this.#entriesAt + (this.place(directory) + middle) * ENTRY;

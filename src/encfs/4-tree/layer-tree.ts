@@ -94,8 +94,17 @@ export class LayerTree {
     for (const inode of this.changed) {
       putInode(out, inode);
       if (inode.cutTo < Number.POSITIVE_INFINITY) out.u8(RECORD.cut).u32(inode.ino).u32(inode.cutTo);
-      putBlocks(out, inode, [...inode.changedBlocks].filter((index) => index < inode.blocks.length).sort((a, b) => a - b));
-      for (const name of inode.changedEntries) out.u8(RECORD.entry).u32(inode.ino).u32(inode.entries!.get(name) ?? 0).text(name);
+      putBlocks(
+        out,
+        inode,
+        [...inode.changedBlocks].filter((index) => index < inode.blocks.length).sort((a, b) => a - b),
+      );
+      for (const name of inode.changedEntries)
+        out
+          .u8(RECORD.entry)
+          .u32(inode.ino)
+          .u32(inode.entries!.get(name) ?? 0)
+          .text(name);
       for (const name of inode.changedXattrs) putXattr(out, inode, name);
     }
     for (const ino of this.dropped) out.u8(RECORD.drop).u32(ino);
@@ -242,8 +251,7 @@ function putSlot(out: RecordWriter, slots: SlotLog, slot: number): void {
 }
 
 function putInode(out: RecordWriter, inode: LayerInode): void {
-  out.u8(RECORD.inode).u32(inode.ino).u32(inode.mode).u32(inode.nlink).u32(inode.uid).u32(inode.gid).u32(inode.rdev)
-    .f64(inode.size).i64(inode.atimeNs).i64(inode.mtimeNs).i64(inode.ctimeNs);
+  out.u8(RECORD.inode).u32(inode.ino).u32(inode.mode).u32(inode.nlink).u32(inode.uid).u32(inode.gid).u32(inode.rdev).f64(inode.size).i64(inode.atimeNs).i64(inode.mtimeNs).i64(inode.ctimeNs);
   if (inode.target !== undefined) out.u8(RECORD.target).u32(inode.ino).text(inode.target);
 }
 
@@ -252,12 +260,21 @@ function putBlocks(out: RecordWriter, inode: LayerInode, indices: readonly numbe
   for (let at = 0; at < indices.length; ) {
     let end = at + 1;
     while (end < indices.length && indices[end] === indices[end - 1] + 1) end++;
-    out.u8(RECORD.blocks).u32(inode.ino).u32(indices[at]).u32(end - at);
+    out
+      .u8(RECORD.blocks)
+      .u32(inode.ino)
+      .u32(indices[at])
+      .u32(end - at);
     for (; at < end; at++) out.u32(inode.blocks[indices[at]] ?? 0);
   }
 }
 
 function putXattr(out: RecordWriter, inode: LayerInode, name: string): void {
   const value = inode.xattrs?.get(name);
-  out.u8(RECORD.xattr).u32(inode.ino).u8(value === undefined ? 0 : 1).text(name).bytes(value ?? new Uint8Array(0));
+  out
+    .u8(RECORD.xattr)
+    .u32(inode.ino)
+    .u8(value === undefined ? 0 : 1)
+    .text(name)
+    .bytes(value ?? new Uint8Array(0));
 }

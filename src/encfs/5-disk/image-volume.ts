@@ -143,14 +143,34 @@ export class ImageVolume implements Volume {
     this.#blocks.close();
   }
 
-  setattr(): never { throw EROFS; }
-  write(): never { throw EROFS; }
-  create(): never { throw EROFS; }
-  mkdir(): never { throw EROFS; }
-  symlink(): never { throw EROFS; }
-  link(): never { throw EROFS; }
-  unlink(): never { throw EROFS; }
-  rmdir(): never { throw EROFS; }
-  rename(): never { throw EROFS; }
-  setxattr(): never { throw EROFS; }
+  setattr(): never {
+    throw EROFS;
+  }
+  write(): never {
+    throw EROFS;
+  }
+  create(): never {
+    throw EROFS;
+  }
+  mkdir(): never {
+    throw EROFS;
+  }
+  symlink(): never {
+    throw EROFS;
+  }
+  link(): never {
+    throw EROFS;
+  }
+  unlink(): never {
+    throw EROFS;
+  }
+  rmdir(): never {
+    throw EROFS;
+  }
+  rename(): never {
+    throw EROFS;
+  }
+  setxattr(): never {
+    throw EROFS;
+  }
 }

@@ -101,8 +101,13 @@ export function writeImage(root: ImageDirectory, imageKey: Uint8Array | undefine
   flush();
   writeFully(out, blockOffset(blocks), table);
   const header: ImageHeader = {
-    kind, blocks, metaStart: contentBlocks, metaLength: meta.length,
-    salt: cipher?.salt ?? new Uint8Array(SALT_BYTES), keyCheck: cipher?.keyCheck ?? new Uint8Array(KEY_CHECK_BYTES), tableDigest: sha384(table),
+    kind,
+    blocks,
+    metaStart: contentBlocks,
+    metaLength: meta.length,
+    salt: cipher?.salt ?? new Uint8Array(SALT_BYTES),
+    keyCheck: cipher?.keyCheck ?? new Uint8Array(KEY_CHECK_BYTES),
+    tableDigest: sha384(table),
   };
   const bytes = encodeHeader(header);
   writeFully(out, 0, bytes.subarray(0, HEADER_BYTES));

@@ -10,17 +10,22 @@ import { ImageVolume } from './image-volume.ts';
 import { writeImage } from './image-writer.ts';
 
 const file = (content: Uint8Array, mode = 0o644): ImageFile => ({
-  kind: 'file', mode, mtime: 1_600_000_000, size: content.length, read: (offset, into) => into.set(content.subarray(offset, offset + into.length)),
+  kind: 'file',
+  mode,
+  mtime: 1_600_000_000,
+  size: content.length,
+  read: (offset, into) => into.set(content.subarray(offset, offset + into.length)),
 });
 const directory = (entries: Record<string, ImageNode>): ImageDirectory => ({ kind: 'directory', mode: 0o755, mtime: 1, entries: new Map(Object.entries(entries)) });
 
 const big = new Uint8Array(100_000).map((_, at) => (at * 7919) >> 3);
 const shared = file(bytesOf('shared'), 0o4755);
-const tree = (): ImageDirectory => directory({
-  bin: directory({ sh: shared, bash: shared, big: file(big) }),
-  etc: directory({ 'caf\xc3\xa9': file(bytesOf('x')), empty: file(new Uint8Array(0)) }),
-  lib: { kind: 'symlink', mtime: 5, target: 'usr/lib' },
-});
+const tree = (): ImageDirectory =>
+  directory({
+    bin: directory({ sh: shared, bash: shared, big: file(big) }),
+    etc: directory({ 'caf\xc3\xa9': file(bytesOf('x')), empty: file(new Uint8Array(0)) }),
+    lib: { kind: 'symlink', mtime: 5, target: 'usr/lib' },
+  });
 const fail = (message: string): never => assert.fail(message);
 
 function write(root: ImageDirectory, key?: Uint8Array): { bytes: Uint8Array; root: Uint8Array } {
@@ -36,11 +41,17 @@ function open(image: { bytes: Uint8Array; root: Uint8Array }, key?: Uint8Array, 
 
 const key = randomBytes(32);
 
-for (const [kind, imageKey] of [['integrity', undefined], ['encrypted', key]] as const) {
+for (const [kind, imageKey] of [
+  ['integrity', undefined],
+  ['encrypted', key],
+] as const) {
   test(`${kind}: reads back what was written`, () => {
     const volume = open(write(tree(), imageKey), imageKey);
     const bin = volume.lookup(volume.root, 'bin');
-    assert.deepEqual(volume.readdir(bin).map((entry) => entry.name), ['bash', 'big', 'sh']);
+    assert.deepEqual(
+      volume.readdir(bin).map((entry) => entry.name),
+      ['bash', 'big', 'sh'],
+    );
     const sh = volume.lookup(bin, 'sh');
     assert.equal(sh, volume.lookup(bin, 'bash'));
     assert.equal(volume.getattr(sh).nlink, 2);
@@ -86,7 +97,10 @@ for (const [kind, imageKey] of [['integrity', undefined], ['encrypted', key]] as
     const volume = open(image, imageKey, (message) => messages.push(message));
     const ino = volume.lookup(volume.root, 'b');
     assert.equal(volume.read(ino, 0, new Uint8Array(1000)), 1000);
-    assert.throws(() => volume.read(ino, 0, new Uint8Array(big.length)), (error) => error === EIO);
+    assert.throws(
+      () => volume.read(ino, 0, new Uint8Array(big.length)),
+      (error) => error === EIO,
+    );
     assert.match(messages[0], /block 3 .*does not match/);
   });
 }

@@ -16,7 +16,8 @@ import { LayerTree, ROOT } from '../4-tree/layer-tree.ts';
 import { StorageError } from '../errors.ts';
 
 const DATA_FILE = 'data';
-const S_IFMT = 0xf000, S_IFDIR = 0x4000;
+const S_IFMT = 0xf000,
+  S_IFDIR = 0x4000;
 const CHECKPOINT_BYTES = 4 << 20;
 
 export interface LayerOptions {

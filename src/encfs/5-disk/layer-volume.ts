@@ -25,7 +25,10 @@ export interface LayerVolumeOptions extends LayerOptions {
   readonly onChanged?: () => void;
 }
 
-const S_IFMT = 0xf000, S_IFDIR = 0x4000, S_IFREG = 0x8000, S_IFLNK = 0xa000;
+const S_IFMT = 0xf000,
+  S_IFDIR = 0x4000,
+  S_IFREG = 0x8000,
+  S_IFLNK = 0xa000;
 const COMMIT_BLOCKS = 16384;
 const COMMIT_CHANGES = 50_000;
 const COMMIT_MS = 5000;
@@ -383,4 +386,3 @@ export class LayerVolume implements Volume {
     this.#store.abandon();
   }
 }
-

@@ -53,7 +53,9 @@ test('random operations: as many times closed and opened, always the same as one
   directory.faults.transferLimit = 10_000;
   let volume = open(directory);
   const steady = open(new MemoryDirectory());
-  const one = randomFrom(seed), two = randomFrom(seed), chance = randomFrom(seed + 1);
+  const one = randomFrom(seed),
+    two = randomFrom(seed),
+    chance = randomFrom(seed + 1);
   for (let step = 0; step < 3000; step++) {
     assert.equal(randomOperation(volume, one), randomOperation(steady, two), `step ${step}`);
     if (chance(20) === 0) volume.sync();
@@ -108,7 +110,8 @@ test('a crash at every single write leaves the last synced state or the one bein
 });
 
 function smallLayer(): { directory: MemoryDirectory; freshness: MemoryDirectory } {
-  const directory = new MemoryDirectory(), freshness = new MemoryDirectory();
+  const directory = new MemoryDirectory(),
+    freshness = new MemoryDirectory();
   let volume = open(directory, freshness);
   put(volume, 'a', bytesOf('first version'));
   put(volume, 'gone', new Uint8Array(20_000).fill(3));
@@ -157,12 +160,14 @@ test('every flipped byte of every file is refused, and so is every truncation', 
 });
 
 test('an older layer, an older record, a missing file, another layer: refused', () => {
-  const directory = new MemoryDirectory(), freshness = new MemoryDirectory();
+  const directory = new MemoryDirectory(),
+    freshness = new MemoryDirectory();
   open(directory, freshness).close();
   const volume = open(directory, freshness);
   put(volume, 'a', bytesOf('1'));
   volume.close();
-  const oldLayer = directory.copy(), oldRecord = freshness.copy();
+  const oldLayer = directory.copy(),
+    oldRecord = freshness.copy();
   const again = open(directory, freshness);
   put(again, 'a', bytesOf('2'));
   again.close();
@@ -183,7 +188,22 @@ test('an older layer, an older record, a missing file, another layer: refused', 
   const { directory: foreign } = smallLayer();
   assert.throws(() => open(foreign, freshness.copy()), StorageError);
   let counted = 1000;
-  assert.throws(() => LayerVolume.open({ directory, freshness, sealingKey, log() {}, counter: { read: () => counted, advanceTo: (value) => { counted = value; } } }), { code: 'layer-rolled-back' });
+  assert.throws(
+    () =>
+      LayerVolume.open({
+        directory,
+        freshness,
+        sealingKey,
+        log() {},
+        counter: {
+          read: () => counted,
+          advanceTo: (value) => {
+            counted = value;
+          },
+        },
+      }),
+    { code: 'layer-rolled-back' },
+  );
 });
 
 test('a full disk is ENOSPC; what was synced stays, and there is life when there is room again', () => {
@@ -204,7 +224,10 @@ test('a full disk is ENOSPC; what was synced stays, and there is life when there
     }
   }
   assert.ok(refused);
-  assert.throws(() => volume.sync(), (error) => error === ENOSPC);
+  assert.throws(
+    () => volume.sync(),
+    (error) => error === ENOSPC,
+  );
   const crashed = directory.copy();
   assert.deepEqual(get(open(crashed), 'kept'), new Uint8Array(100_000).fill(1));
   volume.unlink(volume.root, 'big');
@@ -212,7 +235,10 @@ test('a full disk is ENOSPC; what was synced stays, and there is life when there
   put(volume, 'small', bytesOf('fits'));
   volume.close();
   volume = open(directory);
-  assert.deepEqual(volume.readdir(volume.root).map((entry) => entry.name), ['kept', 'small']);
+  assert.deepEqual(
+    volume.readdir(volume.root).map((entry) => entry.name),
+    ['kept', 'small'],
+  );
   volume.verifyAll();
 });
 

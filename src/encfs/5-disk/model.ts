@@ -6,11 +6,13 @@
 import { Errno } from '../../kernel/errno.ts';
 import type { Volume } from '../../kernel/vfs/volume.ts';
 
-const S_IFMT = 0xf000, S_IFREG = 0x8000, S_IFDIR = 0x4000;
+const S_IFMT = 0xf000,
+  S_IFREG = 0x8000,
+  S_IFDIR = 0x4000;
 
 /** xorshift32: the same numbers for the same seed. */
 export function randomFrom(seed: number): (below: number) => number {
-  let state = (seed >>> 0) || 1;
+  let state = seed >>> 0 || 1;
   return (below) => {
     state ^= state << 13;
     state ^= state >>> 17;
@@ -62,17 +64,42 @@ export function randomOperation(volume: Volume, random: (below: number) => numbe
   const operation = random(14);
   try {
     switch (operation) {
-      case 0: volume.create(directory, name, S_IFREG | 0o644, random(3), 0, 0); break;
-      case 1: volume.mkdir(directory, name, 0o700, 0, 0); break;
-      case 2: volume.symlink(directory, name, `to${random(100)}`, 0, 0); break;
-      case 3: case 4: case 5: case 6: volume.write(child, offset, bytes); break;
-      case 7: volume.setattr(child, { size: offset }); break;
-      case 8: volume.unlink(directory, name); break;
-      case 9: volume.rmdir(directory, name); break;
-      case 10: volume.rename(directory, name, other, otherName); break;
-      case 11: volume.link(child, other, otherName); break;
-      case 12: volume.setattr(child, { mode: random(0o1000), uid: random(10) }); break;
-      case 13: volume.setxattr(child, `user.${random(2)}`, random(3) === 0 ? undefined : bytes.subarray(0, 5)); break;
+      case 0:
+        volume.create(directory, name, S_IFREG | 0o644, random(3), 0, 0);
+        break;
+      case 1:
+        volume.mkdir(directory, name, 0o700, 0, 0);
+        break;
+      case 2:
+        volume.symlink(directory, name, `to${random(100)}`, 0, 0);
+        break;
+      case 3:
+      case 4:
+      case 5:
+      case 6:
+        volume.write(child, offset, bytes);
+        break;
+      case 7:
+        volume.setattr(child, { size: offset });
+        break;
+      case 8:
+        volume.unlink(directory, name);
+        break;
+      case 9:
+        volume.rmdir(directory, name);
+        break;
+      case 10:
+        volume.rename(directory, name, other, otherName);
+        break;
+      case 11:
+        volume.link(child, other, otherName);
+        break;
+      case 12:
+        volume.setattr(child, { mode: random(0o1000), uid: random(10) });
+        break;
+      case 13:
+        volume.setxattr(child, `user.${random(2)}`, random(3) === 0 ? undefined : bytes.subarray(0, 5));
+        break;
     }
     return `${operation} ${name}: ok`;
   } catch (error) {

@@ -5,8 +5,30 @@
 
 import assert from 'node:assert/strict';
 import {
-  appendFileSync, chmodSync, closeSync, fstatSync, linkSync, lstatSync, mkdirSync, mkdtempSync, openSync, readdirSync, readFileSync, readlinkSync, readSync, renameSync, rmdirSync, rmSync, type Stats, statSync,
-  symlinkSync, truncateSync, unlinkSync, utimesSync, writeFileSync, writeSync,
+  appendFileSync,
+  chmodSync,
+  closeSync,
+  fstatSync,
+  linkSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  readSync,
+  renameSync,
+  rmdirSync,
+  rmSync,
+  type Stats,
+  statSync,
+  symlinkSync,
+  truncateSync,
+  unlinkSync,
+  utimesSync,
+  writeFileSync,
+  writeSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -288,14 +310,20 @@ let reopen: (() => Subject) | undefined;
 
 /** The whole tree as text. */
 function dump(fs: Subject, path = '.'): string {
-  return fs.list(path).map((name) => {
-    const at = `${path}/${name}`;
-    switch (fs.lstat(at).mode & 0o170000) {
-      case 0o040000: return `${at}/\n${dump(fs, at)}`;
-      case 0o120000: return `${at} -> ${fs.readlink(at)}\n`;
-      default: return `${at}: ${fs.read(at)}\n`;
-    }
-  }).join('');
+  return fs
+    .list(path)
+    .map((name) => {
+      const at = `${path}/${name}`;
+      switch (fs.lstat(at).mode & 0o170000) {
+        case 0o040000:
+          return `${at}/\n${dump(fs, at)}`;
+        case 0o120000:
+          return `${at} -> ${fs.readlink(at)}\n`;
+        default:
+          return `${at}: ${fs.read(at)}\n`;
+      }
+    })
+    .join('');
 }
 
 const SUBJECTS: readonly (readonly [string, () => Subject, ((fs: Subject) => void)?])[] = [

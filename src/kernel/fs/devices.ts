@@ -92,7 +92,13 @@ const DEVICES: readonly DeviceRow[] = [
   { name: 'ptmx',    rdev: makedev(5, 2), mode: 0o666, open: undefined },
 ];
 
-const LINKS = [['fd', '/proc/self/fd'], ['stdin', '/proc/self/fd/0'], ['stdout', '/proc/self/fd/1'], ['stderr', '/proc/self/fd/2'], ['core', '/proc/kcore']] as const;
+const LINKS = [
+  ['fd', '/proc/self/fd'],
+  ['stdin', '/proc/self/fd/0'],
+  ['stdout', '/proc/self/fd/1'],
+  ['stderr', '/proc/self/fd/2'],
+  ['core', '/proc/kcore'],
+] as const;
 
 /** The file system for /dev, with its devices registered. `pts` and `shm` are there to be mounted on. */
 export function makeDevfs(vfs: Vfs): Tmpfs {

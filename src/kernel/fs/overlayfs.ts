@@ -79,7 +79,7 @@ export class OverlayInode extends Inode {
     this.#lower = lower;
     this.#parent = parent;
     this.#name = name;
-    this.ino = lower !== undefined ? lower.ino * 2 : originOf(upper as Inode) ?? (upper as Inode).ino * 2 + 1;
+    this.ino = lower !== undefined ? lower.ino * 2 : (originOf(upper as Inode) ?? (upper as Inode).ino * 2 + 1);
   }
 
   get #top(): Inode {
@@ -153,7 +153,10 @@ export class OverlayInode extends Inode {
   override entries(): readonly DirEntry[] {
     if (this.#lower === undefined) {
       const upper = this.#upper as Inode;
-      return upper.entries().filter((entry) => !this.#hides(upper, entry)).map(({ name, ino, type }) => ({ name, ino: ino * 2 + 1, type }));
+      return upper
+        .entries()
+        .filter((entry) => !this.#hides(upper, entry))
+        .map(({ name, ino, type }) => ({ name, ino: ino * 2 + 1, type }));
     }
     if (this.#upper === undefined) return this.#lower.entries().map(({ name, ino, type }) => ({ name, ino: ino * 2, type }));
     const out: DirEntry[] = [];

@@ -76,7 +76,10 @@ export class ProcFs implements FileSystem {
 
   constructor(vfs: Vfs) {
     this.vfs = vfs;
-    const text = (make: (kernel: Kernel) => string, permissions = 0o444) => (ino: number): Inode => new TextNode(this, ino, permissions, ({ kernel }) => make(kernel));
+    const text =
+      (make: (kernel: Kernel) => string, permissions = 0o444) =>
+      (ino: number): Inode =>
+        new TextNode(this, ino, permissions, ({ kernel }) => make(kernel));
     // biome-ignore format: a table
     this.#fixed = {
       cgroups: text(() => '#subsys_name\thierarchy\tnum_cgroups\tenabled\n'),
@@ -138,4 +141,3 @@ export class ProcFs implements FileSystem {
 
   sync(): void {}
 }
-

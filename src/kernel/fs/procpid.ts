@@ -20,7 +20,10 @@ const HZ = 100;
 const ticks = (ns: number): number => Math.floor((ns / 1e9) * HZ);
 
 type Text = (task: Task, reader: Task) => string;
-type Row = { readonly text: Text; readonly mode?: number; readonly write?: (task: Task, text: string) => void } | { readonly link: (task: Task) => string; readonly jump: (task: Task) => Path | undefined } | { readonly dir: (fs: ProcFs, ino: number, task: Task) => Inode };
+type Row =
+  | { readonly text: Text; readonly mode?: number; readonly write?: (task: Task, text: string) => void }
+  | { readonly link: (task: Task) => string; readonly jump: (task: Task) => Path | undefined }
+  | { readonly dir: (fs: ProcFs, ino: number, task: Task) => Inode };
 
 /** Bytes of another process's memory, as far as they can be read. */
 function memory(mm: AddressSpace, start: number, end: number): string {
@@ -103,15 +106,42 @@ function mapsText(task: Task, detail = false): string {
     if (!detail) continue;
     const size = (vma.end - vma.start) / 1024;
     const line = (name: string, kB: number): string => `${`${name}:`.padEnd(16)}${String(kB).padStart(8)} kB\n`;
-    out += line('Size', size) + line('KernelPageSize', 4) + line('MMUPageSize', 4) + line('Rss', size) + line('Pss', size) + line('Shared_Clean', 0) + line('Shared_Dirty', 0) + line('Private_Clean', 0) + line('Private_Dirty', size) + line('Referenced', size) + line('Anonymous', vma.file === undefined ? size : 0) + line('Swap', 0) + line('Locked', 0);
+    out +=
+      line('Size', size) +
+      line('KernelPageSize', 4) +
+      line('MMUPageSize', 4) +
+      line('Rss', size) +
+      line('Pss', size) +
+      line('Shared_Clean', 0) +
+      line('Shared_Dirty', 0) +
+      line('Private_Clean', 0) +
+      line('Private_Dirty', size) +
+      line('Referenced', size) +
+      line('Anonymous', vma.file === undefined ? size : 0) +
+      line('Swap', 0) +
+      line('Locked', 0);
     out += 'VmFlags: rd wr mr mw me\n';
   }
   return out;
 }
 
 const LIMITS = [
-  ['Max cpu time', 'seconds'], ['Max file size', 'bytes'], ['Max data size', 'bytes'], ['Max stack size', 'bytes'], ['Max core file size', 'bytes'], ['Max resident set', 'bytes'], ['Max processes', 'processes'], ['Max open files', 'files'],
-  ['Max locked memory', 'bytes'], ['Max address space', 'bytes'], ['Max file locks', 'locks'], ['Max pending signals', 'signals'], ['Max msgqueue size', 'bytes'], ['Max nice priority', ''], ['Max realtime priority', ''], ['Max realtime timeout', 'us'],
+  ['Max cpu time', 'seconds'],
+  ['Max file size', 'bytes'],
+  ['Max data size', 'bytes'],
+  ['Max stack size', 'bytes'],
+  ['Max core file size', 'bytes'],
+  ['Max resident set', 'bytes'],
+  ['Max processes', 'processes'],
+  ['Max open files', 'files'],
+  ['Max locked memory', 'bytes'],
+  ['Max address space', 'bytes'],
+  ['Max file locks', 'locks'],
+  ['Max pending signals', 'signals'],
+  ['Max msgqueue size', 'bytes'],
+  ['Max nice priority', ''],
+  ['Max realtime priority', ''],
+  ['Max realtime timeout', 'us'],
 ] as const;
 
 function limitsText(task: Task): string {
@@ -162,12 +192,16 @@ function fdLink(fs: ProcFs, ino: number, task: Task, fd: number): Inode {
   const file = task.fds.get(fd);
   const permissions = 0o100 | (file.canRead ? 0o400 : 0) | (file.canWrite ? 0o200 : 0);
   return new LinkNode(
-    fs, ino, (reader) => fileName(task.fds.get(fd), (reader ?? task).fs.root),
+    fs,
+    ino,
+    (reader) => fileName(task.fds.get(fd), (reader ?? task).fs.root),
     () => {
       const { path, inode } = task.fds.get(fd);
       return path ?? new Path(fs.vfs.mounts.root.mount, nameless(fs, inode));
     },
-    permissions, task.creds.euid, task.creds.egid,
+    permissions,
+    task.creds.euid,
+    task.creds.egid,
   );
 }
 
@@ -263,7 +297,15 @@ function taskDirectory(fs: ProcFs, ino: number, process: Process): Inode {
   return new DirNode(fs, ino, find, () => [...process.tasks].map((task) => ({ name: String(task.tid), node: taskEntry(fs, task) })));
 }
 
-const taskEntry = (fs: ProcFs, task: Task): Inode => entriesOf(fs, 0x8_0000_0000 + task.tid * 0x1_0000, () => task, task.creds.euid, task.creds.egid, (name) => name !== 'task');
+const taskEntry = (fs: ProcFs, task: Task): Inode =>
+  entriesOf(
+    fs,
+    0x8_0000_0000 + task.tid * 0x1_0000,
+    () => task,
+    task.creds.euid,
+    task.creds.egid,
+    (name) => name !== 'task',
+  );
 
 /** Inode numbers: 2^16 for each process, so that fd directories have room. */
 export function processDirectory(fs: ProcFs, pid: number): Inode | undefined {
@@ -272,10 +314,17 @@ export function processDirectory(fs: ProcFs, pid: number): Inode | undefined {
   if (process === undefined) return undefined;
   const base = 0x1_0000_0000 + pid * 0x1_0000;
   if (process.tasks.size === 0) return zombie(fs, base, process);
-  return entriesOf(fs, base, () => {
-    if (process.tasks.size === 0) throw ESRCH;
-    return process.leader;
-  }, process.leader.creds.euid, process.leader.creds.egid, () => true);
+  return entriesOf(
+    fs,
+    base,
+    () => {
+      if (process.tasks.size === 0) throw ESRCH;
+      return process.leader;
+    },
+    process.leader.creds.euid,
+    process.leader.creds.egid,
+    () => true,
+  );
 }
 
 function entriesOf(fs: ProcFs, base: number, subject: () => Task, uid: number, gid: number, wanted: (name: string) => boolean): Inode {
@@ -285,11 +334,19 @@ function entriesOf(fs: ProcFs, base: number, subject: () => Task, uid: number, g
     const ino = base + 1 + NAMES.indexOf(name) * 1024;
     if ('dir' in row) return row.dir(fs, ino, subject());
     if ('link' in row) {
-      return new LinkNode(fs, ino, () => {
-        const text = row.link(subject());
-        if (text === '') throw ENOENT;
-        return text;
-      }, name === 'exe' ? () => placeNamed(fs, subject().process.exe) : () => row.jump(subject()), 0o777, uid, gid);
+      return new LinkNode(
+        fs,
+        ino,
+        () => {
+          const text = row.link(subject());
+          if (text === '') throw ENOENT;
+          return text;
+        },
+        name === 'exe' ? () => placeNamed(fs, subject().process.exe) : () => row.jump(subject()),
+        0o777,
+        uid,
+        gid,
+      );
     }
     const { write } = row;
     return new TextNode(fs, ino, row.mode ?? 0o444, (reader) => row.text(subject(), reader), write === undefined ? undefined : (_writer, bytes) => write(subject(), byteString(bytes)), uid, gid);

@@ -290,5 +290,4 @@ export class TmpfsInode extends Inode {
     if (this.data.heldBytes > 0) this.data.dispose();
     this.fs.inodes--;
   }
-
 }

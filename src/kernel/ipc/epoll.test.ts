@@ -59,13 +59,22 @@ test('a one-shot item is silent until it is armed again', () => {
 test('ready items take turns when there is room for fewer', () => {
   const epoll = new EpollFile();
   for (let fd = 0; fd < 3; fd++) epoll.add(new EventFile(1, 0), fd, { events: POLLIN, data: BigInt(fd) });
-  assert.deepEqual([wait(epoll, 2), wait(epoll, 2)].flat().map(([data]) => data), [0, 1, 2, 0]);
+  assert.deepEqual(
+    [wait(epoll, 2), wait(epoll, 2)].flat().map(([data]) => data),
+    [0, 1, 2, 0],
+  );
 });
 
 test('an event that cannot be given stays', () => {
   const epoll = new EpollFile();
   epoll.add(new EventFile(1, 0), 3, { events: (POLLIN | EPOLLET) >>> 0, data: 1n });
-  assert.throws(() => epoll.collect(1, () => { throw EINVAL; }), EINVAL);
+  assert.throws(
+    () =>
+      epoll.collect(1, () => {
+        throw EINVAL;
+      }),
+    EINVAL,
+  );
   assert.equal(wait(epoll).length, 1);
 });
 

@@ -45,12 +45,18 @@ test('one watch for each inode; it ends with the inode, at once, or by request',
   assert.equal(file.watch(inode, IN_MODIFY | IN_MASK_ADD), wd);
   notifyInode(inode, IN_OPEN);
   notifyInode(inode, IN_DELETE_SELF);
-  assert.deepEqual(events(file), [[wd, IN_OPEN, ''], [wd, IN_IGNORED, '']]);
+  assert.deepEqual(events(file), [
+    [wd, IN_OPEN, ''],
+    [wd, IN_IGNORED, ''],
+  ]);
   assert.throws(() => file.remove(wd), EINVAL);
   const once = file.watch(inode, IN_MODIFY | IN_ONESHOT);
   notifyInode(inode, IN_MODIFY);
   notifyInode(inode, IN_MODIFY);
-  assert.deepEqual(events(file), [[once, IN_MODIFY, ''], [once, IN_IGNORED, '']]);
+  assert.deepEqual(events(file), [
+    [once, IN_MODIFY, ''],
+    [once, IN_IGNORED, ''],
+  ]);
   assert.equal(inode.watchers, undefined);
 });
 

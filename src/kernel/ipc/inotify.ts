@@ -138,7 +138,11 @@ export class InotifyFile extends OpenFile {
 
   override ioctl(task: Task, command: number, argument: number): SysResult {
     if (command !== FIONREAD) throw ENOTTY;
-    putU32(task.mm, argument, this.#queue.reduce((sum, event) => sum + sizeOf(event), 0));
+    putU32(
+      task.mm,
+      argument,
+      this.#queue.reduce((sum, event) => sum + sizeOf(event), 0),
+    );
     return 0;
   }
 

@@ -54,7 +54,10 @@ describe('pipes', () => {
     assert.equal(two.writer.poll() & POLLOUT, POLLOUT);
     two.reader.release();
     assert.equal(two.writer.poll() & POLLERR, POLLERR);
-    assert.throws(() => two.pipe.write(bytesOf('x')), (error) => error === EPIPE);
+    assert.throws(
+      () => two.pipe.write(bytesOf('x')),
+      (error) => error === EPIPE,
+    );
   });
 
   it('keep packets apart with O_DIRECT', () => {
@@ -68,7 +71,10 @@ describe('pipes', () => {
   it('change their size', () => {
     const { pipe, write, read } = open();
     write(10_000);
-    assert.throws(() => pipe.resize(4096), (error) => error === EBUSY);
+    assert.throws(
+      () => pipe.resize(4096),
+      (error) => error === EBUSY,
+    );
     assert.equal(pipe.resize(9000 + 4096), 16384);
     assert.equal(write(20_000), 16384 - 10_000);
     assert.equal((read(20_000) as string).length, 16384);
@@ -86,13 +92,15 @@ describe('pipes', () => {
     for (let step = 0; step < 5000; step++) {
       const size = random(4) === 0 ? random(80_000) : random(300);
       switch (random(5)) {
-        case 0: case 1: {
+        case 0:
+        case 1: {
           const text = Array.from({ length: size }, (_, at) => String.fromCharCode((step + at) & 0xff)).join('');
           const count = write(text);
           if (count !== WOULD_BLOCK) queue += text.slice(0, count);
           break;
         }
-        case 2: case 3: {
+        case 2:
+        case 3: {
           const text = read(size);
           if (text === WOULD_BLOCK) assert.equal(queue, '');
           else {

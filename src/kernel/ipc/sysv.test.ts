@@ -14,7 +14,14 @@ const task = fake();
 
 test('keys lead to identifiers; an identifier that has been used is not used again soon', () => {
   const table = new SysvTable<MessageQueue>();
-  const get = (key: number, flags: number, by = task): number => table.get(by, key, flags, () => {}, (id) => new MessageQueue(by, id, key, flags));
+  const get = (key: number, flags: number, by = task): number =>
+    table.get(
+      by,
+      key,
+      flags,
+      () => {},
+      (id) => new MessageQueue(by, id, key, flags),
+    );
   assert.throws(() => get(1, 0), ENOENT);
   const id = get(1, IPC_CREAT | 0o600);
   assert.equal(get(1, IPC_CREAT), id);
@@ -30,19 +37,35 @@ test('keys lead to identifiers; an identifier that has been used is not used aga
 test('semaphore operations happen together or not at all', () => {
   const set = new SemSet(task, 0, 0, 0o600, 2);
   set.set(task, 0, 3);
-  assert.equal(set.apply(task, [{ num: 0, op: -2, flags: 0 }, { num: 1, op: -1, flags: 0 }])?.num, 1);
+  assert.equal(
+    set.apply(task, [
+      { num: 0, op: -2, flags: 0 },
+      { num: 1, op: -1, flags: 0 },
+    ])?.num,
+    1,
+  );
   assert.deepEqual([...set.values], [3, 0]);
   assert.throws(() => set.apply(task, [{ num: 1, op: -1, flags: IPC_NOWAIT }]), EAGAIN);
   assert.throws(() => set.apply(task, [{ num: 2, op: 1, flags: 0 }]), EFBIG);
   assert.throws(() => set.apply(task, [{ num: 0, op: 32767, flags: 0 }]), ERANGE);
-  assert.equal(set.apply(task, [{ num: 0, op: -3, flags: 0 }, { num: 0, op: 0, flags: 0 }, { num: 1, op: 4, flags: 0 }]), undefined);
+  assert.equal(
+    set.apply(task, [
+      { num: 0, op: -3, flags: 0 },
+      { num: 0, op: 0, flags: 0 },
+      { num: 1, op: 4, flags: 0 },
+    ]),
+    undefined,
+  );
   assert.deepEqual([...set.values], [0, 4]);
 });
 
 test('what was to be undone is, when the process ends', () => {
   const set = new SemSet(task, 0, 0, 0o600, 2);
   set.set(task, 0, 3);
-  set.apply(task, [{ num: 0, op: -2, flags: SEM_UNDO }, { num: 1, op: 5, flags: SEM_UNDO }]);
+  set.apply(task, [
+    { num: 0, op: -2, flags: SEM_UNDO },
+    { num: 1, op: 5, flags: SEM_UNDO },
+  ]);
   set.set(task, 1, 1);
   task.process.exitQueue.wake();
   assert.deepEqual([...set.values], [3, 1]);

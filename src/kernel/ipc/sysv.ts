@@ -5,7 +5,8 @@ import { EACCES, EEXIST, EINVAL, ENOENT, ENOSPC, EPERM } from '../errno.ts';
 import { CAP, hasCap, inGroup } from '../task/creds.ts';
 import type { Task } from '../task/task.ts';
 
-export const READ = 4, WRITE = 2;
+export const READ = 4,
+  WRITE = 2;
 
 export abstract class SysvObject {
   readonly id: number;

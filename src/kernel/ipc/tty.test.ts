@@ -22,7 +22,9 @@ function terminal() {
     return count === WOULD_BLOCK ? 'waits' : byteString(into.subarray(0, count));
   };
   return {
-    tty, read, signals,
+    tty,
+    read,
+    signals,
     type: (text: string) => tty.receive(bytesOf(text)),
     shown: () => {
       const text = output;

@@ -7,8 +7,48 @@ import { POLLHUP, POLLIN, POLLOUT, POLLRDNORM, POLLWRNORM } from '../../abi/poll
 import { SIG, SIG_IGN } from '../../abi/signal.ts';
 import { S_IFCHR } from '../../abi/stat.ts';
 import {
-  B38400, CREAD, CS8, ECHO, ECHOCTL, ECHOE, ECHOK, ECHOKE, ECHONL, HUPCL, ICANON, ICRNL, IEXTEN, IGNCR, INLCR, ISIG, ISTRIP, IXON, NCCS, NOFLSH, OCRNL, ONLCR, ONLRET, ONOCR, OPOST, TOSTOP,
-  VEOF, VEOL, VEOL2, VERASE, VINTR, VKILL, VLNEXT, VMIN, VQUIT, VREPRINT, VSTART, VSTOP, VSUSP, VTIME, VWERASE, XTABS,
+  B38400,
+  CREAD,
+  CS8,
+  ECHO,
+  ECHOCTL,
+  ECHOE,
+  ECHOK,
+  ECHOKE,
+  ECHONL,
+  HUPCL,
+  ICANON,
+  ICRNL,
+  IEXTEN,
+  IGNCR,
+  INLCR,
+  ISIG,
+  ISTRIP,
+  IXON,
+  NCCS,
+  NOFLSH,
+  OCRNL,
+  ONLCR,
+  ONLRET,
+  ONOCR,
+  OPOST,
+  TOSTOP,
+  VEOF,
+  VEOL,
+  VEOL2,
+  VERASE,
+  VINTR,
+  VKILL,
+  VLNEXT,
+  VMIN,
+  VQUIT,
+  VREPRINT,
+  VSTART,
+  VSTOP,
+  VSUSP,
+  VTIME,
+  VWERASE,
+  XTABS,
 } from '../../abi/termios.ts';
 import type { Pid } from '../../base/flavor.ts';
 import { EIO } from '../errno.ts';
@@ -62,7 +102,10 @@ export interface TtyDriver {
 }
 
 const MAX_INPUT = 4096;
-const NEWLINE = 10, RETURN = 13, TAB = 9, BACKSPACE = 8;
+const NEWLINE = 10,
+  RETURN = 13,
+  TAB = 9,
+  BACKSPACE = 8;
 
 export class Tty implements ControllingTerminal {
   readonly kernel: Kernel;

@@ -3,7 +3,28 @@
  * one goes; from there on nothing fails.
  */
 
-import { AT_BASE, AT_CLKTCK, AT_EGID, AT_ENTRY, AT_EUID, AT_EXECFN, AT_FLAGS, AT_GID, AT_HWCAP, AT_HWCAP2, AT_MINSIGSTKSZ, AT_NULL, AT_PAGESZ, AT_PHDR, AT_PHENT, AT_PHNUM, AT_PLATFORM, AT_RANDOM, AT_SECURE, AT_UID } from '../../abi/auxv.ts';
+import {
+  AT_BASE,
+  AT_CLKTCK,
+  AT_EGID,
+  AT_ENTRY,
+  AT_EUID,
+  AT_EXECFN,
+  AT_FLAGS,
+  AT_GID,
+  AT_HWCAP,
+  AT_HWCAP2,
+  AT_MINSIGSTKSZ,
+  AT_NULL,
+  AT_PAGESZ,
+  AT_PHDR,
+  AT_PHENT,
+  AT_PHNUM,
+  AT_PLATFORM,
+  AT_RANDOM,
+  AT_SECURE,
+  AT_UID,
+} from '../../abi/auxv.ts';
 import { MAP_STACK } from '../../abi/mman.ts';
 import { RLIMIT } from '../../abi/resource.ts';
 import { USER_HZ } from '../../abi/time.ts';
@@ -24,7 +45,9 @@ import { extent, type Loaded, mapProgram, type Program, readProgram, wantsExecut
 import { HEAD_BYTES, isScript, parseScript } from './script.ts';
 import { argumentBytes, buildStack } from './stack.ts';
 
-const S_ISUID = 0o4000, S_ISGID = 0o2000, S_IXGRP = 0o010;
+const S_ISUID = 0o4000,
+  S_ISGID = 0o2000,
+  S_IXGRP = 0o010;
 const AT_FDCWD = -100;
 const MAX_SCRIPTS = 5;
 const MAX_ARG_BYTES = 6 * 1024 * 1024;
@@ -104,7 +127,11 @@ function load(task: Task, program: Program, interpreter: Program | undefined, cr
     kernel.host.random(random);
     const secure = creds.uid !== creds.euid || creds.gid !== creds.egid ? 1 : 0;
     const sp = buildStack(mm, mm.stackTop, {
-      argv, env, execfn, random, platform: 'x86_64',
+      argv,
+      env,
+      execfn,
+      random,
+      platform: 'x86_64',
       // biome-ignore format: a table
       auxv: (at) => [
         [AT_HWCAP, kernel.options.hwcap], [AT_PAGESZ, PAGE_SIZE], [AT_CLKTCK, USER_HZ], [AT_PHDR, main.phdr], [AT_PHENT, PHDR_BYTES], [AT_PHNUM, program.header.phnum],
@@ -169,4 +196,3 @@ function newCreds(task: Task, file: ExecFile): Creds {
   const permitted = root ? ALL_CAPS : 0n;
   return Object.freeze({ ...old, euid, suid: euid, fsuid: euid, egid, sgid: egid, fsgid: egid, permitted, effective: euid === 0 ? ALL_CAPS : 0n });
 }
-

@@ -1,6 +1,26 @@
 /** Mapping the segments of an ELF file (elf(5), System V ABI chapter 5). */
 
-import { checkLoadable, ElfError, type ElfHeader, EHDR_BYTES, ET_DYN, ET_EXEC, isElf, parseHeader, parseInterpreter, parseSegments, PF_R, PF_W, PF_X, PHDR_BYTES, PT_GNU_STACK, PT_INTERP, PT_LOAD, PT_PHDR, type Segment } from '../../elf/index.ts';
+import {
+  checkLoadable,
+  ElfError,
+  type ElfHeader,
+  EHDR_BYTES,
+  ET_DYN,
+  ET_EXEC,
+  isElf,
+  parseHeader,
+  parseInterpreter,
+  parseSegments,
+  PF_R,
+  PF_W,
+  PF_X,
+  PHDR_BYTES,
+  PT_GNU_STACK,
+  PT_INTERP,
+  PT_LOAD,
+  PT_PHDR,
+  type Segment,
+} from '../../elf/index.ts';
 import { ENOEXEC } from '../errno.ts';
 import type { AddressSpace } from '../mm/space.ts';
 import { pageCeil, pageFloor } from '../mm/vma.ts';

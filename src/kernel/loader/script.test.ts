@@ -13,7 +13,16 @@ test('interpreter and one argument', () => {
 });
 
 test('a line without an interpreter, or with one that does not fit, is no script', () => {
-  assert.throws(() => parse('#!\n'), (error) => error === ENOEXEC);
-  assert.throws(() => parse('#!   \n'), (error) => error === ENOEXEC);
-  assert.throws(() => parse(`#!/${'x'.repeat(254)}`.slice(0, 256)), (error) => error === ENOEXEC);
+  assert.throws(
+    () => parse('#!\n'),
+    (error) => error === ENOEXEC,
+  );
+  assert.throws(
+    () => parse('#!   \n'),
+    (error) => error === ENOEXEC,
+  );
+  assert.throws(
+    () => parse(`#!/${'x'.repeat(254)}`.slice(0, 256)),
+    (error) => error === ENOEXEC,
+  );
 });

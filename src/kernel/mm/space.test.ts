@@ -30,7 +30,8 @@ test('mappings without an address get the lowest hole that holds them', () => {
   for (let step = 0; step < 4000; step++) {
     const length = (1 + random(random(4) === 0 ? 40 : 4)) * PAGE_SIZE;
     switch (used.length > 60 ? 1 : random(4)) {
-      case 0: case 2: {
+      case 0:
+      case 2: {
         const expected = lowestHole(mm, length);
         const start = mm.map({ length, prot: random(4), sharing: 'private' });
         assert.equal(start, expected);

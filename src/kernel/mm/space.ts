@@ -118,8 +118,16 @@ export class AddressSpace {
     }
     const flags = (request.flags ?? 0) & KEPT_FLAGS;
     const vma: Vma = {
-      start, end: start + length, prot: request.prot, sharing: request.sharing, flags, file: request.file, offset: request.offset ?? 0,
-      name: request.name ?? '', mayWrite: request.mayWrite ?? true, accessible: start + length,
+      start,
+      end: start + length,
+      prot: request.prot,
+      sharing: request.sharing,
+      flags,
+      file: request.file,
+      offset: request.offset ?? 0,
+      name: request.name ?? '',
+      mayWrite: request.mayWrite ?? true,
+      accessible: start + length,
     };
     this.#reserve(commitOf(vma));
     const before = this.#replaced(start, vma.end);
@@ -417,4 +425,3 @@ function flushShared(vma: Vma, start = vma.start, end = vma.end): void {
   const to = Math.min(end, vma.accessible);
   if (to > start) vma.file.flush(vma.offset + (start - vma.start), to - start);
 }
-

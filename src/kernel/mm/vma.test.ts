@@ -5,7 +5,16 @@ import { type Vma, VmaList } from './vma.ts';
 
 const PAGES = 64;
 const vma = (start: number, end: number, prot: number): Vma => ({
-  start: start * PAGE_SIZE, end: end * PAGE_SIZE, prot, sharing: 'private', flags: 0, file: undefined, offset: 0, name: '', mayWrite: true, accessible: end * PAGE_SIZE,
+  start: start * PAGE_SIZE,
+  end: end * PAGE_SIZE,
+  prot,
+  sharing: 'private',
+  flags: 0,
+  file: undefined,
+  offset: 0,
+  name: '',
+  mayWrite: true,
+  accessible: end * PAGE_SIZE,
 });
 
 test('maps, unmaps and splits like a table of pages', () => {

@@ -143,8 +143,15 @@ export class VmaList {
       const a = this.#list.at(index) as Vma;
       const b = this.#list.at(index + 1) as Vma;
       const same =
-        a.end === b.start && a.accessible === a.end && a.prot === b.prot && a.sharing === b.sharing && a.flags === b.flags &&
-        a.file === b.file && a.name === b.name && a.mayWrite === b.mayWrite && (a.file === undefined || a.offset + (a.end - a.start) === b.offset);
+        a.end === b.start &&
+        a.accessible === a.end &&
+        a.prot === b.prot &&
+        a.sharing === b.sharing &&
+        a.flags === b.flags &&
+        a.file === b.file &&
+        a.name === b.name &&
+        a.mayWrite === b.mayWrite &&
+        (a.file === undefined || a.offset + (a.end - a.start) === b.offset);
       if (!same) {
         index++;
         continue;

@@ -27,7 +27,11 @@ test('a path ends at its NUL, or where the address ends', () => {
 });
 
 test('addresses that are too short, too long or of no known family are refused', () => {
-  const refused = (hex: string, error: unknown): void => assert.throws(() => parseAddress(fromHex(hex)), (thrown) => thrown === error);
+  const refused = (hex: string, error: unknown): void =>
+    assert.throws(
+      () => parseAddress(fromHex(hex)),
+      (thrown) => thrown === error,
+    );
   refused('02', EINVAL);
   refused('02001f90', EINVAL);
   refused('0a00', EINVAL);

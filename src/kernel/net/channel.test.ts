@@ -64,7 +64,10 @@ test('files that nobody takes are closed', () => {
   assert.equal(read.file.references, 0);
   stream.endReading();
   assert.equal(unread.file.references, 0);
-  assert.throws(() => stream.send(bytesOf('c'), undefined), (error) => error === EPIPE);
+  assert.throws(
+    () => stream.send(bytesOf('c'), undefined),
+    (error) => error === EPIPE,
+  );
 });
 
 test('ends: data first, then the end of file; both queues are woken', () => {

@@ -264,4 +264,3 @@ export function pairOf(task: Task, names: Names, family: number, type: number, f
   }
   return pair;
 }
-

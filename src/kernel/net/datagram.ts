@@ -143,4 +143,3 @@ export class DatagramSocket extends Socket {
     this.names.unbind(this);
   }
 }
-

@@ -11,7 +11,8 @@ import { type Address, ANY6, type Host, type InetAddress, isLoopback4, LOOPBACK4
 import type { Names, Socket } from './socket.ts';
 
 /** net.ipv4.ip_local_port_range. */
-const FIRST_EPHEMERAL = 32768, LAST_EPHEMERAL = 60999;
+const FIRST_EPHEMERAL = 32768,
+  LAST_EPHEMERAL = 60999;
 const FIRST_FREE_FOR_ALL = 1024;
 
 const isAny = (host: Host): boolean => host === 0 || host === ANY6;

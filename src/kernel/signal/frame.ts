@@ -12,8 +12,10 @@ import { FXSAVE_BYTES, loadFpState, saveFpState } from './fpstate.ts';
 import type { SignalAction } from './state.ts';
 
 const RED_ZONE = 128;
-const USER_CS = 0x33, USER_SS = 0x2b;
-const UC_SIGCONTEXT_SS = 2, UC_STRICT_RESTORE_SS = 4;
+const USER_CS = 0x33,
+  USER_SS = 0x2b;
+const UC_SIGCONTEXT_SS = 2,
+  UC_STRICT_RESTORE_SS = 4;
 const FIX_EFLAGS = 0x50dd5; // AC, OF, DF, TF, SF, ZF, AF, PF, CF, RF: what a handler may change
 
 /** Offsets in struct rt_sigframe. */
@@ -31,8 +33,7 @@ export interface FaultContext {
   readonly cr2: number;
 }
 
-const onStack = (task: Task, sp: number): boolean =>
-  (task.altStack.flags & SS_AUTODISARM) === 0 && task.altStack.size > 0 && sp > task.altStack.base && sp - task.altStack.base <= task.altStack.size;
+const onStack = (task: Task, sp: number): boolean => (task.altStack.flags & SS_AUTODISARM) === 0 && task.altStack.size > 0 && sp > task.altStack.base && sp - task.altStack.base <= task.altStack.size;
 
 /** SS_ONSTACK, SS_DISABLE or 0, as sigaltstack(2) reports. */
 export const altStackFlags = (task: Task, sp: number): number => (task.altStack.size === 0 ? SS_DISABLE : onStack(task, sp) ? SS_ONSTACK : 0);

@@ -106,13 +106,18 @@ function show(mm: AddressSpace, call: Call, index: number, arg: Arg<number>, res
   const value = call.values[index];
   const next = call.values[index + 1] ?? 0;
   switch (arg.show) {
-    case 'fd': case 'int': case 'uint': case 'size': case 'offset':
+    case 'fd':
+    case 'int':
+    case 'uint':
+    case 'size':
+    case 'offset':
       return String(value);
     case 'dirfd':
       return value === AT_FDCWD ? 'AT_FDCWD' : String(value);
     case 'hex':
       return hex(value);
-    case 'octal': case 'mode':
+    case 'octal':
+    case 'mode':
       return octal(value);
     case 'string':
       return cString(mm, value);
@@ -164,9 +169,22 @@ function show(mm: AddressSpace, call: Call, index: number, arg: Arg<number>, res
       return value === 0 ? 'F_OK' : flags(value, NAMES.accessMode);
     case 'prot':
       return flags(value, NAMES.prot, 'PROT_NONE');
-    case 'atFlags': case 'mapFlags': case 'waitOptions': case 'randomFlags':
+    case 'atFlags':
+    case 'mapFlags':
+    case 'waitOptions':
+    case 'randomFlags':
       return flags(value >>> 0, NAMES[arg.show]);
-    case 'whence': case 'fcntlCommand': case 'ioctlCommand': case 'futexOp': case 'clock': case 'resource': case 'madvice': case 'prctlOption': case 'archPrctl': case 'family': case 'sigprocmaskHow':
+    case 'whence':
+    case 'fcntlCommand':
+    case 'ioctlCommand':
+    case 'futexOp':
+    case 'clock':
+    case 'resource':
+    case 'madvice':
+    case 'prctlOption':
+    case 'archPrctl':
+    case 'family':
+    case 'sigprocmaskHow':
       return choice(value, NAMES[arg.show]);
     case 'socketType':
       return `${choice(value & 0xf, NAMES.socketType)}${value & 0o2000000 ? '|SOCK_CLOEXEC' : ''}${value & 0o4000 ? '|SOCK_NONBLOCK' : ''}`;

@@ -4,7 +4,9 @@ import { EINVAL, EPERM, ESRCH } from '../errno.ts';
 import { getI32, getU32, putU32 } from '../mm/guest.ts';
 import type { Task } from '../task/task.ts';
 
-const V1 = 0x1998_0330, V2 = 0x2007_1026, V3 = 0x2008_0522;
+const V1 = 0x1998_0330,
+  V2 = 0x2007_1026,
+  V3 = 0x2008_0522;
 
 /** Words per set, by header version; an unknown one is corrected in place. */
 function words(task: Task, header: number): number {

@@ -8,7 +8,8 @@ import { cloneTask } from '../task/clone.ts';
 import type { Task } from '../task/task.ts';
 
 const NONE = { flags: 0, exitSignal: SIGCHLD, stack: 0, parentTid: 0, childTid: 0, tls: 0, pidfd: 0 };
-const CLONE_ARGS_MIN = 64, CLONE_ARGS_KNOWN = 88;
+const CLONE_ARGS_MIN = 64,
+  CLONE_ARGS_KNOWN = 88;
 
 export const sys_fork = (task: Task): number => cloneTask(task, NONE);
 

@@ -5,7 +5,9 @@ import { execTask } from '../loader/exec.ts';
 import { readCString, readStringArray } from '../mm/guest.ts';
 import type { Task } from '../task/task.ts';
 
-const AT_FDCWD = -100, AT_SYMLINK_NOFOLLOW = 0x100, AT_EMPTY_PATH = 0x1000;
+const AT_FDCWD = -100,
+  AT_SYMLINK_NOFOLLOW = 0x100,
+  AT_EMPTY_PATH = 0x1000;
 const ARG_BUDGET = 6 * 1024 * 1024;
 
 export const sys_execve = (task: Task, path: number, argv: number, envp: number): number => exec(task, AT_FDCWD, path, argv, envp, 0);

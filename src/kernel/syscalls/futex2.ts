@@ -8,8 +8,10 @@ import type { SysResult } from '../result.ts';
 import type { Task } from '../task/task.ts';
 import { toMonotonic } from '../time/clock.ts';
 
-const FUTEX2_SIZE_U32 = 2, FUTEX2_PRIVATE = 128;
-const WAITV_BYTES = 24, WAITV_MAX = 128;
+const FUTEX2_SIZE_U32 = 2,
+  FUTEX2_PRIVATE = 128;
+const WAITV_BYTES = 24,
+  WAITV_MAX = 128;
 
 function checkFlags(flags: number): void {
   if (flags !== FUTEX2_SIZE_U32 && flags !== (FUTEX2_SIZE_U32 | FUTEX2_PRIVATE)) throw EINVAL;
@@ -72,5 +74,10 @@ export function sys_futex_waitv(task: Task, waiters: number, count: number, flag
   const all = Array.from({ length: count }, (_, index) => readWaitv(task, waiters + index * WAITV_BYTES));
   const deadlineNs = deadline(task, timeoutAt, clock);
   for (const { address, value } of all) if (getU32(task.mm, address) !== value) throw EAGAIN;
-  return sleepAtAny(task, all.map(({ address }) => address), deadlineNs, timedOut);
+  return sleepAtAny(
+    task,
+    all.map(({ address }) => address),
+    deadlineNs,
+    timedOut,
+  );
 }

@@ -4,7 +4,9 @@ import { EINVAL } from '../errno.ts';
 import { viewPrefix } from '../mm/guest.ts';
 import type { Task } from '../task/task.ts';
 
-const GRND_NONBLOCK = 1, GRND_RANDOM = 2, GRND_INSECURE = 4;
+const GRND_NONBLOCK = 1,
+  GRND_RANDOM = 2,
+  GRND_INSECURE = 4;
 const MAX_BYTES = 33_554_431;
 
 export function sys_getrandom(task: Task, address: number, size: number, flags: number): number {

@@ -7,7 +7,23 @@ import { ADDRESS_LIMIT } from '../platform.ts';
 import type { Task } from '../task/task.ts';
 
 /** Advice that may be taken or left: nothing changes but speed. */
-const HINTS: ReadonlySet<number> = new Set([MADV.NORMAL, MADV.RANDOM, MADV.SEQUENTIAL, MADV.WILLNEED, MADV.MERGEABLE, MADV.UNMERGEABLE, MADV.HUGEPAGE, MADV.NOHUGEPAGE, MADV.DONTDUMP, MADV.DODUMP, MADV.COLD, MADV.PAGEOUT, MADV.POPULATE_READ, MADV.POPULATE_WRITE, MADV.COLLAPSE]);
+const HINTS: ReadonlySet<number> = new Set([
+  MADV.NORMAL,
+  MADV.RANDOM,
+  MADV.SEQUENTIAL,
+  MADV.WILLNEED,
+  MADV.MERGEABLE,
+  MADV.UNMERGEABLE,
+  MADV.HUGEPAGE,
+  MADV.NOHUGEPAGE,
+  MADV.DONTDUMP,
+  MADV.DODUMP,
+  MADV.COLD,
+  MADV.PAGEOUT,
+  MADV.POPULATE_READ,
+  MADV.POPULATE_WRITE,
+  MADV.COLLAPSE,
+]);
 
 export function sys_madvise(task: Task, address: number, length: number, advice: number): number {
   const { start, end } = AddressSpace.range(address, length);

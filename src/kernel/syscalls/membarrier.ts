@@ -13,7 +13,8 @@ export function sys_membarrier(_task: Task, command: number, flags: number, _cpu
   return 0;
 }
 
-const PER_LINUX = 0, QUERY = 0xffff_ffff;
+const PER_LINUX = 0,
+  QUERY = 0xffff_ffff;
 
 /** Addresses are never random here, so ADDR_NO_RANDOMIZE changes nothing and is not kept. */
 export function sys_personality(_task: Task, persona: number): number {
@@ -21,7 +22,11 @@ export function sys_personality(_task: Task, persona: number): number {
   return PER_LINUX;
 }
 
-const KCMP_FILE = 0, KCMP_VM = 1, KCMP_FILES = 2, KCMP_FS = 3, KCMP_SIGHAND = 4;
+const KCMP_FILE = 0,
+  KCMP_VM = 1,
+  KCMP_FILES = 2,
+  KCMP_FS = 3,
+  KCMP_SIGHAND = 4;
 const order = new WeakMap<object, number>();
 let next = 1;
 

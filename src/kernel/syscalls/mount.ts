@@ -1,9 +1,7 @@
 /** mount(2), umount2(2). One name space for all; the file systems are those that the kernel has itself. */
 
 import { AT_FDCWD } from '../../abi/fcntl.ts';
-import {
-  MNT_DETACH, MNT_FORCE, MS_BIND, MS_MANDLOCK, MS_MOVE, MS_PRIVATE, MS_REC, MS_REMOUNT, MS_SHARED, MS_SILENT, MS_SLAVE, MS_UNBINDABLE, UMOUNT_NOFOLLOW,
-} from '../../abi/mount.ts';
+import { MNT_DETACH, MNT_FORCE, MS_BIND, MS_MANDLOCK, MS_MOVE, MS_PRIVATE, MS_REC, MS_REMOUNT, MS_SHARED, MS_SILENT, MS_SLAVE, MS_UNBINDABLE, UMOUNT_NOFOLLOW } from '../../abi/mount.ts';
 import type { GuestAddr } from '../../base/flavor.ts';
 import { EBUSY, EINVAL, ENODEV, ENOTDIR, EPERM } from '../errno.ts';
 import { makeDevfs } from '../fs/devices.ts';
@@ -20,7 +18,8 @@ import { lookupAt } from '../vfs/names.ts';
 import { type Vfs, vfsOf } from '../vfs/vfs.ts';
 
 /** Old callers put this into the upper half of the flags. */
-const MS_MGC_VAL = 0xc0ed_0000, MS_MGC_MSK = 0xffff_0000;
+const MS_MGC_VAL = 0xc0ed_0000,
+  MS_MGC_MSK = 0xffff_0000;
 const PROPAGATION = MS_SHARED | MS_PRIVATE | MS_SLAVE | MS_UNBINDABLE;
 
 /** `key=value,…` of tmpfs(5). */
@@ -40,11 +39,18 @@ function tmpfs(vfs: Vfs, data: string): Tmpfs {
         if (!/^[0-7]+$/.test(value)) throw EINVAL;
         options.mode = Number.parseInt(value, 8) & 0o7777;
         break;
-      case 'uid': case 'gid':
+      case 'uid':
+      case 'gid':
         if (!/^\d+$/.test(value)) throw EINVAL;
         options[key] = Number(value);
         break;
-      case 'nr_blocks': case 'nr_inodes': case 'huge': case 'mpol': case 'inode32': case 'inode64': case 'noswap':
+      case 'nr_blocks':
+      case 'nr_inodes':
+      case 'huge':
+      case 'mpol':
+      case 'inode32':
+      case 'inode64':
+      case 'noswap':
         break;
       default:
         throw EINVAL;

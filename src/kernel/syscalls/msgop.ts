@@ -14,7 +14,13 @@ import type { Task } from '../task/task.ts';
 const interrupted = (): SysResult => -EINTR.errno;
 
 export function sys_msgget(task: Task, key: number, flags: number): number {
-  return messageQueuesOf(task).get(task, key, flags, () => {}, (id) => new MessageQueue(task, id, key, flags));
+  return messageQueuesOf(task).get(
+    task,
+    key,
+    flags,
+    () => {},
+    (id) => new MessageQueue(task, id, key, flags),
+  );
 }
 
 export function sys_msgsnd(task: Task, id: number, address: GuestAddr, size: number, flags: number): SysResult {
@@ -60,7 +66,9 @@ export function sys_msgrcv(task: Task, id: number, address: GuestAddr, size: num
 export function sys_msgctl(task: Task, id: number, command: number, address: GuestAddr): number {
   const queues = messageQueuesOf(task);
   switch (command) {
-    case IPC_STAT: case MSG_STAT: case MSG_STAT_ANY: {
+    case IPC_STAT:
+    case MSG_STAT:
+    case MSG_STAT_ANY: {
       const queue = command === IPC_STAT ? queues.find(id) : queues.at(id);
       if (command !== MSG_STAT_ANY) queue.needAccess(task, READ);
       writeBytes(task.mm, address, queue.encode());

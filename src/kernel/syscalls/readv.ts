@@ -50,7 +50,12 @@ export function sys_writev(task: Task, fd: Fd, address: GuestAddr, count: number
   const result = attempt();
   if (result !== WOULD_BLOCK) return result;
   if (file.nonBlocking) throw EAGAIN;
-  return block(task, file.writeQueues, attempt, within(task, file.sendTimeoutNs, () => (done > 0 ? done : WOULD_BLOCK)));
+  return block(
+    task,
+    file.writeQueues,
+    attempt,
+    within(task, file.sendTimeoutNs, () => (done > 0 ? done : WOULD_BLOCK)),
+  );
 }
 
 export function sys_preadv(task: Task, fd: Fd, address: GuestAddr, count: number, offset: number): SysResult {

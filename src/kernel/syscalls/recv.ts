@@ -1,9 +1,6 @@
 /** recv(2): recvfrom, recvmsg, recvmmsg. */
 
-import {
-  CMSGHDR_BYTES, MMSGHDR_BYTES, MSG_CMSG_CLOEXEC, MSG_CTRUNC, MSG_DONTWAIT, MSG_ERRQUEUE, MSG_PEEK, MSG_WAITALL, MSG_WAITFORONE, MSGHDR_BYTES, SCM_CREDENTIALS, SCM_RIGHTS,
-  SOL_SOCKET,
-} from '../../abi/socket.ts';
+import { CMSGHDR_BYTES, MMSGHDR_BYTES, MSG_CMSG_CLOEXEC, MSG_CTRUNC, MSG_DONTWAIT, MSG_ERRQUEUE, MSG_PEEK, MSG_WAITALL, MSG_WAITFORONE, MSGHDR_BYTES, SCM_CREDENTIALS, SCM_RIGHTS, SOL_SOCKET } from '../../abi/socket.ts';
 import type { Fd, GuestAddr } from '../../base/flavor.ts';
 import { EAGAIN, EINVAL, EMFILE, EMSGSIZE } from '../errno.ts';
 import { getI32, getU64, MAX_RW_COUNT, putU32, putU64, readIovecs, readTimespec, type Segment, UIO_MAXIOV, view, viewPrefix, writeBytes } from '../mm/guest.ts';
@@ -62,11 +59,19 @@ export function sys_recvfrom(task: Task, fd: Fd, at: GuestAddr, size: number, fl
     return block(task, socket.readQueues, () => socket.receive(viewPrefix(task.mm, at, count, 'write'), flags, undefined), within(task, socket.receiveTimeoutNs));
   }
   const got = new Received();
-  return receiveAll(task, socket, (done) => viewPrefix(task.mm, at + done, count - done, 'write'), count, flags, got, (received) => {
-    for (const file of got.rights) file.release();
-    if (addressAt !== 0) writeAddress(task.mm, addressAt, lengthAt, got.from);
-    return received;
-  });
+  return receiveAll(
+    task,
+    socket,
+    (done) => viewPrefix(task.mm, at + done, count - done, 'write'),
+    count,
+    flags,
+    got,
+    (received) => {
+      for (const file of got.rights) file.release();
+      if (addressAt !== 0) writeAddress(task.mm, addressAt, lengthAt, got.from);
+      return received;
+    },
+  );
 }
 
 /** cmsg(3) on the way out; gives the bytes used. What has no room is closed and MSG_CTRUNC set. */
@@ -176,6 +181,12 @@ export function sys_recvmmsg(task: Task, fd: Fd, headers: GuestAddr, count: numb
     return done;
   };
   const result = attempt();
-  return result === WOULD_BLOCK ? block(task, socket.readQueues, attempt, within(task, socket.receiveTimeoutNs, () => (done > 0 ? done : WOULD_BLOCK))) : result;
+  return result === WOULD_BLOCK
+    ? block(
+        task,
+        socket.readQueues,
+        attempt,
+        within(task, socket.receiveTimeoutNs, () => (done > 0 ? done : WOULD_BLOCK)),
+      )
+    : result;
 }
-

@@ -11,11 +11,7 @@ import { waitForFiles } from './poll.ts';
 import { useTemporaryMask } from './sigprocmask.ts';
 
 /** What of poll(2) each of the three sets asks for. */
-const SETS = [
-  POLLRDNORM | POLLRDBAND | POLLIN | POLLHUP | POLLERR,
-  POLLWRBAND | POLLWRNORM | POLLOUT | POLLERR,
-  POLLPRI,
-] as const;
+const SETS = [POLLRDNORM | POLLRDBAND | POLLIN | POLLHUP | POLLERR, POLLWRBAND | POLLWRNORM | POLLOUT | POLLERR, POLLPRI] as const;
 
 function select(task: Task, count: number, addresses: readonly GuestAddr[], timeoutNs: number): SysResult {
   if (count < 0) throw EINVAL;
@@ -45,10 +41,15 @@ function select(task: Task, count: number, addresses: readonly GuestAddr[], time
   // Sets are written when the call ends, not at every try: a handler must find them as they were.
   let finishing = timeoutNs === 0;
   const due = task.kernel.host.monotonicNs() + timeoutNs;
-  return waitForFiles(task, [...new Set(wanted.map(({ file }) => file))], () => {
-    finishing ||= task.kernel.host.monotonicNs() >= due;
-    return attempt();
-  }, timeoutNs);
+  return waitForFiles(
+    task,
+    [...new Set(wanted.map(({ file }) => file))],
+    () => {
+      finishing ||= task.kernel.host.monotonicNs() >= due;
+      return attempt();
+    },
+    timeoutNs,
+  );
 }
 
 export function sys_select(task: Task, count: number, readAt: GuestAddr, writeAt: GuestAddr, exceptAt: GuestAddr, timeoutAt: GuestAddr): SysResult {

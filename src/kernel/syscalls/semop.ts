@@ -1,8 +1,6 @@
 /** semget(2), semop(2), semtimedop(2), semctl(2). */
 
-import {
-  GETALL, GETNCNT, GETPID, GETVAL, GETZCNT, IPC_RMID, IPC_SET, IPC_STAT, SEM_STAT, SEM_STAT_ANY, SEMID_DS_BYTES, SEMMSL, SEMOPM, SEMVMX, SETALL, SETVAL,
-} from '../../abi/ipc.ts';
+import { GETALL, GETNCNT, GETPID, GETVAL, GETZCNT, IPC_RMID, IPC_SET, IPC_STAT, SEM_STAT, SEM_STAT_ANY, SEMID_DS_BYTES, SEMMSL, SEMOPM, SEMVMX, SETALL, SETVAL } from '../../abi/ipc.ts';
 import type { GuestAddr } from '../../base/flavor.ts';
 import { E2BIG, EAGAIN, EIDRM, EINTR, EINVAL, ERANGE } from '../errno.ts';
 import { type SemOp, semaphoresOf, SemSet } from '../ipc/sem.ts';
@@ -30,7 +28,9 @@ function readOps(task: Task, address: GuestAddr, count: number): SemOp[] {
   const { buffer } = readBytes(task.mm, address, count * SEMBUF_BYTES);
   const data = new DataView(buffer);
   return Array.from({ length: count }, (_, index) => ({
-    num: data.getUint16(index * SEMBUF_BYTES, true), op: data.getInt16(index * SEMBUF_BYTES + 2, true), flags: data.getUint16(index * SEMBUF_BYTES + 4, true),
+    num: data.getUint16(index * SEMBUF_BYTES, true),
+    op: data.getInt16(index * SEMBUF_BYTES + 2, true),
+    flags: data.getUint16(index * SEMBUF_BYTES + 4, true),
   }));
 }
 
@@ -56,7 +56,11 @@ function operate(task: Task, id: number, address: GuestAddr, count: number, time
     return WOULD_BLOCK;
   };
   return block(task, [set.queue], attempt, {
-    deadlineNs: task.kernel.host.monotonicNs() + timeoutNs, timedOut: () => -EAGAIN.errno, restart: 'never', interrupted: () => -EINTR.errno, cleanup: () => counted(-1),
+    deadlineNs: task.kernel.host.monotonicNs() + timeoutNs,
+    timedOut: () => -EAGAIN.errno,
+    restart: 'never',
+    interrupted: () => -EINTR.errno,
+    cleanup: () => counted(-1),
   });
 }
 
@@ -85,11 +89,16 @@ export function sys_semctl(task: Task, id: number, num: number, command: number,
       set.readPerm(task, new DataView(buffer, byteOffset, SEMID_DS_BYTES));
       return 0;
     }
-    case IPC_STAT: case SEM_STAT: case SEM_STAT_ANY:
+    case IPC_STAT:
+    case SEM_STAT:
+    case SEM_STAT_ANY:
       if (command !== SEM_STAT_ANY) set.needAccess(task, READ);
       writeBytes(mm, argument, set.encode());
       return command === IPC_STAT ? 0 : set.id;
-    case GETVAL: case GETPID: case GETNCNT: case GETZCNT:
+    case GETVAL:
+    case GETPID:
+    case GETNCNT:
+    case GETZCNT:
       set.needAccess(task, READ);
       return (command === GETVAL ? set.values : command === GETPID ? set.pids : command === GETNCNT ? set.growWaiters : set.zeroWaiters)[one()];
     case SETVAL:

@@ -1,8 +1,22 @@
 /** send(2): sendto, sendmsg, sendmmsg. */
 
 import {
-  CMSGHDR_BYTES, MMSGHDR_BYTES, MSG_CONFIRM, MSG_DONTROUTE, MSG_DONTWAIT, MSG_EOR, MSG_MORE, MSG_NOSIGNAL, MSG_OOB, MSGHDR_BYTES, SCM_CREDENTIALS, SCM_MAX_FD, SCM_RIGHTS, SOCKADDR_STORAGE_BYTES,
-  SOL_SOCKET, UCRED_BYTES,
+  CMSGHDR_BYTES,
+  MMSGHDR_BYTES,
+  MSG_CONFIRM,
+  MSG_DONTROUTE,
+  MSG_DONTWAIT,
+  MSG_EOR,
+  MSG_MORE,
+  MSG_NOSIGNAL,
+  MSG_OOB,
+  MSGHDR_BYTES,
+  SCM_CREDENTIALS,
+  SCM_MAX_FD,
+  SCM_RIGHTS,
+  SOCKADDR_STORAGE_BYTES,
+  SOL_SOCKET,
+  UCRED_BYTES,
 } from '../../abi/socket.ts';
 import type { Fd, GuestAddr } from '../../base/flavor.ts';
 import { EAGAIN, EINVAL, EMSGSIZE, ENOBUFS, EOPNOTSUPP, EPERM, ETOOMANYREFS } from '../errno.ts';
@@ -99,7 +113,12 @@ function sendRest(task: Task, socket: Socket, at: GuestAddr, count: number, alre
     }
     return done;
   };
-  return block(task, socket.writeQueues, attempt, within(task, socket.sendTimeoutNs, () => (done > 0 ? done : WOULD_BLOCK)));
+  return block(
+    task,
+    socket.writeQueues,
+    attempt,
+    within(task, socket.sendTimeoutNs, () => (done > 0 ? done : WOULD_BLOCK)),
+  );
 }
 
 /** cmsg(3) on the way in. The references of the files are taken. */

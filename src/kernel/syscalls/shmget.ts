@@ -1,8 +1,6 @@
 /** shmget(2), shmat(2), shmdt(2), shmctl(2). */
 
-import {
-  IPC_RMID, IPC_SET, IPC_STAT, SHM_EXEC, SHM_LOCK, SHM_RDONLY, SHM_REMAP, SHM_RND, SHM_STAT, SHM_STAT_ANY, SHM_UNLOCK, SHMID_DS_BYTES,
-} from '../../abi/ipc.ts';
+import { IPC_RMID, IPC_SET, IPC_STAT, SHM_EXEC, SHM_LOCK, SHM_RDONLY, SHM_REMAP, SHM_RND, SHM_STAT, SHM_STAT_ANY, SHM_UNLOCK, SHMID_DS_BYTES } from '../../abi/ipc.ts';
 import type { GuestAddr } from '../../base/flavor.ts';
 import { EINVAL, ENOMEM, EPERM } from '../errno.ts';
 import { segmentsOf, ShmSegment } from '../ipc/shm.ts';
@@ -59,7 +57,9 @@ export function sys_shmdt(task: Task, address: GuestAddr): number {
 export function sys_shmctl(task: Task, id: number, command: number, address: GuestAddr): number {
   const segments = segmentsOf(task);
   switch (command) {
-    case IPC_STAT: case SHM_STAT: case SHM_STAT_ANY: {
+    case IPC_STAT:
+    case SHM_STAT:
+    case SHM_STAT_ANY: {
       const segment = command === IPC_STAT ? segments.find(id) : segments.at(id);
       if (command !== SHM_STAT_ANY) segment.needAccess(task, READ);
       writeBytes(task.mm, address, segment.encode());
@@ -78,7 +78,8 @@ export function sys_shmctl(task: Task, id: number, command: number, address: Gue
       segment.doom();
       return 0;
     }
-    case SHM_LOCK: case SHM_UNLOCK: {
+    case SHM_LOCK:
+    case SHM_UNLOCK: {
       const segment = segments.find(id);
       if (!hasCap(task.creds, CAP.IPC_LOCK)) throw EPERM;
       segment.locked = command === SHM_LOCK;

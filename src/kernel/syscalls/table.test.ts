@@ -2,7 +2,9 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { SYSCALLS } from './table.ts';
 
-const LAST_OLD = 334, FIRST_NEW = 424, LAST_NEW = 469;
+const LAST_OLD = 334,
+  FIRST_NEW = 424,
+  LAST_NEW = 469;
 
 test('every number of x86-64 Linux is there, in order and once', () => {
   const expected: number[] = [];

@@ -9,7 +9,6 @@ import { kernelSignal, sendToGroup, sendToProcess } from '../signal/send.ts';
 import { USER_HZ } from '../../abi/time.ts';
 import type { Process, ProcessGroup, Task } from './task.ts';
 
-
 const ticks = (ns: number): number => Math.floor((ns * USER_HZ) / 1e9);
 
 /** Ends one thread. With the last one the process becomes a zombie. The running task must return to the loop after it. */
@@ -90,8 +89,13 @@ function endProcess(process: Process, status: number, uid: number): void {
   if (process.exitSignal !== 0) {
     const killed = (status & 0x7f) !== 0;
     sendToProcess(parent, {
-      signo: process.exitSignal, code: killed ? CLD_KILLED : CLD_EXITED, pid: process.pid, uid, status: killed ? status & 0x7f : (status >> 8) & 0xff,
-      utime: ticks(process.times.userNs), stime: ticks(process.times.systemNs),
+      signo: process.exitSignal,
+      code: killed ? CLD_KILLED : CLD_EXITED,
+      pid: process.pid,
+      uid,
+      status: killed ? status & 0x7f : (status >> 8) & 0xff,
+      utime: ticks(process.times.userNs),
+      stime: ticks(process.times.systemNs),
     });
   }
   if (unwanted) reap(process);

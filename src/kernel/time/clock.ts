@@ -5,7 +5,8 @@ import { EINVAL } from '../errno.ts';
 import { processTimes } from '../syscalls/getrusage.ts';
 import type { Task } from '../task/task.ts';
 
-const CPUCLOCK_PERTHREAD = 4, CPUCLOCK_SCHED = 2;
+const CPUCLOCK_PERTHREAD = 4,
+  CPUCLOCK_SCHED = 2;
 
 export function readClock(task: Task, clock: number): number {
   const { host } = task.kernel;

@@ -39,6 +39,9 @@ test('timers that were cancelled do not pile up, and the others still fire in or
   timers.run(3e9);
   const due = (at: number): number => (at * 7919) % 50_000;
   assert.equal(fired.length, 500);
-  assert.deepEqual(fired, [...fired].sort((a, b) => due(a) - due(b)));
+  assert.deepEqual(
+    fired,
+    [...fired].sort((a, b) => due(a) - due(b)),
+  );
   assert.equal(timers.nextNs, Number.POSITIVE_INFINITY);
 });

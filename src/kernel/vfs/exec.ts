@@ -81,4 +81,3 @@ export function openExec(task: Task, dirfd: number, name: string, flags: number)
   if (inode.writers > 0) throw ETXTBSY;
   return new Program(pathName(place, task.fs.root).name, place);
 }
-

@@ -222,14 +222,22 @@ export class RegularFile extends NamedFile {
 export function seekIn(position: number, size: number, offset: number, whence: number): number {
   let target: number;
   switch (whence) {
-    case 0: target = offset; break;
-    case 1: target = position + offset; break;
-    case 2: target = size + offset; break;
-    case 3: case 4:
+    case 0:
+      target = offset;
+      break;
+    case 1:
+      target = position + offset;
+      break;
+    case 2:
+      target = size + offset;
+      break;
+    case 3:
+    case 4:
       if (offset < 0 || offset >= size) throw ENXIO;
       target = whence === 3 ? offset : size;
       break;
-    default: throw EINVAL;
+    default:
+      throw EINVAL;
   }
   if (target < 0 || target > MAX_OFFSET) throw EINVAL;
   return target;

@@ -162,4 +162,3 @@ export function renameEntry(task: Task, fromFd: Fd, fromName: string, toFd: Fd, 
 }
 
 const covered = (found: Found): boolean => found.path !== undefined && (found.path.dentry.mounts !== undefined || found.path.mount !== found.parent.mount);
-

@@ -6,7 +6,9 @@ import { CAP, type Creds, hasCap, inGroup } from '../task/creds.ts';
 import type { Inode } from './inode.ts';
 import type { Mount } from './mount.ts';
 
-export const MAY_EXEC = 1, MAY_WRITE = 2, MAY_READ = 4;
+export const MAY_EXEC = 1,
+  MAY_WRITE = 2,
+  MAY_READ = 4;
 
 export function mayAccess(creds: Creds, inode: Inode, want: number): boolean {
   const { mode } = inode;

@@ -142,7 +142,9 @@ export class Vfs implements FileSide {
     return {
       file: file.mapsZero ? 'zero' : inode.isRegular ? file.mappable() : undefined,
       name: path?.dentry.gone === true ? `${name} (deleted)` : name,
-      readable: file.canRead, writable: file.canWrite, noexec: path !== undefined && (path.mount.flags & MS_NOEXEC) !== 0,
+      readable: file.canRead,
+      writable: file.canWrite,
+      noexec: path !== undefined && (path.mount.flags & MS_NOEXEC) !== 0,
     };
   }
 
@@ -171,4 +173,3 @@ export class Vfs implements FileSide {
 
 /** The file side as its own handlers know it. */
 export const vfsOf = (task: Task): Vfs => task.kernel.files as unknown as Vfs;
-

@@ -20,8 +20,24 @@ const LOW = ['ax', 'cx', 'dx', 'bx', 'sp', 'bp', 'si', 'di'];
 const NUMBERED = [8, 9, 10, 11, 12, 13, 14, 15];
 const named = (names: readonly string[], size: 1 | 4 | 8, first = 0): [string, readonly [index: number, size: 1 | 4 | 8]][] => names.map((name, index) => [name, [index + first, size]]);
 const REGISTERS = new Map([
-  ...named(LOW.map((name) => `r${name}`), 8), ...named(NUMBERED.map((index) => `r${index}`), 8, 8),
-  ...named(LOW.map((name) => `e${name}`), 4), ...named(NUMBERED.map((index) => `r${index}d`), 4, 8),
+  ...named(
+    LOW.map((name) => `r${name}`),
+    8,
+  ),
+  ...named(
+    NUMBERED.map((index) => `r${index}`),
+    8,
+    8,
+  ),
+  ...named(
+    LOW.map((name) => `e${name}`),
+    4,
+  ),
+  ...named(
+    NUMBERED.map((index) => `r${index}d`),
+    4,
+    8,
+  ),
   ...named(['al', 'cl', 'dl', 'bl'], 1),
 ]);
 const SIZES = { byte: 1, word: 2, dword: 4, qword: 8 } as const;
@@ -44,32 +60,40 @@ function sum(text: string, names: Names, pass: 'measure' | 'emit'): number {
 }
 
 function memory(inside: string, size: number, names: Names, pass: 'measure' | 'emit'): Mem {
-  let base = -1, index = -1;
+  let base = -1,
+    index = -1;
   let scale: Mem['scale'] = 1;
-  const rest = inside.replaceAll(' ', '').split(/(?=[+-])/).filter((part) => {
-    const [name, by] = part.replace(/^\+/, '').split('*');
-    const register = REGISTERS.get(name);
-    if (register === undefined) return true;
-    if (base === -1 && by === undefined) base = register[0];
-    else {
-      index = register[0];
-      scale = Number(by ?? 1) as Mem['scale'];
-    }
-    return false;
-  });
+  const rest = inside
+    .replaceAll(' ', '')
+    .split(/(?=[+-])/)
+    .filter((part) => {
+      const [name, by] = part.replace(/^\+/, '').split('*');
+      const register = REGISTERS.get(name);
+      if (register === undefined) return true;
+      if (base === -1 && by === undefined) base = register[0];
+      else {
+        index = register[0];
+        scale = Number(by ?? 1) as Mem['scale'];
+      }
+      return false;
+    });
   return { kind: 'mem', base, index, scale, disp: sum(rest.join(''), names, pass), segment: undefined, ripRelative: false, addressSize: 8, size };
 }
 
 /** Whether the instruction that was made is the one that was meant. */
 function isMeant(made: Insn, mnemonic: string, ops: readonly Operand[]): boolean {
-  return made.row.mnemonic === mnemonic && made.ops.length === ops.length && made.ops.every((one, at) => {
-    const other = ops[at];
-    if (one.kind === 'gpr' && other.kind === 'gpr') return one.index === other.index && one.size === other.size && !one.high;
-    if (one.kind === 'imm' && other.kind === 'imm') return one.value === BigInt.asUintN(one.size * 8, other.value);
-    if (one.kind === 'rel' && other.kind === 'rel') return one.target === other.target;
-    if (one.kind !== 'mem' || other.kind !== 'mem') return false;
-    return one.base === other.base && one.index === other.index && one.disp === other.disp && one.size === other.size && (one.index === -1 || one.scale === other.scale);
-  });
+  return (
+    made.row.mnemonic === mnemonic &&
+    made.ops.length === ops.length &&
+    made.ops.every((one, at) => {
+      const other = ops[at];
+      if (one.kind === 'gpr' && other.kind === 'gpr') return one.index === other.index && one.size === other.size && !one.high;
+      if (one.kind === 'imm' && other.kind === 'imm') return one.value === BigInt.asUintN(one.size * 8, other.value);
+      if (one.kind === 'rel' && other.kind === 'rel') return one.target === other.target;
+      if (one.kind !== 'mem' || other.kind !== 'mem') return false;
+      return one.base === other.base && one.index === other.index && one.disp === other.disp && one.size === other.size && (one.index === -1 || one.scale === other.scale);
+    })
+  );
 }
 
 const BY_MNEMONIC: ReadonlyMap<string, readonly Form[]> = Map.groupBy(FORMS, (form) => form.row.mnemonic);
@@ -126,10 +150,14 @@ export interface Source {
 
 /** An ELF program that begins at its first line. */
 export function program({ text, constants, data, memory: zeroed }: Source): Uint8Array {
-  const lines = text.split('\n').map((line) => line.replace(/;.*/, '').trim()).filter((line) => line !== '');
+  const lines = text
+    .split('\n')
+    .map((line) => line.replace(/;.*/, '').trim())
+    .filter((line) => line !== '');
   const names = new Map(Object.entries(constants));
   const code: number[] = [];
-  let memoryAt = 0, memoryBytes = 0;
+  let memoryAt = 0,
+    memoryBytes = 0;
   for (const pass of ['measure', 'emit'] as const) {
     code.length = 0;
     const here = (): number => ORIGIN + HEADER_BYTES + code.length;
@@ -152,7 +180,13 @@ export function program({ text, constants, data, memory: zeroed }: Source): Uint
 }
 
 function elf(code: readonly number[], memoryAt: number, memoryBytes: number): Uint8Array {
-  const EM_X86_64 = 62, ET_EXEC = 2, PT_LOAD = 1, PT_GNU_STACK = 0x6474_e551, R = 4, W = 2, X = 1;
+  const EM_X86_64 = 62,
+    ET_EXEC = 2,
+    PT_LOAD = 1,
+    PT_GNU_STACK = 0x6474_e551,
+    R = 4,
+    W = 2,
+    X = 1;
   const size = HEADER_BYTES + code.length;
   const out = new Uint8Array(size);
   const view = new DataView(out.buffer);

@@ -71,7 +71,8 @@ test('a program behind the client is as one in front of it', { skip }, async (t)
     assert.ok(output.equals(bytes));
   });
   await t.test('files', async () => {
-    const from = join(directory, 'from'), to = join(directory, 'to');
+    const from = join(directory, 'from'),
+      to = join(directory, 'to');
     writeFileSync(from, 'x'.repeat(500_000));
     const [input, output] = [openSync(from, 'r'), openSync(to, 'a')];
     writeFileSync(to, 'before ');
@@ -90,7 +91,11 @@ test('a program behind the client is as one in front of it', { skip }, async (t)
     for (const code of [0, 7, 255]) assert.equal((await run(path, ['exit', String(code)])).code, code);
   });
   await t.test('signals', async () => {
-    for (const [name, signal] of [['SIGINT', 2], ['SIGTERM', 15], ['SIGHUP', 1]] as const) {
+    for (const [name, signal] of [
+      ['SIGINT', 2],
+      ['SIGTERM', 15],
+      ['SIGHUP', 1],
+    ] as const) {
       const child = spawn(client, wordsFor(path, ['hold']), { stdio: 'pipe' });
       const outcome = outcomeOf(child);
       // Blocked from its first instructions on; before them the signal would be its end.

@@ -6,7 +6,9 @@
  * wake-up, and a change after it looked always causes another.
  */
 
-const CHANGES = 0, REQUESTS = 1, OUTER_PENDING = 2;
+const CHANGES = 0,
+  REQUESTS = 1,
+  OUTER_PENDING = 2;
 
 export class Doorbell {
   readonly buffer: SharedArrayBuffer;

@@ -10,8 +10,7 @@ import { listen } from './control/server.ts';
 import { peerUser } from './process.ts';
 import { EnclaveError, EnclaveThread, type Program, type Sink, type Source } from './enclave-thread.ts';
 
-const start = (): EnclaveThread =>
-  new EnclaveThread({ module: new URL('./testing/echo-worker.ts', import.meta.url), boot: { hello: 1 }, stackMb: 4, heapMb: 64, onLog() {}, onTrace() {} });
+const start = (): EnclaveThread => new EnclaveThread({ module: new URL('./testing/echo-worker.ts', import.meta.url), boot: { hello: 1 }, stackMb: 4, heapMb: 64, onLog() {}, onTrace() {} });
 
 /** Gives `bytes` in pieces of odd sizes, later. */
 function sourceOf(bytes: Uint8Array): Source & { given: number } {
@@ -60,7 +59,10 @@ test('programs in an enclave', async (t) => {
   await t.test('many at once', async () => {
     const outputs = Array.from({ length: 8 }, () => collector());
     const statuses = await Promise.all(outputs.map((output) => enclave.exec(program(['flood', '700000'], undefined, output)).exited));
-    assert.deepEqual(statuses, outputs.map(() => 0));
+    assert.deepEqual(
+      statuses,
+      outputs.map(() => 0),
+    );
     for (const output of outputs) assert.equal(output.bytes().length, 700_000);
   });
   await t.test('a reader that has gone is a broken pipe', async () => {
@@ -100,7 +102,14 @@ test('the control socket', async (t) => {
   const toWire = (error: unknown) => ({ code: 'x', kind: 'usage', message: (error as Error).message });
   let peer = peerUser();
   const refusals: string[] = [];
-  const server = await listen({ path, enclave, toWire, peer: peer && ((fd) => peer?.(fd)), onRefused: (message) => refusals.push(message), answer: async (method, params) => (method === 'echo' ? params : Promise.reject(new Error('no such method'))) });
+  const server = await listen({
+    path,
+    enclave,
+    toWire,
+    peer: peer && ((fd) => peer?.(fd)),
+    onRefused: (message) => refusals.push(message),
+    answer: async (method, params) => (method === 'echo' ? params : Promise.reject(new Error('no such method'))),
+  });
 
   await t.test('programs and calls', async () => {
     const bytes = Uint8Array.from({ length: 1_000_000 }, (_, index) => index * 31);

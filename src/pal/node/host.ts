@@ -198,11 +198,7 @@ export class WorkerHost implements Host {
       this.#terminals.set(id, stream);
       return [stream, stream, stream];
     }
-    return [
-      new RingStream(this.#streamIds++, input, undefined, ring),
-      new RingStream(this.#streamIds++, undefined, output, ring),
-      new RingStream(this.#streamIds++, undefined, error, ring),
-    ];
+    return [new RingStream(this.#streamIds++, input, undefined, ring), new RingStream(this.#streamIds++, undefined, output, ring), new RingStream(this.#streamIds++, undefined, error, ring)];
   }
 
   post(message: ToOuter): void {

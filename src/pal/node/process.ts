@@ -6,8 +6,10 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { loadFfi } from './memory/libc.ts';
 
-const PRIO_PROCESS = 0, BACKGROUND_NICE = 5;
-const SOL_SOCKET = 1, SO_PEERCRED = 17;
+const PRIO_PROCESS = 0,
+  BACKGROUND_NICE = 5;
+const SOL_SOCKET = 1,
+  SO_PEERCRED = 17;
 /** struct ucred: pid, uid, gid. */
 const UCRED_BYTES = 12;
 

@@ -9,9 +9,14 @@
  * than that from the outside. So a program that reads one line leaves the rest of a pipe to the next program.
  */
 
-const HEAD = 0, TAIL = 16, CLOSED = 32, WANTED = 33, WANTED_AT = 34;
+const HEAD = 0,
+  TAIL = 16,
+  CLOSED = 32,
+  WANTED = 33,
+  WANTED_AT = 34;
 const HEADER_BYTES = 256;
-const WRITER_CLOSED = 1, READER_CLOSED = 2;
+const WRITER_CLOSED = 1,
+  READER_CLOSED = 2;
 
 export class Ring {
   readonly buffer: SharedArrayBuffer;

@@ -206,4 +206,3 @@ export function sinkOf(fd: number): Sink {
   if (kind === 'terminal') return terminalSink(fd);
   return kind === 'direct' ? directSink(fd) : { write: (_bytes, done) => done(false), close() {} };
 }
-

@@ -31,7 +31,13 @@ test('a directory keeps, replaces and lists files under any name', () => {
 test('an atomic write that fails leaves the old file and nothing else', () => {
   const directory = new NodeDirectory(`${root}/b`);
   directory.replace('f', bytesOf('old'));
-  assert.throws(() => writeAtomically(`${root}/b/f`, () => { throw new HostFileError('ENOSPC', 'full'); }), HostFileError);
+  assert.throws(
+    () =>
+      writeAtomically(`${root}/b/f`, () => {
+        throw new HostFileError('ENOSPC', 'full');
+      }),
+    HostFileError,
+  );
   assert.deepEqual(directory.list(), ['f']);
   assert.deepEqual(new Uint8Array(readWhole(nodeTree.open(`${root}/b/f`))), bytesOf('old'));
 });

@@ -3,10 +3,7 @@
  * file so that the old one stays until the new one is whole. Paths are byte strings.
  */
 
-import {
-  closeSync, fdatasyncSync, fstatSync, fsyncSync, ftruncateSync, lstatSync, mkdirSync, openSync, readdirSync, readFileSync, readlinkSync, readSync,
-  renameSync, rmSync, statSync, writeSync,
-} from 'node:fs';
+import { closeSync, fdatasyncSync, fstatSync, fsyncSync, ftruncateSync, lstatSync, mkdirSync, openSync, readdirSync, readFileSync, readlinkSync, readSync, renameSync, rmSync, statSync, writeSync } from 'node:fs';
 import type { DatabaseSync } from 'node:sqlite';
 import { type HostDirectory, type HostFile, HostFileError, type HostFileType, type HostLock, type HostStat, type HostTree, writeFully } from '../../base/host-files.ts';
 
@@ -144,7 +141,9 @@ export class NodeDirectory implements HostDirectory {
   }
 
   list(): readonly string[] {
-    return host(() => readdirSync(pathOf(this.#path), { encoding: 'latin1' })).filter((name) => name !== LOCK).sort();
+    return host(() => readdirSync(pathOf(this.#path), { encoding: 'latin1' }))
+      .filter((name) => name !== LOCK)
+      .sort();
   }
 
   load(name: string): Uint8Array | undefined {
@@ -194,8 +193,7 @@ export class NodeDirectory implements HostDirectory {
   }
 }
 
-const typeOf = (stat: { isFile(): boolean; isDirectory(): boolean; isSymbolicLink(): boolean }): HostFileType =>
-  stat.isFile() ? 'file' : stat.isDirectory() ? 'directory' : stat.isSymbolicLink() ? 'symlink' : 'other';
+const typeOf = (stat: { isFile(): boolean; isDirectory(): boolean; isSymbolicLink(): boolean }): HostFileType => (stat.isFile() ? 'file' : stat.isDirectory() ? 'directory' : stat.isSymbolicLink() ? 'symlink' : 'other');
 
 export const nodeTree: HostTree = {
   lstat(path: string): HostStat | undefined {

@@ -8,7 +8,40 @@
 
 import { defineHelper } from '../helpers.ts';
 import type { CpuState } from '../state.ts';
-import { C0, C1, C2, C3, DE, DOUBLE, IE, INDEFINITE, SINGLE, ZE, add, denormals, div, extract, fromBits, fromInteger, isDenormal, isInfinity, isNaN80, isSignaling, isUnsupported, isZero, make, mul, negate, order, remainder, roundToIntegral, scale, sqrt, sub, zero } from './float80.ts';
+import {
+  C0,
+  C1,
+  C2,
+  C3,
+  DE,
+  DOUBLE,
+  IE,
+  INDEFINITE,
+  SINGLE,
+  ZE,
+  add,
+  denormals,
+  div,
+  extract,
+  fromBits,
+  fromInteger,
+  isDenormal,
+  isInfinity,
+  isNaN80,
+  isSignaling,
+  isUnsupported,
+  isZero,
+  make,
+  mul,
+  negate,
+  order,
+  remainder,
+  roundToIntegral,
+  scale,
+  sqrt,
+  sub,
+  zero,
+} from './float80.ts';
 import { addOrSubtract, multiply } from './fast.ts';
 import type { Env, F80 } from './float80.ts';
 import { X87, environment, free, isEmpty, pop, push, raise, setSt, setStatus, setTop, st, status, underflow } from './state.ts';
@@ -32,11 +65,16 @@ const OPERATION: Readonly<Record<Arithmetic, (a: F80, b: F80, env: Env) => F80>>
 /** The memory operand as an extended number. */
 export function memoryOperand(cpu: CpuState, source: 'm32' | 'm64' | 'i16' | 'i32' | 'i64', env: Env): F80 {
   switch (source) {
-    case 'm32': return fromBits(BigInt(cpu.u32[X87.value / 4]), SINGLE, env);
-    case 'm64': return fromBits(cpu.u64[X87.value / 8], DOUBLE, env);
-    case 'i16': return fromInteger(BigInt((cpu.i32[X87.value / 4] << 16) >> 16));
-    case 'i32': return fromInteger(BigInt(cpu.i32[X87.value / 4]));
-    case 'i64': return fromInteger(cpu.i64[X87.value / 8]);
+    case 'm32':
+      return fromBits(BigInt(cpu.u32[X87.value / 4]), SINGLE, env);
+    case 'm64':
+      return fromBits(cpu.u64[X87.value / 8], DOUBLE, env);
+    case 'i16':
+      return fromInteger(BigInt((cpu.i32[X87.value / 4] << 16) >> 16));
+    case 'i32':
+      return fromInteger(BigInt(cpu.i32[X87.value / 4]));
+    case 'i64':
+      return fromInteger(cpu.i64[X87.value / 8]);
   }
 }
 
@@ -152,7 +190,12 @@ for (const name of ['fprem', 'fprem1'] as const) {
   });
 }
 
-const CODES = new Map<number | undefined, number>([[1, 0], [-1, C0], [0, C3], [undefined, C0 | C2 | C3]]);
+const CODES = new Map<number | undefined, number>([
+  [1, 0],
+  [-1, C0],
+  [0, C3],
+  [undefined, C0 | C2 | C3],
+]);
 
 /** Compares; `quietly` accepts quiet NaNs. Gives the condition code, or undefined where an unmasked exception stops it. */
 function comparison(cpu: CpuState, a: F80, b: F80, quietly: boolean, env: Env): number | undefined {

@@ -8,10 +8,13 @@ import type { CpuState } from '../state.ts';
 import { BIAS, C1, PE } from './float80.ts';
 import { X87 } from './state.ts';
 
-const STATUS = CPU.x87Status / 4, CONTROL = CPU.x87Control / 4, TAG = CPU.x87Tag / 4;
+const STATUS = CPU.x87Status / 4,
+  CONTROL = CPU.x87Control / 4,
+  TAG = CPU.x87Tag / 4;
 const VALUE = X87.value / 4;
 /** RC to nearest, precision 64 bits, all exceptions masked. */
-const COMMON = 0x33f, CONTROL_MASK = 0xf3f;
+const COMMON = 0x33f,
+  CONTROL_MASK = 0xf3f;
 
 const word = (top: number, index: number): number => CPU.x87 / 4 + 4 * ((top + index) & 7);
 
@@ -20,7 +23,8 @@ export function loadDouble(cpu: CpuState): boolean {
   const status = cpu.i32[STATUS];
   const top = ((status >> 11) - 1) & 7;
   if ((cpu.i32[TAG] >> top) & 1) return false;
-  const low = cpu.u32[VALUE], high = cpu.u32[VALUE + 1];
+  const low = cpu.u32[VALUE],
+    high = cpu.u32[VALUE + 1];
   const exponent = (high >>> 20) & 0x7ff;
   const at = word(top, 0);
   if (exponent === 0x7ff) return false;
@@ -45,10 +49,13 @@ export function storeDouble(cpu: CpuState, pops: number): boolean {
   const top = (status >> 11) & 7;
   if ((cpu.i32[CONTROL] & 0xc3f) !== 0x3f || ((cpu.i32[TAG] >> top) & 1) === 0) return false;
   const at = word(top, 0);
-  const low = cpu.u32[at], high = cpu.u32[at + 1], head = cpu.u16[2 * at + 4];
+  const low = cpu.u32[at],
+    high = cpu.u32[at + 1],
+    head = cpu.u16[2 * at + 4];
   let exponent = (head & 0x7fff) - BIAS + 1023;
   let flags = 0;
-  let bottom = 0, upper = 0;
+  let bottom = 0,
+    upper = 0;
   if ((head & 0x7fff) === 0) {
     if ((low | high) !== 0) return false;
     exponent = 0;
@@ -81,7 +88,10 @@ export function storeDouble(cpu: CpuState, pops: number): boolean {
 
 /** The high word of a 32 by 32 bit product. */
 function high32(a: number, b: number): number {
-  const al = a & 0xffff, ah = a >>> 16, bl = b & 0xffff, bh = b >>> 16;
+  const al = a & 0xffff,
+    ah = a >>> 16,
+    bl = b & 0xffff,
+    bh = b >>> 16;
   const middle = ah * bl + ((al * bl) >>> 16);
   const other = al * bh + (middle % 0x1_0000);
   return ah * bh + Math.floor(middle / 0x1_0000) + Math.floor(other / 0x1_0000);
@@ -89,10 +99,10 @@ function high32(a: number, b: number): number {
 
 /** Both in use, both normal, both with their integer bit. */
 function ordinary(cpu: CpuState, top: number, a: number, b: number, first: number, second: number): boolean {
-  const ea = cpu.u16[2 * first + 4] & 0x7fff, eb = cpu.u16[2 * second + 4] & 0x7fff;
+  const ea = cpu.u16[2 * first + 4] & 0x7fff,
+    eb = cpu.u16[2 * second + 4] & 0x7fff;
   const used = (1 << ((top + a) & 7)) | (1 << ((top + b) & 7));
-  return (cpu.i32[CONTROL] & CONTROL_MASK) === COMMON && (cpu.i32[TAG] & used) === used
-    && ea !== 0 && ea !== 0x7fff && eb !== 0 && eb !== 0x7fff && cpu.i32[first + 1] < 0 && cpu.i32[second + 1] < 0;
+  return (cpu.i32[CONTROL] & CONTROL_MASK) === COMMON && (cpu.i32[TAG] & used) === used && ea !== 0 && ea !== 0x7fff && eb !== 0 && eb !== 0x7fff && cpu.i32[first + 1] < 0 && cpu.i32[second + 1] < 0;
 }
 
 /** Rounds `high:low` and a tail (its top bit worth half, any other bit sticky), and writes it. */
@@ -123,9 +133,13 @@ function finish(cpu: CpuState, at: number, sign: number, exponent: number, high:
 /** ST(target) *= ST(other). */
 export function multiply(cpu: CpuState, target: number, other: number): boolean {
   const top = (cpu.i32[STATUS] >> 11) & 7;
-  const at = word(top, target), from = word(top, other);
+  const at = word(top, target),
+    from = word(top, other);
   if (!ordinary(cpu, top, target, other, at, from)) return false;
-  const al = cpu.u32[at], ah = cpu.u32[at + 1], bl = cpu.u32[from], bh = cpu.u32[from + 1];
+  const al = cpu.u32[at],
+    ah = cpu.u32[at + 1],
+    bl = cpu.u32[from],
+    bh = cpu.u32[from + 1];
   const lowest = Math.imul(al, bl) >>> 0;
   const second = high32(al, bl) + (Math.imul(al, bh) >>> 0) + (Math.imul(ah, bl) >>> 0);
   const third = high32(al, bh) + high32(ah, bl) + (Math.imul(ah, bh) >>> 0) + Math.floor(second / 0x1_0000_0000);
@@ -146,7 +160,8 @@ export function multiply(cpu: CpuState, target: number, other: number): boolean 
 /** ST(target) = ST(first) ± ST(second); bits shifted out stay as the lowest bit of the tail. */
 export function addOrSubtract(cpu: CpuState, target: number, first: number, second: number, negative: 0 | 0x8000): boolean {
   const top = (cpu.i32[STATUS] >> 11) & 7;
-  let big = word(top, first), small = word(top, second);
+  let big = word(top, first),
+    small = word(top, second);
   if (!ordinary(cpu, top, first, second, big, small)) return false;
   let sign = cpu.u16[2 * big + 4] & 0x8000;
   const opposite = (sign ^ cpu.u16[2 * small + 4] ^ negative) & 0x8000;
@@ -160,8 +175,11 @@ export function addOrSubtract(cpu: CpuState, target: number, first: number, seco
     sign ^= opposite;
   }
   let exponent = cpu.u16[2 * big + 4] & 0x7fff;
-  const sh = cpu.u32[small + 1], sl = cpu.u32[small];
-  let high = sh, low = sl, tail = 0;
+  const sh = cpu.u32[small + 1],
+    sl = cpu.u32[small];
+  let high = sh,
+    low = sl,
+    tail = 0;
   if (distance > 63) {
     if (distance < 67) return false;
     high = 0;

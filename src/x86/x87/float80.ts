@@ -13,11 +13,24 @@ export interface F80 {
 }
 
 /** Status-word bits. */
-export const IE = 1, DE = 2, ZE = 4, OE = 8, UE = 16, PE = 32, SF = 64, ES = 128;
-export const C0 = 0x100, C1 = 0x200, C2 = 0x400, C3 = 0x4000;
+export const IE = 1,
+  DE = 2,
+  ZE = 4,
+  OE = 8,
+  UE = 16,
+  PE = 32,
+  SF = 64,
+  ES = 128;
+export const C0 = 0x100,
+  C1 = 0x200,
+  C2 = 0x400,
+  C3 = 0x4000;
 
 /** Rounding control of the control word. */
-export const RC_NEAREST = 0, RC_DOWN = 1, RC_UP = 2, RC_ZERO = 3;
+export const RC_NEAREST = 0,
+  RC_DOWN = 1,
+  RC_UP = 2,
+  RC_ZERO = 3;
 
 export interface Env {
   /** RC, 0 to 3. */
@@ -85,10 +98,14 @@ export function invalid(env: Env): F80 {
 function roundsUp(rc: number, sign: number, odd: boolean, rest: bigint, half: bigint): boolean {
   if (rest === 0n) return false;
   switch (rc) {
-    case RC_NEAREST: return rest > half || (rest === half && odd);
-    case RC_DOWN: return sign === 1;
-    case RC_UP: return sign === 0;
-    default: return false;
+    case RC_NEAREST:
+      return rest > half || (rest === half && odd);
+    case RC_DOWN:
+      return sign === 1;
+    case RC_UP:
+      return sign === 0;
+    default:
+      return false;
   }
 }
 
@@ -165,7 +182,8 @@ export function pack(sign: number, m: bigint, e: number, env: Env, precision = e
 /** The NaN that an operation with a NaN operand gives; raises IE for signaling and unsupported operands. */
 export function propagate(a: F80, b: F80, env: Env): F80 {
   if (isUnsupported(a) || isUnsupported(b)) return invalid(env);
-  const signalingA = isSignaling(a), signalingB = isSignaling(b);
+  const signalingA = isSignaling(a),
+    signalingB = isSignaling(b);
   if (signalingA || signalingB) env.raised |= IE;
   if (!isNaN80(b)) return quiet(a);
   if (!isNaN80(a)) return quiet(b);
@@ -190,7 +208,8 @@ export function add(a: F80, b: F80, env: Env): F80 {
   if (isInfinity(b)) return b;
   const cancelled = env.rc === RC_DOWN ? 1 : 0;
   if (isZero(a) && isZero(b)) return zero(a.sign === b.sign ? a.sign : cancelled);
-  let big = a, small = b;
+  let big = a,
+    small = b;
   if (isZero(a) || (!isZero(b) && scaleOf(b) > scaleOf(a))) {
     big = b;
     small = a;
@@ -332,7 +351,8 @@ export function order(a: F80, b: F80): -1 | 0 | 1 | undefined {
   if (special(a, b)) return undefined;
   if (a.sig === 0n && b.sig === 0n && a.exp === 0 && b.exp === 0) return 0;
   if (a.sign !== b.sign) return a.sign ? -1 : 1;
-  const ea = a.exp === 0 ? 1 : a.exp, eb = b.exp === 0 ? 1 : b.exp;
+  const ea = a.exp === 0 ? 1 : a.exp,
+    eb = b.exp === 0 ? 1 : b.exp;
   let larger: -1 | 0 | 1;
   if (a.sig === 0n || b.sig === 0n) larger = a.sig === 0n ? -1 : 1;
   else if (ea !== eb) larger = ea > eb ? 1 : -1;

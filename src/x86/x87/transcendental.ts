@@ -75,7 +75,8 @@ function angle(a: F80): Angle {
   const quadrant = (wide + (half >> 1n)) / half;
   const r = (wide - quadrant * half) >> (PI_BITS - BITS);
   const square = -((r * r) >> BITS);
-  let cosine = UNIT, sine = r;
+  let cosine = UNIT,
+    sine = r;
   for (let k = 1n, c = UNIT, s = r; c !== 0n && c !== -1n; k += 2n) {
     c = ((c * square) >> BITS) / (k * (k + 1n));
     s = ((s * square) >> BITS) / ((k + 1n) * (k + 2n));
@@ -124,7 +125,7 @@ function arctan2(y: F80, x: F80, env: Env): F80 {
   if (isZero(x)) return turn(2n);
   const distance = leading(y) - leading(x);
   if (distance < -80 && x.sign === 0) {
-    const quotient = ((y.sig << 200n) / x.sig << 1n) - 1n;
+    const quotient = (((y.sig << 200n) / x.sig) << 1n) - 1n;
     env.raised |= PE;
     return pack(y.sign, quotient, scaleOf(y) - scaleOf(x) - 201, env, 64);
   }
@@ -170,7 +171,7 @@ function times(y: F80, log: bigint, env: Env): F80 {
 }
 
 /** ln((1 + z) / (1 − z)) / ln 2. */
-const log2OfRatio = (z: bigint): bigint => (2n * oddSeries(z, BITS, 1n) << BITS) / ln2();
+const log2OfRatio = (z: bigint): bigint => ((2n * oddSeries(z, BITS, 1n)) << BITS) / ln2();
 
 /** log2(m * 2^e) for m > 0. */
 function log2(m: bigint, e: number): bigint {
@@ -211,7 +212,7 @@ function yLog2xPlus1(y: F80, x: F80, env: Env): F80 {
   if (isInfinity(y)) return infinity(x.sign ^ y.sign);
   if (leading(x) < -100) {
     env.raised |= PE;
-    return pack(x.sign ^ y.sign, (x.sig * y.sig << 300n) / (ln2() >> 20n), scaleOf(x) + scaleOf(y), env, 64);
+    return pack(x.sign ^ y.sign, ((x.sig * y.sig) << 300n) / (ln2() >> 20n), scaleOf(x) + scaleOf(y), env, 64);
   }
   const t = x.sign ? -magnitude(x) : magnitude(x);
   // Outside the manual's range; processors give the operand.
@@ -252,30 +253,40 @@ function trigonometric(name: string, run: (cpu: CpuState, a: F80, env: Env) => v
     if (pushes) push(cpu, nan, 0);
   });
 }
-const into = (f: (a: F80, env: Env) => F80) => (cpu: CpuState, a: F80, env: Env): void => {
-  const result = f(a, env);
-  if (raise(cpu, env.raised)) setSt(cpu, 0, result);
-};
+const into =
+  (f: (a: F80, env: Env) => F80) =>
+  (cpu: CpuState, a: F80, env: Env): void => {
+    const result = f(a, env);
+    if (raise(cpu, env.raised)) setSt(cpu, 0, result);
+  };
 export const FSIN = trigonometric('fsin', into(sine), false);
 export const FCOS = trigonometric('fcos', into(cosine), false);
-export const FPTAN = trigonometric('fptan', (cpu, a, env) => {
-  const result = tangent(a, env);
-  if (!raise(cpu, env.raised)) return;
-  setSt(cpu, 0, result);
-  const kept = status(cpu) & 0x200;
-  push(cpu, ONE, 0);
-  setStatus(cpu, status(cpu) | kept);
-}, true);
-export const FSINCOS = trigonometric('fsincos', (cpu, a, env) => {
-  const sin = sine(a, env);
-  env.raised &= ~0x200;
-  const cos = cosine(a, env);
-  if (!raise(cpu, env.raised)) return;
-  setSt(cpu, 0, sin);
-  const kept = status(cpu) & 0x200;
-  push(cpu, cos, 0);
-  setStatus(cpu, status(cpu) | kept);
-}, true);
+export const FPTAN = trigonometric(
+  'fptan',
+  (cpu, a, env) => {
+    const result = tangent(a, env);
+    if (!raise(cpu, env.raised)) return;
+    setSt(cpu, 0, result);
+    const kept = status(cpu) & 0x200;
+    push(cpu, ONE, 0);
+    setStatus(cpu, status(cpu) | kept);
+  },
+  true,
+);
+export const FSINCOS = trigonometric(
+  'fsincos',
+  (cpu, a, env) => {
+    const sin = sine(a, env);
+    env.raised &= ~0x200;
+    const cos = cosine(a, env);
+    if (!raise(cpu, env.raised)) return;
+    setSt(cpu, 0, sin);
+    const kept = status(cpu) & 0x200;
+    push(cpu, cos, 0);
+    setStatus(cpu, status(cpu) | kept);
+  },
+  true,
+);
 
 export const F2XM1 = define('f2xm1', (cpu) => {
   if (isEmpty(cpu, 0)) return void (underflow(cpu) && setSt(cpu, 0, INDEFINITE));

@@ -27,7 +27,8 @@ const tagWord = CPU.x87Tag / 4;
 
 /** Runs `body` on the status and tag words, then hands the new ones to the row and restores the old. */
 function deferred(cpu: CpuState, pops: number, body: () => void): void {
-  const oldStatus = status(cpu), oldTags = cpu.i32[tagWord];
+  const oldStatus = status(cpu),
+    oldTags = cpu.i32[tagWord];
   body();
   if (pops === 1 && (status(cpu) & ~control(cpu) & IE) === 0) pop(cpu);
   cpu.i32[X87.status / 4] = status(cpu);
@@ -50,11 +51,13 @@ for (const pops of [0, 1]) {
     });
   }
 }
-define('fst.m80.1', (cpu) => deferred(cpu, 1, () => {
-  if (isEmpty(cpu, 0)) underflow(cpu);
-  else raise(cpu, 0);
-  writeRaw(cpu, X87.value, isEmpty(cpu, 0) ? INDEFINITE : st(cpu, 0));
-}));
+define('fst.m80.1', (cpu) =>
+  deferred(cpu, 1, () => {
+    if (isEmpty(cpu, 0)) underflow(cpu);
+    else raise(cpu, 0);
+    writeRaw(cpu, X87.value, isEmpty(cpu, 0) ? INDEFINITE : st(cpu, 0));
+  }),
+);
 
 /** What fits is rounded; the rest becomes the most negative integer and raises IE alone. */
 function integerOf(cpu: CpuState, bits: bigint, rc: number): bigint {
@@ -72,15 +75,23 @@ function integerOf(cpu: CpuState, bits: bigint, rc: number): bigint {
   raise(cpu, env.raised);
   return value;
 }
-for (const [name, bits] of [['i16', 16n], ['i32', 32n], ['i64', 64n]] as const) {
+for (const [name, bits] of [
+  ['i16', 16n],
+  ['i32', 32n],
+  ['i64', 64n],
+] as const) {
   for (const pops of [0, 1]) {
-    define(`fist.${name}.${pops}`, (cpu) => deferred(cpu, pops, () => {
-      cpu.i64[X87.value / 8] = integerOf(cpu, bits, environment(cpu).rc);
-    }));
+    define(`fist.${name}.${pops}`, (cpu) =>
+      deferred(cpu, pops, () => {
+        cpu.i64[X87.value / 8] = integerOf(cpu, bits, environment(cpu).rc);
+      }),
+    );
   }
-  define(`fisttp.${name}`, (cpu) => deferred(cpu, 1, () => {
-    cpu.i64[X87.value / 8] = integerOf(cpu, bits, RC_ZERO);
-  }));
+  define(`fisttp.${name}`, (cpu) =>
+    deferred(cpu, 1, () => {
+      cpu.i64[X87.value / 8] = integerOf(cpu, bits, RC_ZERO);
+    }),
+  );
 }
 
 // Packed decimal: 18 digits, two a byte, and a sign byte (SDM vol. 1 §4.7).
@@ -117,7 +128,7 @@ function decimalOf(cpu: CpuState): void {
   let rest = magnitude;
   for (let at = 0; at < 9; at++) {
     const pair = Number(rest % 100n);
-    cpu.u8[X87.value + at] = (Math.floor(pair / 10) << 4) | pair % 10;
+    cpu.u8[X87.value + at] = (Math.floor(pair / 10) << 4) | (pair % 10);
     rest /= 100n;
   }
   cpu.u8[X87.value + 9] = number.sign << 7;

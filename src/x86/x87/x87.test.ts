@@ -10,9 +10,15 @@ import { CPU, CPU_BYTES, CpuState } from '../state.ts';
 import { X87 } from './state.ts';
 
 /** A line: helper, stack index, control, status, tags, registers in physical order, memory operand; then the same after it. */
-const vectors = readFileSync(new URL('x87.vectors.txt', import.meta.url), 'latin1').trim().split('\n');
+const vectors = readFileSync(new URL('x87.vectors.txt', import.meta.url), 'latin1')
+  .trim()
+  .split('\n');
 
-interface State { readonly status: number; readonly tags: number; readonly registers: string }
+interface State {
+  readonly status: number;
+  readonly tags: number;
+  readonly registers: string;
+}
 
 function run(helper: string, index: number, control: number, status: number, tags: number, registers: Uint8Array, memory: Uint8Array): State {
   const cpu = new CpuState(new ArrayBuffer(CPU_BYTES));

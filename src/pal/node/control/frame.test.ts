@@ -9,7 +9,10 @@ test('frames survive any cut of the stream', () => {
   for (let cut = 0; cut <= stream.length; cut++) {
     const reader = new FrameReader();
     const frames = [...reader.push(stream.subarray(0, cut)), ...reader.push(stream.subarray(cut))];
-    assert.deepEqual(frames.map(({ type }) => type), [FRAME.hello, FRAME.input, FRAME.inputEnd, FRAME.taken]);
+    assert.deepEqual(
+      frames.map(({ type }) => type),
+      [FRAME.hello, FRAME.input, FRAME.inputEnd, FRAME.taken],
+    );
     assert.deepEqual(decodeNumbers(frames[3].payload, 2), [1, 1]);
   }
 });
@@ -34,7 +37,8 @@ test('requests to start a program are checked', () => {
 test('the same as strings', () => {
   const strings = (counts: readonly number[], ...texts: readonly string[]): Uint8Array => Uint8Array.from([...counts.flatMap((count) => [count, 0, 0, 0]), ...bytes(texts.map((text) => `${text}\0`).join(''))]);
   assert.deepEqual(decodeExecStrings(strings([2, 3], '/bin/x', '', 'A=b', 'no variable', 'C=')), { argv: ['/bin/x', ''], env: [], hostEnv: ['A=b', 'C='], cwd: '' });
-  for (const bad of [strings([0, 1], 'A=b'), strings([1, 1], 'x'), strings([1, 0], 'x', 'y'), strings([1, 0]), strings([1, 0], 'x').subarray(0, -1), strings([0xff, 0], 'x'), bytes('')]) assert.throws(() => decodeExecStrings(bad), ProtocolError);
+  for (const bad of [strings([0, 1], 'A=b'), strings([1, 1], 'x'), strings([1, 0], 'x', 'y'), strings([1, 0]), strings([1, 0], 'x').subarray(0, -1), strings([0xff, 0], 'x'), bytes('')])
+    assert.throws(() => decodeExecStrings(bad), ProtocolError);
 });
 
 test('noise gives frames or a refusal, nothing else', () => {

@@ -44,7 +44,10 @@ export function listen(options: ControlOptions): Promise<Server> {
     if (refused === undefined) return new Connection(socket, options);
     options.onRefused(refused);
     // It is told why, and not listened to.
-    socket.on('error', () => {}).resume().setTimeout(REFUSAL_MS, () => socket.destroy());
+    socket
+      .on('error', () => {})
+      .resume()
+      .setTimeout(REFUSAL_MS, () => socket.destroy());
     return socket.end(encodeJson(FRAME.refused, { kind: 'host', code: 'peer', message: 'the enclave serves the user who started it, and root' }));
   });
   return new Promise((resolve, reject) => {
@@ -87,11 +90,16 @@ class Connection {
   #serve({ type, payload }: Frame): void {
     if (!this.#greeted) return this.#greet(type, payload);
     switch (type) {
-      case FRAME.exec: return this.#exec(decodeExec(payload));
-      case FRAME.execStrings: return this.#exec(decodeExecStrings(payload));
-      case FRAME.call: return this.#call(payload);
-      case FRAME.input: return this.#input(payload.slice());
-      case FRAME.inputEnd: return this.#input(undefined);
+      case FRAME.exec:
+        return this.#exec(decodeExec(payload));
+      case FRAME.execStrings:
+        return this.#exec(decodeExecStrings(payload));
+      case FRAME.call:
+        return this.#call(payload);
+      case FRAME.input:
+        return this.#input(payload.slice());
+      case FRAME.inputEnd:
+        return this.#input(undefined);
       case FRAME.taken: {
         const [stream, open] = decodeNumbers(payload, 2);
         const done = this.#untaken[stream];
@@ -108,7 +116,8 @@ class Connection {
         const [rows, columns] = decodeNumbers(payload, 2);
         return this.#session?.resize({ rows: rows & 0xffff, columns: columns & 0xffff });
       }
-      default: throw new ProtocolError(`a frame of type ${type} does not come from a client`);
+      default:
+        throw new ProtocolError(`a frame of type ${type} does not come from a client`);
     }
   }
 
@@ -124,13 +133,15 @@ class Connection {
     if (this.#session !== undefined) throw new ProtocolError('one connection starts one program');
     const session = this.#options.enclave.exec({ ...request, input: this.#source(), output: this.#sink(FRAME.output, 0), error: this.#sink(FRAME.error, 1) });
     this.#session = session;
-    session.exited.then(
-      (waitStatus) => this.#send(encodeNumbers(FRAME.exited, waitStatus)),
-      (error) => this.#send(encodeJson(FRAME.refused, this.#options.toWire(error))),
-    ).finally(() => {
-      this.#session = undefined;
-      this.#socket.end();
-    });
+    session.exited
+      .then(
+        (waitStatus) => this.#send(encodeNumbers(FRAME.exited, waitStatus)),
+        (error) => this.#send(encodeJson(FRAME.refused, this.#options.toWire(error))),
+      )
+      .finally(() => {
+        this.#session = undefined;
+        this.#socket.end();
+      });
   }
 
   #call(payload: Uint8Array): void {

@@ -354,7 +354,11 @@ export function describeMemoryBackend(name: string, make: () => MemoryBackend, a
         return (state >>> 0) % limit;
       };
       const PAGES = 48;
-      interface Space { memory: GuestMemory; prot: Int8Array; value: Uint8Array }
+      interface Space {
+        memory: GuestMemory;
+        prot: Int8Array;
+        value: Uint8Array;
+      }
       const backing = backend.createBacking(PAGES * PAGE_SIZE);
       for (let page = 0; page < PAGES; page++) backing.bytes.fill(page + 100, page * PAGE_SIZE, (page + 1) * PAGE_SIZE);
       const start = (): Space => ({ memory: backend.create('random'), prot: new Int8Array(PAGES).fill(-1), value: new Uint8Array(PAGES) });
@@ -370,13 +374,20 @@ export function describeMemoryBackend(name: string, make: () => MemoryBackend, a
         const prot = [RW, RW, PROT_READ, PROT_NONE][random(4)];
         space.memory.enter();
         switch (random(9)) {
-          case 0: case 1:
+          case 0:
+          case 1:
             space.memory.mapAnonymous(address, length, prot);
-            for (const page of range) { space.prot[page] = prot; space.value[page] = 0; }
+            for (const page of range) {
+              space.prot[page] = prot;
+              space.value[page] = 0;
+            }
             break;
           case 2:
             space.memory.mapBacking(address, length, prot, backing, first * PAGE_SIZE, 'private');
-            for (const page of range) { space.prot[page] = prot; space.value[page] = page + 100; }
+            for (const page of range) {
+              space.prot[page] = prot;
+              space.value[page] = page + 100;
+            }
             break;
           case 3:
             space.memory.unmap(address, length);
@@ -388,7 +399,8 @@ export function describeMemoryBackend(name: string, make: () => MemoryBackend, a
               for (const page of range) space.prot[page] = prot;
             }
             break;
-          case 5: case 6:
+          case 5:
+          case 6:
             for (const page of range) {
               if (space.prot[page] !== RW) continue;
               space.value[page] = random(256);

@@ -205,7 +205,10 @@ export class CopyMemory implements GuestMemory, Pooled {
     if (start >= end) return;
     const content = (region.source as CopyBacking).stored.subarray(start, end);
     const at = start - region.offset;
-    for (const [target, place] of [[this.bytes, region.start + at], [agreed, at]] as const) {
+    for (const [target, place] of [
+      [this.bytes, region.start + at],
+      [agreed, at],
+    ] as const) {
       target?.set(content, place);
       target?.fill(0, place + content.length, place + end - start);
     }

@@ -5,7 +5,11 @@
 
 // biome-ignore format: a table
 export const PROT = { NONE: 0, READ: 1, WRITE: 2 } as const;
-const MAP_SHARED = 1, MAP_PRIVATE = 2, MAP_FIXED = 0x10, MAP_ANONYMOUS = 0x20, MAP_NORESERVE = 0x4000;
+const MAP_SHARED = 1,
+  MAP_PRIVATE = 2,
+  MAP_FIXED = 0x10,
+  MAP_ANONYMOUS = 0x20,
+  MAP_NORESERVE = 0x4000;
 const MADV_DONTNEED = 4;
 const FALLOC_PUNCH = 3;
 const MFD_CLOEXEC = 1;
@@ -75,10 +79,18 @@ export function openLibc(): Libc | undefined {
   return {
     addressOf: (buffer) => ffi.getRawPointer(buffer),
     view: (address, length) => ffi.toArrayBuffer(address, length, false),
-    mapAnonymous: (address, length, prot) => { map(address, length, prot, MAP_PRIVATE | MAP_FIXED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0); },
-    unmap: (address, length) => { map(address, length, PROT.NONE, MAP_PRIVATE | MAP_FIXED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0); },
-    mapPrivate: (address, length, prot, fd, offset) => { map(address, length, prot, MAP_PRIVATE | MAP_FIXED | MAP_NORESERVE, fd, offset); },
-    mapShared: (address, length, prot, fd, offset) => { map(address, length, prot, MAP_SHARED | MAP_FIXED, fd, offset); },
+    mapAnonymous: (address, length, prot) => {
+      map(address, length, prot, MAP_PRIVATE | MAP_FIXED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    },
+    unmap: (address, length) => {
+      map(address, length, PROT.NONE, MAP_PRIVATE | MAP_FIXED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    },
+    mapPrivate: (address, length, prot, fd, offset) => {
+      map(address, length, prot, MAP_PRIVATE | MAP_FIXED | MAP_NORESERVE, fd, offset);
+    },
+    mapShared: (address, length, prot, fd, offset) => {
+      map(address, length, prot, MAP_SHARED | MAP_FIXED, fd, offset);
+    },
     mapView: (fd, length) => map(0n, length, PROT.READ | PROT.WRITE, MAP_SHARED | MAP_NORESERVE, fd, 0),
     unmapView: (address, length) => check(c.munmap(address, BigInt(length)), 'munmap'),
     protect: (address, length, prot) => check(c.mprotect(address, BigInt(length), prot), 'mprotect'),
@@ -91,6 +103,8 @@ export function openLibc(): Libc | undefined {
     },
     setSize: (fd, size) => check(c.ftruncate(fd, BigInt(size)), 'ftruncate'),
     punch: (fd, offset, length) => check(c.fallocate(fd, FALLOC_PUNCH, BigInt(offset), BigInt(length)), 'fallocate'),
-    close: (fd) => { c.close(fd); },
+    close: (fd) => {
+      c.close(fd);
+    },
   };
 }

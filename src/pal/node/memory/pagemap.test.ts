@@ -20,7 +20,10 @@ test('both ways of asking find the pages that were written', { skip: openLibc() 
   const expected = written.map((page) => ({ from: page, to: page + 1 }));
   for (const map of [new PageMap(libc), new PageMap(libc, false)]) {
     assert.deepEqual(map.owned(address, PAGES, 0), expected);
-    assert.deepEqual(map.owned(address, PAGES, 2), [{ from: 0, to: 2800 }, { from: 2901, to: PAGES - 2 }]);
+    assert.deepEqual(map.owned(address, PAGES, 2), [
+      { from: 0, to: 2800 },
+      { from: 2901, to: PAGES - 2 },
+    ]);
     assert.deepEqual(map.owned(address + BigInt(PAGE_SIZE), 3, 0), [{ from: 2, to: 3 }]);
     assert.deepEqual(map.owned(address + BigInt(2810 * PAGE_SIZE), 20, 0), []);
   }

@@ -17,7 +17,10 @@ const CHUNK_PAGES = 8192;
 /** _IOWR('f', 16, struct pm_scan_arg), and what it asks for (linux/fs.h): present or swapped, not of a file, not the page of zeros. */
 const PAGEMAP_SCAN = 0xc060_6610n;
 const SCAN_ARG_BYTES = 96n;
-const PAGE_IS_FILE = 4n, PAGE_IS_PRESENT = 8n, PAGE_IS_SWAPPED = 16n, PAGE_IS_PFNZERO = 32n;
+const PAGE_IS_FILE = 4n,
+  PAGE_IS_PRESENT = 8n,
+  PAGE_IS_SWAPPED = 16n,
+  PAGE_IS_PFNZERO = 32n;
 /** Where the answer lies in the buffer, and how many ranges (three words each) fit. */
 const RANGES_AT = 16;
 const RANGES = 680;

@@ -36,10 +36,7 @@ export function setProt<S>(region: Region<S>, prot: number): void {
 }
 
 function continues<S>(a: Region<S>, b: Region<S>): boolean {
-  return (
-    a.end === b.start && a.prot === b.prot && a.source === b.source && a.shared === b.shared && a.live === b.live && a.clean === b.clean &&
-    (a.source === undefined || a.offset + (a.end - a.start) === b.offset)
-  );
+  return a.end === b.start && a.prot === b.prot && a.source === b.source && a.shared === b.shared && a.live === b.live && a.clean === b.clean && (a.source === undefined || a.offset + (a.end - a.start) === b.offset);
 }
 
 /** Called when a region comes to refer to a source once more, or once less. */

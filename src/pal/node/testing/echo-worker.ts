@@ -52,10 +52,14 @@ const PROGRAMS: Readonly<Record<string, (argv: readonly string[]) => Running['st
       return 0;
     };
   },
-  exit: ([, code]) => () => Number(code) << 8,
-  hold: () => function () {
-    return this.signal > 0 ? this.signal : undefined;
-  },
+  exit:
+    ([, code]) =>
+    () =>
+      Number(code) << 8,
+  hold: () =>
+    function () {
+      return this.signal > 0 ? this.signal : undefined;
+    },
 };
 
 const running = new Set<Running>();

@@ -25,8 +25,10 @@ function reduce(b: FunctionBody, type: Type | undefined): void {
   if (type === undefined) b.i32(0);
   else if (type === 'i64') b.op('i32.wrap_i64');
   else if (type === 'f32') b.op('i32.reinterpret_f32');
-  else if (type === 'f64') { b.op('i64.reinterpret_f64'); b.op('i32.wrap_i64'); }
-  else if (type === 'v128') b.lane('i32x4.extract_lane', 0);
+  else if (type === 'f64') {
+    b.op('i64.reinterpret_f64');
+    b.op('i32.wrap_i64');
+  } else if (type === 'v128') b.lane('i32x4.extract_lane', 0);
 }
 
 function moduleOf(): Uint8Array<ArrayBuffer> {
@@ -51,10 +53,25 @@ function moduleOf(): Uint8Array<ArrayBuffer> {
     write(b);
     m.exportFunction(name, m.function(toVoid, b));
   };
-  bulk('copy', (b) => { b.i64n(0x40_0000); b.localGet(0); b.i64n(64); b.memoryCopy(); });
-  bulk('fill', (b) => { b.localGet(0); b.i32(1); b.i64n(64); b.memoryFill(); });
+  bulk('copy', (b) => {
+    b.i64n(0x40_0000);
+    b.localGet(0);
+    b.i64n(64);
+    b.memoryCopy();
+  });
+  bulk('fill', (b) => {
+    b.localGet(0);
+    b.i32(1);
+    b.i64n(64);
+    b.memoryFill();
+  });
   // i32.atomic.rmw.add, alignment 4.
-  bulk('atomic', (b) => { b.localGet(0); b.i32(1); for (const byte of [0xfe, 0x1e, 2, 0]) b.out.u8(byte); b.drop(); });
+  bulk('atomic', (b) => {
+    b.localGet(0);
+    b.i32(1);
+    for (const byte of [0xfe, 0x1e, 2, 0]) b.out.u8(byte);
+    b.drop();
+  });
   return m.finish().bytes as Uint8Array<ArrayBuffer>;
 }
 
@@ -121,7 +138,8 @@ for (const op of MEMORY_OPS) {
     if (offset > 0x1_0000_0000) expect(name, '8 GiB + 16', 0x10, 'trap');
     else if (offset < PAGE_SIZE) expect(name, 'the null page', 0x10, 'trap');
     for (const back of [1, 2, 4, 8, 15, 16, 4096, 65536]) expect(name, `16 GiB - ${back}`, BigInt(0x4_0000_0000 - back) - BigInt(offset), 'trap');
-    for (const address of [0x4_0000_0000n, 0x4_0000_1000n, 0x8_0000_0000n, 1n << 40n, 0x7fff_ffff_f000n, 1n << 47n, 1n << 62n, 1n << 63n, -1n, -8n, -4096n, -(1n << 32n)]) expect(name, `0x${BigInt.asUintN(64, address).toString(16)}`, address, 'trap');
+    for (const address of [0x4_0000_0000n, 0x4_0000_1000n, 0x8_0000_0000n, 1n << 40n, 0x7fff_ffff_f000n, 1n << 47n, 1n << 62n, 1n << 63n, -1n, -8n, -4096n, -(1n << 32n)])
+      expect(name, `0x${BigInt.asUintN(64, address).toString(16)}`, address, 'trap');
   }
 }
 console.log(`tried ${tried}`);

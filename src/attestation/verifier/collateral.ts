@@ -1,0 +1,270 @@
+/**
+ * Collateral: what the vendors publish about their platforms, from any pile of files. A folder of responses of Intel's
+ * PCS and AMD's KDS, and the JSON bundle that verifiers of quotes exchange, come to the same: certificates, revocation
+ * lists, and signed JSON. Each is judged later by what it says and who signed it, never by where it lay.
+ */
+
+import { bytesOf, byteString, fromHex } from '../../base/bytes.ts';
+import { memberTexts } from './signed-json.ts';
+import { UnreadableError } from './verdict.ts';
+import { type Certificate, parseCertificate } from './x509/certificate.ts';
+import { type Crl, parseCrl } from './x509/crl.ts';
+import { DerError } from './x509/der.ts';
+import { fromBase64, pemBlocks } from './x509/pem.ts';
+
+/** JSON with the text that was signed. */
+export interface SignedDocument {
+  readonly text: string;
+  /** r ‖ s, 64 bytes. */
+  readonly signature: Uint8Array;
+  /** The chain that came with it, leaf first; undefined: to be looked for among all certificates. */
+  readonly chain?: readonly Certificate[];
+}
+
+export interface CrlDocument {
+  readonly crl: Crl;
+  /** The issuer's chain that came with it. */
+  readonly chain?: readonly Certificate[];
+}
+
+export interface Collateral {
+  readonly certificates: readonly Certificate[];
+  readonly crls: readonly CrlDocument[];
+  readonly tcbInfos: readonly SignedDocument[];
+  readonly qeIdentities: readonly SignedDocument[];
+  /** Parts that should have been readable and are not. */
+  readonly problems: readonly string[];
+}
+
+export interface NamedBytes {
+  readonly name: string;
+  readonly bytes: Uint8Array;
+}
+
+export const NO_COLLATERAL: Collateral = { certificates: [], crls: [], tcbInfos: [], qeIdentities: [], problems: [] };
+
+/** More than any vendor's collateral has. */
+const MAX_BYTES = 16 << 20;
+const MAX_DEPTH = 8;
+
+export class CollateralBuilder {
+  readonly certificates = new Map<string, Certificate>();
+  readonly crls: CrlDocument[] = [];
+  readonly tcbInfos: SignedDocument[] = [];
+  readonly qeIdentities: SignedDocument[] = [];
+  readonly problems: string[] = [];
+
+  certificate(der: Uint8Array): Certificate {
+    const id = byteString(der);
+    let certificate = this.certificates.get(id);
+    if (certificate === undefined) {
+      certificate = parseCertificate(der.slice());
+      this.certificates.set(id, certificate);
+    }
+    return certificate;
+  }
+
+  build(): Collateral {
+    return { certificates: [...this.certificates.values()], crls: this.crls, tcbInfos: this.tcbInfos, qeIdentities: this.qeIdentities, problems: this.problems };
+  }
+}
+
+const utf8 = new TextDecoder('utf-8', { fatal: true });
+const textOf = (bytes: Uint8Array): string | undefined => {
+  try {
+    return utf8.decode(bytes);
+  } catch {
+    return undefined;
+  }
+};
+
+/** Headers of Intel's responses carry PEM percent-encoded. */
+function unescapePem(text: string): string {
+  if (!/BEGIN%20|%0A/i.test(text)) return text;
+  return text.replace(/%([0-9a-fA-F]{2})/g, (_, pair: string) => String.fromCharCode(Number.parseInt(pair, 16)));
+}
+
+/** Bytes that a JSON member holds: hexadecimal, base64, or a list of numbers. */
+function bytesIn(value: unknown): Uint8Array | undefined {
+  if (Array.isArray(value)) return value.every((byte) => Number.isInteger(byte) && byte >= 0 && byte < 256) ? Uint8Array.from(value) : undefined;
+  if (typeof value !== 'string') return undefined;
+  const text = value.trim();
+  if (text !== '' && /^(?:[0-9a-fA-F]{2})+$/.test(text)) return fromHex(text);
+  return fromBase64(text.replace(/\s+/g, ''));
+}
+
+function addDer(der: Uint8Array, builder: CollateralBuilder): boolean {
+  try {
+    builder.certificate(der);
+    return true;
+  } catch (error) {
+    if (!(error instanceof DerError)) throw error;
+  }
+  try {
+    builder.crls.push({ crl: parseCrl(der.slice()) });
+    return true;
+  } catch (error) {
+    if (error instanceof DerError) return false;
+    throw error;
+  }
+}
+
+function addPem(text: string, name: string, builder: CollateralBuilder): boolean {
+  const plain = unescapePem(text);
+  if (!plain.includes('-----BEGIN ')) return false;
+  const blocks = pemBlocks(plain);
+  if (blocks === undefined) builder.problems.push(`${name}: damaged PEM`);
+  for (const { label, der } of blocks ?? []) if ((label === 'CERTIFICATE' || label === 'TRUSTED CERTIFICATE' || label === 'X509 CRL') && !addDer(der, builder)) builder.problems.push(`${name}: a ${label} that cannot be read`);
+  return true;
+}
+
+function chainOf(value: unknown, name: string, builder: CollateralBuilder): readonly Certificate[] | undefined {
+  if (value === undefined) return undefined;
+  const text = typeof value === 'string' ? value : Array.isArray(value) ? byteString(bytesIn(value) ?? new Uint8Array()) : '';
+  const blocks = pemBlocks(unescapePem(text).replace(/\0+$/, ''));
+  try {
+    if (blocks === undefined || blocks.length === 0) throw new DerError('no PEM');
+    return blocks.map(({ der }) => builder.certificate(der));
+  } catch (error) {
+    if (!(error instanceof DerError)) throw error;
+    builder.problems.push(`${name} cannot be read`);
+    return undefined;
+  }
+}
+
+/** A CRL as DER, as hexadecimal or base64 of it, or as PEM. */
+function crlOf(value: unknown): Crl {
+  const text = typeof value === 'string' ? value.replace(/\0+$/, '') : undefined;
+  const pem = text?.includes('-----BEGIN ') ? pemBlocks(text)?.[0]?.der : undefined;
+  let der = pem ?? bytesIn(text ?? value);
+  // Lists of numbers may hold PEM or hexadecimal text.
+  if (der !== undefined && der[0] !== 0x30) {
+    const inner = byteString(der).replace(/\0+$/, '');
+    der = inner.includes('-----BEGIN ') ? pemBlocks(inner)?.[0]?.der : bytesIn(inner);
+  }
+  if (der === undefined) throw new DerError('neither DER, hexadecimal, base64 nor PEM');
+  return parseCrl(der.slice());
+}
+
+function signatureOf(value: unknown): Uint8Array {
+  const bytes = bytesIn(value);
+  return bytes?.length === 64 ? bytes : bytes?.length === 128 ? (bytesIn(byteString(bytes)) ?? bytes) : (bytes ?? new Uint8Array());
+}
+
+function documentText(value: unknown): string {
+  const text = typeof value === 'string' ? value : Array.isArray(value) ? byteString(bytesIn(value) ?? new Uint8Array()) : '';
+  return text.replace(/\0+$/, '');
+}
+
+const BUNDLE_MARKS = ['tcb_info', 'qe_identity', 'pck_crl', 'root_ca_crl'];
+
+function addBundle(bundle: Readonly<Record<string, unknown>>, name: string, builder: CollateralBuilder): void {
+  for (const [member, chain] of [
+    ['root_ca_crl', undefined],
+    ['pck_crl', 'pck_crl_issuer_chain'],
+  ] as const) {
+    if (bundle[member] === undefined) continue;
+    try {
+      builder.crls.push({ crl: crlOf(bundle[member]), chain: chain === undefined ? undefined : chainOf(bundle[chain], `${name}: ${chain}`, builder) });
+    } catch (error) {
+      if (!(error instanceof DerError)) throw error;
+      builder.problems.push(`${name}: ${member} cannot be read (${error.message})`);
+    }
+  }
+  for (const [member, into] of [
+    ['tcb_info', builder.tcbInfos],
+    ['qe_identity', builder.qeIdentities],
+  ] as const) {
+    if (bundle[member] === undefined) continue;
+    const whole = addSigned(documentText(bundle[member]), `${name}: ${member}`, builder, chainOf(bundle[`${member}_issuer_chain`], `${name}: ${member}_issuer_chain`, builder));
+    if (!whole) into.push({ text: documentText(bundle[member]), signature: signatureOf(bundle[`${member}_signature`]), chain: chainOf(bundle[`${member}_issuer_chain`], `${name}: ${member}_issuer_chain`, builder) });
+  }
+  if (bundle.pck_certificate_chain !== undefined && bundle.pck_certificate_chain !== null) chainOf(bundle.pck_certificate_chain, `${name}: pck_certificate_chain`, builder);
+}
+
+/** `{"tcbInfo": …, "signature": …}` and `{"enclaveIdentity": …, "signature": …}`, as Intel's service answers. */
+function addSigned(text: string, name: string, builder: CollateralBuilder, chain?: readonly Certificate[]): boolean {
+  let members: Map<string, string>;
+  try {
+    members = memberTexts(text);
+  } catch (error) {
+    if (error instanceof UnreadableError) return false;
+    throw error;
+  }
+  for (const [member, into] of [
+    ['tcbInfo', builder.tcbInfos],
+    ['enclaveIdentity', builder.qeIdentities],
+  ] as const) {
+    const signed = members.get(member);
+    if (signed === undefined) continue;
+    const signature = members.get('signature');
+    if (signature === undefined) builder.problems.push(`${name}: ${member} without signature`);
+    else into.push({ text: signed, signature: signatureOf(JSON.parse(signature)), chain });
+    return true;
+  }
+  return false;
+}
+
+function addJson(text: string, name: string, builder: CollateralBuilder, depth: number): boolean {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    return false;
+  }
+  if (addSigned(text, name, builder)) return true;
+  addValue(value, name, builder, depth);
+  return true;
+}
+
+/** Whatever else JSON holds: bundles in members of others, and strings that are certificates or lists themselves. */
+function addValue(value: unknown, name: string, builder: CollateralBuilder, depth: number): void {
+  if (depth > MAX_DEPTH) return;
+  if (typeof value === 'string') {
+    if (value.length > 40) addFile({ name, bytes: new TextEncoder().encode(value) }, builder, depth + 1);
+  } else if (Array.isArray(value) && value.length > 100 && typeof value[0] === 'number') {
+    const bytes = bytesIn(value);
+    if (bytes !== undefined) addFile({ name, bytes }, builder, depth + 1);
+  } else if (typeof value === 'object' && value !== null) {
+    const members = value as Record<string, unknown>;
+    if (!Array.isArray(value) && BUNDLE_MARKS.some((mark) => mark in members)) addBundle(members, name, builder);
+    else for (const [member, inner] of Object.entries(members)) addValue(inner, `${name}: ${member}`, builder, depth + 1);
+  }
+}
+
+/** `false` for a file that holds nothing of this kind. */
+function addFile({ name, bytes }: NamedBytes, builder: CollateralBuilder, depth = 0): boolean {
+  if (depth > MAX_DEPTH || bytes.length > MAX_BYTES) return false;
+  if (bytes[0] === 0x30 && bytes[1] >= 0x81 && bytes[1] <= 0x83) {
+    // A damaged list must not count as none.
+    if (!addDer(bytes, builder)) builder.problems.push(`${name}: DER that is neither certificate nor revocation list`);
+    return true;
+  }
+  const text = textOf(bytes);
+  if (text === undefined) return false;
+  const trimmed = text.replace(/[\s\0]+$/, '').trimStart();
+  if (trimmed.startsWith('HTTP/')) {
+    const end = /\r?\n\r?\n/.exec(trimmed);
+    if (end === null) return addPem(trimmed, name, builder);
+    addPem(unescapePem(trimmed.slice(0, end.index)), name, builder);
+    return addFile({ name, bytes: bytesOf(byteString(bytes).replace(/^[\s\S]*?\r?\n\r?\n/, '')) }, builder, depth + 1);
+  }
+  if (trimmed.startsWith('{') || trimmed.startsWith('[')) return addJson(trimmed, name, builder, depth);
+  if (addPem(trimmed, name, builder)) return true;
+  const inner = trimmed.length > 40 ? bytesIn(trimmed) : undefined;
+  return inner?.[0] === 0x30 && addDer(inner, builder);
+}
+
+/**
+ * Reads files of any of the forms; those that hold no collateral are left out. Throws UnreadableError where none of
+ * them holds any. What is damaged is not: verification reports it.
+ */
+export function readCollateral(files: readonly NamedBytes[]): Collateral {
+  const builder = new CollateralBuilder();
+  for (const file of files) addFile(file, builder);
+  const collateral = builder.build();
+  const { certificates, crls, tcbInfos, qeIdentities, problems } = collateral;
+  if (certificates.length + crls.length + tcbInfos.length + qeIdentities.length + problems.length === 0)
+    throw new UnreadableError(`no certificate, revocation list, TCB information or identity in ${files.map(({ name }) => name).join(', ') || 'no file at all'}`);
+  return collateral;
+}

@@ -1,0 +1,42 @@
+/** Evidence as the verifier takes it, whatever form it came in. */
+
+import type { TeeType } from '../tee.ts';
+import type { Certificate } from './x509/certificate.ts';
+
+/** A TPM 2.0 quote (TPMS_ATTEST) with the registers that it covers. */
+export interface TpmQuote {
+  readonly message: Uint8Array;
+  readonly signature: Uint8Array;
+  /** SHA-256 bank, in order from PCR 0. */
+  readonly pcrs: readonly Uint8Array[];
+}
+
+/** Azure's confidential VMs: the hardware report lies in the TPM, and vouches for the TPM's attestation key. */
+export interface VtpmEvidence {
+  readonly hclReport: Uint8Array;
+  readonly quote?: TpmQuote;
+}
+
+/** How a certificate carries evidence. */
+export interface CarrierCertificate {
+  readonly certificate: Certificate;
+  readonly form: 'dice' | 'gramine' | 'sgx-sdk' | 'open-enclave';
+  /** Of the interoperable form: the claims, as the bytes that the report data hashes. */
+  readonly claims?: Uint8Array;
+}
+
+export interface Evidence {
+  readonly tee: TeeType;
+  /** Quote (SGX, TDX, sim) or report (SEV-SNP). */
+  readonly quote: Uint8Array;
+  /** Certificates that came with it. */
+  readonly certificates: readonly Certificate[];
+  /** TCG event log (CCEL), to be replayed to the registers of the quote. */
+  readonly eventLog?: Uint8Array;
+  readonly vtpm?: VtpmEvidence;
+  readonly carrier?: CarrierCertificate;
+  /** What the report data is the hash of, where the evidence brings it. */
+  readonly runtimeData?: Uint8Array;
+  /** What the form was recognised as, for people. */
+  readonly form: string;
+}

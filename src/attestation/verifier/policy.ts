@@ -1,0 +1,183 @@
+/**
+ * What a relying party demands of evidence (RFC 9334 §8.5, appraisal policy). Every key has a value: what is not
+ * checked says so with the word `unchecked`. A policy file either gives every key or names a base that gives the rest.
+ */
+
+import type { TeeType } from '../tee.ts';
+import { type TcbStatus, UnreadableError } from './verdict.ts';
+import { pemBlocks } from './x509/pem.ts';
+
+export const UNCHECKED = 'unchecked';
+type Unchecked = typeof UNCHECKED;
+
+/** Says what is wrong with a value. */
+class Wrong extends Error {}
+
+type Kind<T> = (value: unknown) => T;
+const orUnchecked =
+  <T>(kind: Kind<T>): Kind<T | Unchecked> =>
+  (value) =>
+    value === UNCHECKED ? UNCHECKED : kind(value);
+const word =
+  <const T extends string>(...words: readonly T[]): Kind<T> =>
+  (value) => {
+    if (!(words as readonly unknown[]).includes(value)) throw new Wrong(`one of ${words.join(', ')}`);
+    return value as T;
+  };
+const list =
+  <T>(kind: Kind<T>): Kind<readonly T[]> =>
+  (value) => {
+    if (!Array.isArray(value)) throw new Wrong('a list');
+    return value.map(kind);
+  };
+const hex =
+  (...lengths: readonly number[]): Kind<string> =>
+  (value) => {
+    if (typeof value !== 'string' || !/^[0-9a-fA-F]*$/.test(value) || !lengths.includes(value.length / 2)) throw new Wrong(`hexadecimal of ${lengths.join(' or ')} bytes, as a text`);
+    return value.toLowerCase();
+  };
+const anyHex: Kind<string> = (value) => {
+  if (typeof value !== 'string' || !/^(?:[0-9a-fA-F]{2})*$/.test(value)) throw new Wrong('hexadecimal, as a text');
+  return value.toLowerCase();
+};
+const count: Kind<number> = (value) => {
+  if (!Number.isSafeInteger(value) || (value as number) < 0) throw new Wrong('a number that is not negative');
+  return value as number;
+};
+const date: Kind<number> = (value) => {
+  const time = value instanceof Date ? value.getTime() : typeof value === 'string' && /^\d{4}-\d\d-\d\d/.test(value) ? Date.parse(value) : Number.NaN;
+  if (!Number.isFinite(time)) throw new Wrong('a date such as 2025-01-31');
+  return time;
+};
+const version: Kind<string> = (value) => {
+  if (typeof value !== 'string' || !/^\d+\.\d+$/.test(value)) throw new Wrong('a version such as "1.55", as a text');
+  return value;
+};
+const advisory: Kind<string> = (value) => {
+  if (typeof value !== 'string' || !/^[A-Z0-9-]+$/.test(value)) throw new Wrong('the name of an advisory, such as INTEL-SA-00615');
+  return value;
+};
+const certificate: Kind<string> = (value) => {
+  if (typeof value !== 'string' || pemBlocks(value)?.length !== 1) throw new Wrong('one certificate in PEM');
+  return value;
+};
+const publicKey: Kind<string> = (value) => {
+  const blocks = typeof value === 'string' ? pemBlocks(value) : undefined;
+  if (blocks?.length !== 1 || blocks[0].label !== 'PUBLIC KEY') throw new Wrong('one public key in PEM');
+  return value as string;
+};
+
+/** Security patch levels of AMD's firmware, of the components that are named. */
+export type SnpTcbFloor = { readonly [component in 'fmc' | 'bootloader' | 'tee' | 'snp' | 'microcode']?: number };
+const tcbFloor: Kind<SnpTcbFloor> = (value) => {
+  const names = ['fmc', 'bootloader', 'tee', 'snp', 'microcode'];
+  if (typeof value !== 'object' || value === null || Object.entries(value).some(([name, level]) => !names.includes(name) || !Number.isInteger(level) || level < 0 || level > 255))
+    throw new Wrong(`a map of ${names.join(', ')} to numbers up to 255`);
+  return value as SnpTcbFloor;
+};
+
+const TEES: readonly TeeType[] = ['sgx', 'tdx', 'snp', 'sim'];
+const STATUSES: readonly TcbStatus[] = ['UpToDate', 'SWHardeningNeeded', 'ConfigurationNeeded', 'ConfigurationAndSWHardeningNeeded', 'OutOfDate', 'OutOfDateConfigurationNeeded', 'Revoked', 'NotSupported'];
+
+const key = <const K extends string, T>(name: K, kind: Kind<T>, authentic: NoInfer<T>, doc: string) => ({ name, kind, authentic, doc });
+
+/** `authentic` is the value of the base of that name: genuine, current and not debuggable, whatever runs inside. */
+// biome-ignore format: a table
+export const POLICY_KEYS = [
+  key('tee',                      list(word(...TEES)),                        ['sgx', 'tdx', 'snp'],  'Kinds of environment that are accepted. `sim` protects nothing.'),
+  key('roots',                    (value) => value === 'pinned' ? 'pinned' as const : list(certificate)(value), 'pinned', "`pinned`: Intel's and AMD's roots as built in; or a list of root certificates (PEM) in their place."),
+  key('simKeys',                  list(publicKey),                            [],                     'Public keys (PEM) of simulated machines.'),
+  key('tcb.statuses',             list(word(...STATUSES)),                    ['UpToDate'],           "Statuses of Intel's TCB information that are accepted."),
+  key('tcb.advisories',           orUnchecked(list(advisory)),                UNCHECKED,              'The advisories that may apply; any other is refused.'),
+  key('tcb.minimumEvaluation',    orUnchecked(count),                         UNCHECKED,              'Least `tcbEvaluationDataNumber` of the collateral.'),
+  key('tcb.minimumDate',          orUnchecked(date),                          UNCHECKED,              'Least date of the TCB level.'),
+  key('debug',                    word('refused', UNCHECKED),                 'refused',              'Environments that can be debugged.'),
+  key('reportData',               orUnchecked(hex(64)),                       UNCHECKED,              'REPORT_DATA, all 64 bytes.'),
+  key('nonce',                    orUnchecked(anyHex),                        UNCHECKED,              'extraData of a TPM quote.'),
+  key('measurement',              orUnchecked(list(hex(32, 48))),             UNCHECKED,              "MRENCLAVE, MRTD, SNP's MEASUREMENT, or sim's measurement: one of these."),
+  key('signer',                   orUnchecked(list(hex(32, 48))),             UNCHECKED,              "MRSIGNER, MROWNER, SNP's AUTHOR_KEY_DIGEST, or sim's signer: one of these."),
+  key('productId',                orUnchecked(count),                         UNCHECKED,              'ISVPRODID (SGX), product id (sim).'),
+  key('minimumSecurityVersion',   orUnchecked(count),                         UNCHECKED,              'Least ISVSVN (SGX), guest SVN (SNP), security version (sim).'),
+  key('sgx.attributes',           orUnchecked(hex(16)),                       UNCHECKED,              'ATTRIBUTES: FLAGS and XFRM, as in the report.'),
+  key('sgx.provisionKey',         word('refused', UNCHECKED),                 'refused',              'Enclaves with access to the provisioning key.'),
+  key('sgx.configId',             orUnchecked(hex(64)),                       UNCHECKED,              'CONFIGID.'),
+  key('sgx.minimumConfigSvn',     orUnchecked(count),                         UNCHECKED,              'Least CONFIGSVN.'),
+  key('tdx.septVeDisable',        word('required', UNCHECKED),                'required',             'SEPT_VE_DISABLE of the attributes; not asked of domains behind a paravisor (Azure).'),
+  key('tdx.attributes',           orUnchecked(hex(8)),                        UNCHECKED,              'TD_ATTRIBUTES, as in the quote.'),
+  key('tdx.xfam',                 orUnchecked(hex(8)),                        UNCHECKED,              'XFAM, as in the quote.'),
+  key('tdx.rtmr0',                orUnchecked(hex(48)),                       UNCHECKED,              'Run-time measurement register 0.'),
+  key('tdx.rtmr1',                orUnchecked(hex(48)),                       UNCHECKED,              'Run-time measurement register 1.'),
+  key('tdx.rtmr2',                orUnchecked(hex(48)),                       UNCHECKED,              'Run-time measurement register 2.'),
+  key('tdx.rtmr3',                orUnchecked(hex(48)),                       UNCHECKED,              'Run-time measurement register 3.'),
+  key('tdx.mrconfigid',           orUnchecked(hex(48)),                       UNCHECKED,              'MRCONFIGID.'),
+  key('tdx.mrowner',              orUnchecked(hex(48)),                       UNCHECKED,              'MROWNER.'),
+  key('tdx.mrownerconfig',        orUnchecked(hex(48)),                       UNCHECKED,              'MROWNERCONFIG.'),
+  key('tdx.mrservicetd',          orUnchecked(hex(48)),                       UNCHECKED,              'MRSERVICETD (TD 1.5).'),
+  key('snp.revocation',           word('required', 'when-given', UNCHECKED),  'when-given',           "AMD's revocation list: must be in the collateral, or is checked when it is."),
+  key('snp.vmpl',                 orUnchecked(list(count)),                   UNCHECKED,              'Privilege levels at which the report may be made.'),
+  key('snp.migrationAgent',       word('refused', UNCHECKED),                 'refused',              'Guests that may be moved by a migration agent.'),
+  key('snp.smt',                  word('refused', UNCHECKED),                 UNCHECKED,              'Guests that may run with simultaneous multithreading.'),
+  key('snp.singleSocket',         word('required', UNCHECKED),                UNCHECKED,              'The guest is bound to one socket.'),
+  key('snp.cxl',                  word('refused', UNCHECKED),                 UNCHECKED,              'Guests that may use CXL memory.'),
+  key('snp.aes256Xts',            word('required', UNCHECKED),                UNCHECKED,              'AES-256-XTS for memory.'),
+  key('snp.raplDisabled',         word('required', UNCHECKED),                UNCHECKED,              'Running average power limit is off.'),
+  key('snp.ciphertextHiding',     word('required', UNCHECKED),                UNCHECKED,              'Ciphertext hiding for DRAM.'),
+  key('snp.pageSwapDisabled',     word('required', UNCHECKED),                UNCHECKED,              'Guest pages are never swapped or moved.'),
+  key('snp.aliasCheckComplete',   word('required', UNCHECKED),                UNCHECKED,              'Memory was checked for aliases (BadRAM) since the last reset.'),
+  key('snp.minimumTcb',           orUnchecked(tcbFloor),                      UNCHECKED,              'Least reported, committed and current TCB.'),
+  key('snp.minimumLaunchTcb',     orUnchecked(tcbFloor),                      UNCHECKED,              'Least TCB at launch.'),
+  key('snp.minimumAbi',           orUnchecked(version),                       UNCHECKED,              'Least version of the firmware that is committed.'),
+  key('snp.provisionalFirmware',  word('refused', UNCHECKED),                 'refused',              'A version of the firmware that runs without being committed.'),
+  key('snp.hostData',             orUnchecked(hex(32)),                       UNCHECKED,              'HOST_DATA.'),
+  key('snp.familyId',             orUnchecked(hex(16)),                       UNCHECKED,              'FAMILY_ID.'),
+  key('snp.imageId',              orUnchecked(hex(16)),                       UNCHECKED,              'IMAGE_ID.'),
+  key('snp.idKeyDigest',          orUnchecked(hex(48)),                       UNCHECKED,              'ID_KEY_DIGEST.'),
+  key('snp.chipId',               orUnchecked(list(hex(64))),                 UNCHECKED,              'CHIP_ID: one of these.'),
+  key('snp.cspId',                orUnchecked(list((value) => { if (typeof value !== 'string') throw new Wrong('a text'); return value; })), UNCHECKED, 'Cloud provider of a VLEK: one of these.'),
+  key('certificateValidity',      word('required', UNCHECKED),                UNCHECKED,              'Dates of a self-signed certificate that carries evidence; its key is bound by the evidence either way.'),
+] as const;
+
+export type PolicyKey = (typeof POLICY_KEYS)[number]['name'];
+export type Policy = { readonly [Row in (typeof POLICY_KEYS)[number] as Row['name']]: ReturnType<Row['kind']> };
+
+/** Genuine, up to date and not debuggable; the program inside and the report data are unchecked, and say so. */
+export const AUTHENTIC: Policy = Object.fromEntries(POLICY_KEYS.map(({ name, authentic }) => [name, authentic])) as Policy;
+
+function flatten(value: object, prefix: string, into: Map<string, unknown>): Map<string, unknown> {
+  for (const [name, member] of Object.entries(value)) {
+    const path = `${prefix}${name}`;
+    const row = POLICY_KEYS.find((known) => known.name === path);
+    if (row === undefined && typeof member === 'object' && member !== null && !Array.isArray(member) && POLICY_KEYS.some((known) => known.name.startsWith(`${path}.`))) flatten(member, `${path}.`, into);
+    else into.set(path, member);
+  }
+  return into;
+}
+
+/**
+ * From parsed JSON or YAML, nested (`snp: {vmpl: [0]}`) or dotted (`snp.vmpl: [0]`). `base: authentic` supplies what
+ * is not given; without a base every key must be. Throws UnreadableError that names the key.
+ */
+export function parsePolicy(value: unknown): Policy {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new UnreadableError('a policy is a map of keys to values');
+  const given = flatten(value, '', new Map());
+  const base = given.get('base');
+  given.delete('base');
+  if (base !== undefined && base !== 'authentic') throw new UnreadableError('policy: base: the only base is `authentic`');
+  const policy: Record<string, unknown> = base === undefined ? {} : { ...AUTHENTIC };
+  for (const [path, member] of given) {
+    const row = POLICY_KEYS.find(({ name }) => name === path);
+    if (row === undefined) throw new UnreadableError(`policy: ${path}: no such key`);
+    try {
+      policy[path] = (row.kind as Kind<unknown>)(member);
+    } catch (error) {
+      if (error instanceof Wrong) throw new UnreadableError(`policy: ${path}: must be ${error.message}`);
+      throw error;
+    }
+  }
+  const missing = POLICY_KEYS.filter(({ name }) => !(name in policy)).map(({ name }) => name);
+  if (missing.length > 0) throw new UnreadableError(`policy: ${missing.join(', ')}: not given. Give a value, or the word unchecked; or begin with \`base: authentic\``);
+  return policy as Policy;
+}
+
+/** Names of what a policy leaves unchecked. */
+export const uncheckedKeys = (policy: Policy): PolicyKey[] => POLICY_KEYS.filter(({ name }) => policy[name] === UNCHECKED).map(({ name }) => name);

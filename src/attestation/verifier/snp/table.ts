@@ -1,0 +1,36 @@
+/** The table of certificates behind an extended report (AMD publication 56421, GHCB, "SNP Extended Guest Request"). */
+
+import { toHex } from '../../../base/bytes.ts';
+import { isZero, Reader } from '../reader.ts';
+import { type Certificate, parseCertificate } from '../x509/certificate.ts';
+import { DerError } from '../x509/der.ts';
+
+// biome-ignore format: a table
+const GUIDS: Readonly<Record<string, string>> = {
+  '63da758de6644564adc5f4b93be8accd': 'VCEK',
+  'a8074bc2a25a483eaae639c045a0b8a1': 'VLEK',
+  '4ab7b379bbac4fe4a02f05aef327c782': 'ASK',
+  'c0b406a4a803495297433fb6014cd0ae': 'ARK',
+};
+const ENTRY_BYTES = 24;
+const MAX_ENTRIES = 16;
+
+/** Certificates of the kinds that are known; empty where the bytes are no such table. */
+export function readCertificateTable(bytes: Uint8Array): Certificate[] {
+  const certificates: Certificate[] = [];
+  for (let index = 0; index < MAX_ENTRIES && (index + 1) * ENTRY_BYTES <= bytes.length; index++) {
+    const entry = bytes.subarray(index * ENTRY_BYTES, (index + 1) * ENTRY_BYTES);
+    if (isZero(entry)) break;
+    const reader = new Reader(entry);
+    const guid = toHex(reader.take(16));
+    const mixed = guid.replace(/^(..)(..)(..)(..)(..)(..)(..)(..)/, '$4$3$2$1$6$5$8$7');
+    const [offset, length] = [reader.u32(), reader.u32()];
+    if (GUIDS[guid] === undefined && GUIDS[mixed] === undefined) continue;
+    try {
+      certificates.push(parseCertificate(bytes.slice(offset, offset + length)));
+    } catch (error) {
+      if (!(error instanceof DerError)) throw error;
+    }
+  }
+  return certificates;
+}

@@ -1,0 +1,107 @@
+/** The entry point: evidence, collateral and policy to a verdict. Used alike by command line, page and broker. */
+
+import { equalBytes, fromHex, toHex } from '../../base/bytes.ts';
+import { judgeCarrier } from './carrier.ts';
+import { type Collateral, NO_COLLATERAL } from './collateral.ts';
+import { readQuote } from './dcap/abi.ts';
+import { verifyDcap } from './dcap/verify.ts';
+import { judgeEventLog } from './event-log.ts';
+import type { Evidence } from './evidence.ts';
+import { type Policy, uncheckedKeys } from './policy.ts';
+import { FormatError, isZero } from './reader.ts';
+import { sgxClaims, validateSgx } from './sgx/validate.ts';
+import { judgeSim } from './sim/verify.ts';
+import { readSnpReport } from './snp/abi.ts';
+import { snpClaims, validateSnp } from './snp/validate.ts';
+import { verifySnp } from './snp/verify.ts';
+import { tdxClaims, validateTdx } from './tdx/validate.ts';
+import { knownAuthorities, pinnedRoots } from './trust.ts';
+import { Findings, UnreadableError, type Verdict } from './verdict.ts';
+import { judgeVtpm } from './vtpm.ts';
+import { type Certificate, parseCertificate } from './x509/certificate.ts';
+import { DerError } from './x509/der.ts';
+import { pemBlocks } from './x509/pem.ts';
+import { digest } from './x509/subtle.ts';
+
+export interface VerifyOptions {
+  readonly collateral?: Collateral;
+  readonly policy: Policy;
+  /** Time of verification; now, unless given. */
+  readonly at?: Date;
+}
+
+function rootsOf(policy: Policy): readonly Certificate[] {
+  if (policy.roots === 'pinned') return pinnedRoots();
+  try {
+    return policy.roots.flatMap((pem) => (pemBlocks(pem) ?? []).map(({ der }) => parseCertificate(der)));
+  } catch (error) {
+    if (error instanceof DerError) throw new UnreadableError(`policy: roots: not a certificate (${error.message})`);
+    throw error;
+  }
+}
+
+/** What one kind of evidence says, after everything about it was judged. */
+interface Judged {
+  readonly reportData: Uint8Array;
+  readonly registers?: readonly string[];
+}
+
+async function judgeDcap(evidence: Evidence, policy: Policy, collateral: Collateral, at: number, findings: Findings): Promise<Judged> {
+  const quote = readQuote(evidence.quote);
+  if (quote.body.kind !== evidence.tee) throw new FormatError(`a quote of ${quote.body.kind}`);
+  Object.assign(findings.claims, quote.body.kind === 'sgx' ? sgxClaims(quote.body.report) : tdxClaims(quote.body.report));
+  if (quote.trailing > 0) findings.claims.trailingBytes = quote.trailing;
+  await verifyDcap(quote, policy, { collateral, at, roots: rootsOf(policy), findings });
+  if (quote.body.kind === 'sgx') validateSgx(quote.body.report, policy, findings);
+  else validateTdx(quote.body.report, policy, findings, evidence.vtpm !== undefined);
+  return { reportData: quote.body.report.reportData, registers: quote.body.kind === 'tdx' ? quote.body.report.rtmrs : undefined };
+}
+
+async function judgeSnp(evidence: Evidence, policy: Policy, collateral: Collateral, at: number, findings: Findings): Promise<Judged> {
+  const report = readSnpReport(evidence.quote);
+  const product = await verifySnp(report, policy, { collateral, given: evidence.certificates, known: policy.roots === 'pinned' ? knownAuthorities() : [], roots: rootsOf(policy), at, findings });
+  Object.assign(findings.claims, snpClaims(report, product));
+  validateSnp(report, product, policy, findings);
+  return { reportData: report.reportData };
+}
+
+const judgeSimulated = async (evidence: Evidence, policy: Policy, _collateral: Collateral, _at: number, findings: Findings): Promise<Judged> => ({ reportData: await judgeSim(evidence.quote, policy, findings) });
+
+const JUDGES = { sgx: judgeDcap, tdx: judgeDcap, snp: judgeSnp, sim: judgeSimulated } as const;
+
+/** What is bound by the report data, and what is bound to the registers. */
+async function judgeAround(evidence: Evidence, { reportData, registers }: Judged, policy: Policy, at: number, findings: Findings): Promise<void> {
+  if (policy.reportData !== 'unchecked' && !equalBytes(reportData, fromHex(policy.reportData))) findings.fail('report-data', `REPORT_DATA is ${toHex(reportData)}`);
+  if (evidence.vtpm !== undefined) await judgeVtpm(evidence.vtpm, reportData, policy, findings);
+  else if (policy.nonce !== 'unchecked') findings.fail('vtpm-nonce', 'there is no TPM quote that could be over the nonce');
+  if (evidence.carrier !== undefined) await judgeCarrier(evidence.carrier, reportData, at, policy.certificateValidity === 'required', findings);
+  if (evidence.eventLog !== undefined) {
+    if (registers === undefined) findings.fail('event-log-replay', `an event log with evidence of ${evidence.tee}, which has no registers`);
+    else await judgeEventLog(evidence.eventLog, registers, findings);
+  }
+  if (evidence.runtimeData !== undefined) {
+    const hashes = await Promise.all((['SHA-256', 'SHA-384', 'SHA-512'] as const).map((hash) => digest(hash, evidence.runtimeData as Uint8Array)));
+    if (!hashes.some((hash) => equalBytes(reportData.subarray(0, hash.length), hash) && isZero(reportData.subarray(hash.length)))) findings.fail('runtime-data', 'the report data is no hash of the runtime data');
+  }
+}
+
+/**
+ * Judges evidence. Everything is looked at and every failure reported; `accepted` means that there is none. Throws
+ * UnreadableError for a policy that cannot be used; never for what the evidence says.
+ */
+export async function verifyEvidence(evidence: Evidence, { collateral = NO_COLLATERAL, policy, at = new Date() }: VerifyOptions): Promise<Verdict> {
+  const findings = new Findings();
+  const time = at.getTime();
+  if (!Number.isFinite(time)) throw new UnreadableError('the time of verification is not a time');
+  if (!policy.tee.includes(evidence.tee)) findings.fail('tee-not-accepted', `${evidence.tee} is not accepted; accepted: ${policy.tee.join(', ') || 'none'}`);
+  for (const problem of collateral.problems) findings.fail('collateral-format', problem);
+  try {
+    const judged = await JUDGES[evidence.tee](evidence, policy, collateral, time, findings);
+    await judgeAround(evidence, judged, policy, time, findings);
+  } catch (error) {
+    if (!(error instanceof FormatError)) throw error;
+    findings.fail(/version \d+$/.test(error.message) ? 'evidence-version' : 'evidence-format', error.message);
+  }
+  findings.claims.unchecked = uncheckedKeys(policy);
+  return findings.verdict(evidence.tee);
+}

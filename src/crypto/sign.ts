@@ -41,6 +41,16 @@ export class PublicKey {
     return result;
   }
 
+  /** SPKI in PEM. Throws KeyError. */
+  static fromPem(pem: string): PublicKey {
+    if (/PRIVATE KEY/.test(pem)) throw new KeyError('this is a private key; the public key is needed');
+    try {
+      return new PublicKey(createPublicKey(pem));
+    } catch (error) {
+      throw error instanceof KeyError ? error : new KeyError('not a public key in PEM');
+    }
+  }
+
   static of(key: KeyObject): PublicKey {
     return new PublicKey(key);
   }
@@ -52,6 +62,11 @@ export class PublicKey {
 
   pem(): string {
     return this.#key.export({ format: 'pem', type: 'spki' });
+  }
+
+  /** RFC 7517, without `alg`. */
+  jwk(): Readonly<Record<string, unknown>> {
+    return this.#key.export({ format: 'jwk' }) as Readonly<Record<string, unknown>>;
   }
 
   verify(message: Uint8Array, signature: Uint8Array): boolean {

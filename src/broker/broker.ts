@@ -1,0 +1,181 @@
+/**
+ * The broker: holds secrets and gives them to programs whose evidence satisfies the owner's policy (RFC 9334's relying
+ * party, and verifier by way of `appraisers`). All its state is in the database; this object holds the unwrapped root key
+ * and the two signing keys for as long as it lives.
+ */
+
+import { AuditLog, appendTo } from './audit/log.ts';
+import { KEY_BYTES, PrivateKey, randomBytes, wipe } from '../crypto/index.ts';
+import { addOwner, authenticateOwner } from './admin/owners.ts';
+import { Problem } from './errors.ts';
+import { type HttpRequest, type HttpResponse, problemResponse } from './http.ts';
+import type { Appraiser } from './kbs/appraise.ts';
+import { Tokens } from './kbs/token.ts';
+import { KeyRing } from './keys/ring.ts';
+import { openWith, type RootGuard, RootKeyError, sealWith } from './keys/root.ts';
+import { Metrics, RateLimit } from './metrics.ts';
+import { PolicyEngine } from './policy/engine.ts';
+import { match, type Match } from './routes.ts';
+import type { BrokerOptions, Services } from './services.ts';
+import { createTables, type Database, DatabaseError, type Sql } from './sql.ts';
+
+export interface BrokerRequest {
+  readonly database: Database;
+  readonly guard: RootGuard;
+  readonly appraisers: ReadonlyMap<string, Appraiser>;
+  readonly options: BrokerOptions;
+  readonly now: () => number;
+  readonly log: Services['log'];
+}
+
+const utf8 = new TextEncoder();
+const text = new TextDecoder();
+
+async function meta(sql: Sql, name: string): Promise<Uint8Array | undefined> {
+  const [row] = await sql.query('SELECT value FROM meta WHERE name = $1', name);
+  return row === undefined ? undefined : new Uint8Array(row.value as Uint8Array);
+}
+
+const SIGNING_KEYS = { audit: 'EdDSA', token: 'ES256' } as const;
+
+/** Makes what is not there yet. Throws RootKeyError where the guard does not open what is there. */
+async function openRootKey({ database, guard }: BrokerRequest): Promise<Uint8Array> {
+  const present = await meta(database, 'root');
+  if (present !== undefined) {
+    const { kind, wrapped } = JSON.parse(text.decode(present)) as { kind: string; wrapped: string };
+    if (kind !== guard.kind) throw new RootKeyError(`the root key is guarded by ${kind}, not by ${guard.kind}`);
+    return guard.unwrap(Uint8Array.fromBase64(wrapped));
+  }
+  const root = randomBytes(KEY_BYTES);
+  await storeRoot(database, root, guard, 'new');
+  return root;
+}
+
+async function storeRoot(sql: Sql, root: Uint8Array, guard: RootGuard, when: 'new' | 'replace'): Promise<void> {
+  const value = utf8.encode(JSON.stringify({ kind: guard.kind, wrapped: (await guard.wrap(root)).toBase64() }));
+  // Two brokers that start on an empty database: one of them fails here, and finds the other's key when it is started again.
+  await sql.run(when === 'new' ? "INSERT INTO meta (name, value) VALUES ('root', $1)" : "UPDATE meta SET value = $1 WHERE name = 'root'", value);
+}
+
+async function signingKey(sql: Sql, ring: KeyRing, name: keyof typeof SIGNING_KEYS): Promise<PrivateKey> {
+  const [label, purpose] = [utf8.encode(`cloister ${name} key`), ring.purposeKey(`${name} key`)];
+  const sealed = await meta(sql, `${name}-key`);
+  if (sealed !== undefined) {
+    const pem = openWith(purpose, sealed, label);
+    if (pem === undefined) throw new RootKeyError(`the ${name} key cannot be unwrapped: it is damaged, or the root key is another`);
+    return PrivateKey.fromPem(text.decode(pem));
+  }
+  const key = PrivateKey.generate(SIGNING_KEYS[name]);
+  await sql.run('INSERT INTO meta (name, value) VALUES ($1, $2)', `${name}-key`, sealWith(purpose, utf8.encode(key.pem()), label));
+  return key;
+}
+
+export class Broker {
+  readonly services: Services;
+  readonly #limit: RateLimit;
+
+  private constructor(services: Services) {
+    this.services = services;
+    this.#limit = new RateLimit(services.options.requestsPerSecond);
+  }
+
+  /** Opens the database's broker, or makes one where there is none. Throws RootKeyError, DatabaseError. */
+  static async open(request: BrokerRequest): Promise<Broker> {
+    const { database, appraisers, options, now, log } = request;
+    await createTables(database);
+    const root = await openRootKey(request);
+    const ring = new KeyRing(root, now);
+    wipe(root);
+    const [auditKey, tokenKey] = await database.transaction(async (sql) => [await signingKey(sql, ring, 'audit'), await signingKey(sql, ring, 'token')]);
+    const audit = new AuditLog(database, auditKey, now);
+    const tokens = await Tokens.with(tokenKey, now, options.version);
+    return new Broker({ database, ring, audit, auditKey, tokens, policies: await PolicyEngine.load(), appraisers, metrics: new Metrics(), options, now, log });
+  }
+
+  /** Puts everything under a new root key. No other broker may run on the database meanwhile; all are to be started anew. */
+  static async replaceRoot(request: BrokerRequest, next: RootGuard): Promise<void> {
+    const { database, now } = request;
+    const root = await openRootKey(request);
+    const [old, fresh] = [new KeyRing(root, now), randomBytes(KEY_BYTES)];
+    const under = new KeyRing(fresh, now);
+    wipe(root);
+    await database.transaction(async (sql) => {
+      const auditKey = await signingKey(sql, old, 'audit');
+      for (const name of Object.keys(SIGNING_KEYS) as (keyof typeof SIGNING_KEYS)[]) {
+        const pem = utf8.encode((await signingKey(sql, old, name)).pem());
+        await sql.run('UPDATE meta SET value = $1 WHERE name = $2', sealWith(under.purposeKey(`${name} key`), pem, utf8.encode(`cloister ${name} key`)), `${name}-key`);
+        wipe(pem);
+      }
+      await old.replaceRoot(sql, fresh);
+      await storeRoot(sql, fresh, next, 'replace');
+      await appendTo(sql, [{ event: 'key-rotated', owner: '', subject: 'root', detail: { guard: next.kind } }], auditKey, now());
+    });
+    wipe(fresh);
+    old.wipe();
+    under.wipe();
+  }
+
+  /** The first owner, who can add others. */
+  async addAdmin(id: string, publicKeyPem: string): Promise<void> {
+    await addOwner(this.services, 'the broker', { id, tenant: 'default', role: 'admin' }, publicKeyPem);
+  }
+
+  /** How much of a body is worth reading; Problem where none is. Before anything of the body is there. */
+  admit(method: string, path: string, remote: string): Match {
+    if (!this.#limit.take(remote, this.services.now())) throw new Problem('TooManyRequests', `too many requests from ${remote}`);
+    return match(method, path);
+  }
+
+  /** Never rejects. */
+  async handle(request: HttpRequest, found?: Match): Promise<HttpResponse> {
+    const { services } = this;
+    const start = performance.now();
+    let response: HttpResponse;
+    try {
+      response = await this.#dispatch(request, found ?? this.admit(request.method, request.path, request.remote));
+    } catch (error) {
+      response = this.refuse(error, request);
+    }
+    services.metrics.count('kbs_http_requests_total', String(response.status));
+    services.metrics.observe((performance.now() - start) / 1000);
+    return response;
+  }
+
+  async #dispatch(request: HttpRequest, { route, parameters }: Match): Promise<HttpResponse> {
+    const { services } = this;
+    if (request.body.length > route.maxBytes) throw new Problem('TooLarge', `${request.path} takes ${route.maxBytes} bytes at most`);
+    if (!('signature' in route)) return route.handle({ services, request, parameters });
+    const owner = await authenticateOwner(services, request, route.signature).catch(async (error) => {
+      if (error instanceof Problem) await services.audit.append({ event: 'admin-refused', owner: '', subject: `${request.method} ${request.path}`.slice(0, 200), detail: { why: error.message, remote: request.remote } });
+      throw error;
+    });
+    if (route.who === 'admin' && owner.role !== 'admin') throw Problem.open('Forbidden', `${owner.id} is not an admin`);
+    return route.handle({ services, owner, request, parameters });
+  }
+
+  /** Every error as an answer; the reason goes to the log. */
+  refuse(error: unknown, { method, path, remote }: Pick<HttpRequest, 'method' | 'path' | 'remote'>): HttpResponse {
+    const fields = { method, path: path.slice(0, 200), remote };
+    if (error instanceof Problem) {
+      this.services.log(error.status >= 500 ? 'error' : 'warn', error.message, { ...fields, problem: error.kind });
+      return problemResponse(error);
+    }
+    if (error instanceof DatabaseError) {
+      this.services.log('error', error.message, { ...fields, problem: 'Unavailable' });
+      return problemResponse(new Problem('Unavailable', error.message));
+    }
+    this.services.log('error', String((error as Error).stack ?? error), { ...fields, problem: 'Internal' });
+    return problemResponse(new Problem('Internal', String(error)));
+  }
+
+  /** Sessions that nobody can use any more. */
+  async sweep(): Promise<void> {
+    const { database, now } = this.services;
+    await database.run('DELETE FROM sessions WHERE expires <= $1', now());
+  }
+
+  async close(): Promise<void> {
+    this.services.ring.wipe();
+    await this.services.database.close();
+  }
+}

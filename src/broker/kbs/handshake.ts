@@ -1,0 +1,144 @@
+/**
+ * The Request-Challenge-Attestation-Response handshake of the KBS protocol, version 0.4.0: `POST /kbs/v0/auth` gives a nonce
+ * and a session, `POST /kbs/v0/attest` takes evidence over them and gives a token. Sessions are rows of the database, so
+ * that any broker on it can go on with them. A nonce is used once, whatever comes of it.
+ */
+
+import { canonicalBytes } from '../../attestation/index.ts';
+import { equalSecret, toHex } from '../../base/bytes.ts';
+import { JweError, randomBytes, recipientOf, type RecipientJwk, sha256, sha384 } from '../../crypto/index.ts';
+import { Problem } from '../errors.ts';
+import { bearer, cookie, type HttpRequest, type HttpResponse, json, jsonBody } from '../http.ts';
+import type { Services } from '../services.ts';
+import { numberOf, textOf } from '../sql.ts';
+import { contextOf, type Verdict } from './appraise.ts';
+import type { Attested } from './token.ts';
+
+export const PROTOCOL_VERSION = '0.4.0';
+export const SESSION_COOKIE = 'kbs-session-id';
+const NONCE_BYTES = 32;
+const SESSION_BYTES = 16;
+
+/** The database holds no session that can be taken over by whoever reads it. */
+const sessionKey = (id: string): string => toHex(sha256(new TextEncoder().encode(id)));
+
+const setCookie = (id: string, expires: number): Readonly<Record<string, string>> => ({ 'set-cookie': `${SESSION_COOKIE}=${id}; HttpOnly; Expires=${new Date(expires).toUTCString()}` });
+
+export async function auth({ database, metrics, now, appraisers, options }: Services, request: HttpRequest): Promise<HttpResponse> {
+  metrics.count('kbs_auth_requests_total');
+  try {
+    const { version, tee } = jsonBody(request);
+    if (typeof version !== 'string' || typeof tee !== 'string') throw Problem.open('AttestationError', 'the request needs version and tee');
+    if (version !== PROTOCOL_VERSION) throw Problem.open('AttestationError', `KBS Client Protocol Version Mismatch: expect =${PROTOCOL_VERSION} while the request is ${version.slice(0, 32)}`);
+    if (!appraisers.has(tee)) throw Problem.open('AttestationError', `this broker does not take evidence of ${tee.slice(0, 32)}`);
+    const [id, nonce] = [toHex(randomBytes(SESSION_BYTES)), randomBytes(NONCE_BYTES).toBase64()];
+    const expires = now() + options.sessionMs;
+    await database.run("INSERT INTO sessions (id, tee, nonce, state, expires) VALUES ($1, $2, $3, 'challenged', $4)", sessionKey(id), tee, nonce, expires);
+    metrics.count('kbs_auth_successes_total');
+    return json({ nonce, 'extra-params': '' }, setCookie(id, expires));
+  } catch (error) {
+    metrics.count('kbs_auth_errors_total');
+    throw error;
+  }
+}
+
+interface Attestation {
+  readonly nonce: string;
+  readonly key: RecipientJwk;
+  readonly evidence: unknown;
+  /** SHA-384, of each form in which clients of this version hash the runtime data. */
+  readonly hashes: readonly Uint8Array[];
+}
+
+function readAttestation(body: Readonly<Record<string, unknown>>): Attestation {
+  const runtime = body['runtime-data'] as Readonly<Record<string, unknown>> | undefined;
+  const composite = body['tee-evidence'] as Readonly<Record<string, unknown>> | undefined;
+  const nonce = runtime?.nonce;
+  const given = runtime?.['tee-pubkey'];
+  if (typeof runtime !== 'object' || typeof nonce !== 'string' || typeof composite !== 'object' || composite === null) throw Problem.open('AttestationError', 'the request needs runtime-data with nonce and tee-pubkey, and tee-evidence');
+  let key: RecipientJwk;
+  try {
+    key = recipientOf(given);
+  } catch (error) {
+    if (!(error instanceof JweError)) throw error;
+    throw Problem.open('AttestationError', `tee-pubkey: ${error.message}`);
+  }
+  // What is hashed is what was sent, so it must be all text.
+  const pubkey = given as Readonly<Record<string, string>>;
+  if (!Object.values(pubkey).every((value) => typeof value === 'string' && value.isWellFormed()) || !nonce.isWellFormed()) throw Problem.open('AttestationError', 'tee-pubkey: members are text');
+  const wrapped = Object.hasOwn(composite, 'primary_evidence');
+  const additional = wrapped ? (composite.additional_evidence ?? '') : '';
+  // Evidence of devices that nobody verifies must not count as verified.
+  if (additional !== '' && additional !== '{}') throw Problem.open('AttestationError', 'additional_evidence is not supported: leave out the devices');
+  const data = { nonce, 'tee-pubkey': pubkey };
+  // Without devices, earlier clients of this version hash the key and the nonce alone.
+  const hashes = [{ ...data, 'additional-evidence': additional }, data].map((form) => sha384(canonicalBytes(form)));
+  return { nonce, key, evidence: wrapped ? composite.primary_evidence : composite, hashes };
+}
+
+export async function attest(services: Services, request: HttpRequest): Promise<HttpResponse> {
+  const { database, metrics, now, tokens, audit } = services;
+  metrics.count('kbs_attestation_requests_total');
+  const id = cookie(request, SESSION_COOKIE);
+  if (id === undefined) throw countError(services, Problem.open('AttestationError', 'cookie not found'));
+  const key = sessionKey(id);
+  const [row] = await database.query('SELECT tee, nonce, state, expires FROM sessions WHERE id = $1', key);
+  if (row === undefined) throw countError(services, Problem.open('AttestationError', 'session not found'));
+  if (numberOf(row, 'expires') <= now()) throw countError(services, Problem.open('AttestationError', 'session expired'));
+  // From here on the nonce is used up: nobody else gets to this line with it, on any broker.
+  if ((await database.run("UPDATE sessions SET state = 'used' WHERE id = $1 AND state = 'challenged'", key)) !== 1) {
+    await audit.append({ event: 'attestation-refused', owner: '', subject: textOf(row, 'tee'), detail: { code: 'nonce-used', message: 'a second attestation with the nonce of a session', remote: request.remote } });
+    throw countError(services, Problem.open('AttestationError', 'the nonce of this session was used already'));
+  }
+  const attestation = readAttestation(jsonBody(request));
+  const tee = textOf(row, 'tee');
+  const utf8 = new TextEncoder();
+  if (!equalSecret(utf8.encode(attestation.nonce), utf8.encode(textOf(row, 'nonce')))) {
+    await audit.append({ event: 'attestation-refused', owner: '', subject: tee, detail: { code: 'nonce', message: 'the nonce is not the one of the session', remote: request.remote } });
+    throw countError(services, Problem.open('AttestationError', 'the nonce in the handshake session is different from the one in the attestation'));
+  }
+  const verdict = await appraise(services, tee, attestation);
+  const context = contextOf(verdict);
+  if (!verdict.accepted) {
+    metrics.count('kbs_attestation_failures_total', tee);
+    await audit.append({ event: 'attestation-refused', owner: '', subject: tee, detail: { failures: verdict.failures.map(({ code, message }) => `${code}: ${message}`), measurement: context.measurement, remote: request.remote } });
+    throw new Problem('AttestationError', `evidence of ${tee} refused: ${verdict.failures.map(({ code }) => code).join(', ')}`, 'verify TEE evidence failed');
+  }
+  const attested: Attested = { context, key: attestation.key };
+  const expires = numberOf(row, 'expires');
+  const token = await tokens.issue(attested, attestation.nonce, expires);
+  await audit.append({ event: 'attestation-accepted', owner: '', subject: tee, detail: { measurement: context.measurement, signer: context.signer, tcbStatus: context.tcbStatus, debug: context.debug, remote: request.remote } });
+  await database.run("UPDATE sessions SET state = 'attested', result = $1 WHERE id = $2", JSON.stringify(attested), key);
+  metrics.count('kbs_attestation_successes_total', tee);
+  return json({ token }, setCookie(id, expires));
+}
+
+function countError({ metrics }: Services, problem: Problem): Problem {
+  metrics.count('kbs_attestation_errors_total');
+  return problem;
+}
+
+/** The first form of the runtime data that the evidence is about; the verdict over the first one where it is none. */
+async function appraise({ appraisers, now }: Services, tee: string, { evidence, hashes }: Attestation): Promise<Verdict> {
+  const appraiser = appraisers.get(tee);
+  if (appraiser === undefined) throw Problem.open('AttestationError', `this broker does not take evidence of ${tee}`);
+  let first: Verdict | undefined;
+  for (const runtimeHash of hashes) {
+    const verdict = await appraiser({ tee, evidence, runtimeHash, at: now() });
+    if (verdict.accepted) return verdict;
+    first ??= verdict;
+  }
+  return first as Verdict;
+}
+
+/** Who asks: by session, or else by the token that it shows. Throws Problem. */
+export async function identify({ database, now, tokens }: Services, request: HttpRequest): Promise<Attested> {
+  const id = cookie(request, SESSION_COOKIE);
+  if (id !== undefined) {
+    const [row] = await database.query("SELECT result, expires FROM sessions WHERE id = $1 AND state = 'attested'", sessionKey(id));
+    if (row !== undefined && numberOf(row, 'expires') > now()) return JSON.parse(textOf(row, 'result'));
+  }
+  const token = bearer(request);
+  if (token === undefined) throw new Problem('TokenNotFound', 'no attested session and no token', 'Attestation Token not found');
+  return tokens.read(token);
+}

@@ -1,0 +1,167 @@
+/**
+ * Decides with Cedar. Nothing is allowed that no policy permits; and where the evaluation of any policy fails, nothing
+ * is allowed at all, because a `forbid` that fails would otherwise be skipped.
+ */
+
+import type * as Cedar from '@cedar-policy/cedar-wasm/nodejs';
+import { type PolicyAction, type PolicyContext, type ResourceAttributes, SCHEMA } from './schema.ts';
+
+export interface PolicyText {
+  readonly name: string;
+  readonly text: string;
+}
+
+export interface PolicyRequest {
+  readonly action: PolicyAction;
+  readonly resource: ResourceAttributes;
+  readonly context: PolicyContext;
+}
+
+/** A condition that did not hold, with what the evidence said about what it asks for. */
+export interface FailedCondition {
+  readonly policy: string;
+  readonly condition: string;
+  readonly evidence: Readonly<Record<string, string | number | boolean | readonly string[]>>;
+}
+
+export interface Decision {
+  readonly allowed: boolean;
+  /** Policies that decided. */
+  readonly policies: readonly string[];
+  /** For the owner, never for the one who asked. */
+  readonly failed: readonly FailedCondition[];
+  readonly errors: readonly string[];
+}
+
+export class PolicyError extends Error {
+  override readonly name = 'PolicyError';
+  readonly code = 'policy-format';
+}
+
+type Api = typeof Cedar;
+const SCHEMA_NAME = 'cloister';
+/** Prepared policy sets are kept in Cedar's memory by name; this many names are used in turn. */
+const PREPARED = 256;
+
+const messages = (errors: readonly Cedar.DetailedError[]): string => errors.map(({ message, help }) => (help === null || help === undefined ? message : `${message} (${help})`)).join('; ');
+
+export class PolicyEngine {
+  readonly #cedar: Api;
+  readonly #prepared = new Map<string, string>();
+  #next = 0;
+
+  constructor(cedar: Api) {
+    this.#cedar = cedar;
+    const answer = cedar.preparseSchema(SCHEMA_NAME, SCHEMA);
+    if (answer.type === 'failure') throw new Error(`the schema of policies: ${messages(answer.errors)}`);
+  }
+
+  /** Cedar's module is 4 MB: loaded when a broker or a policy command needs it. */
+  static async load(): Promise<PolicyEngine> {
+    const { default: cedar, ...named } = (await import('@cedar-policy/cedar-wasm/nodejs')) as Api & { default?: Api };
+    return new PolicyEngine(cedar ?? (named as Api));
+  }
+
+  /** Throws PolicyError, with everything that is wrong, unless the text is policies that fit the schema. */
+  check({ name, text }: PolicyText): void {
+    this.#parts(name, text);
+    const answer = this.#cedar.validate({ schema: SCHEMA, policies: { staticPolicies: text }, validationSettings: { mode: 'strict' } });
+    if (answer.type === 'failure') throw new PolicyError(`${name}: ${messages(answer.errors)}`);
+    if (answer.validationErrors.length > 0) throw new PolicyError(`${name}: ${answer.validationErrors.map(({ error }) => messages([error])).join('; ')}`);
+  }
+
+  decide(policies: readonly PolicyText[], request: PolicyRequest): Decision {
+    const answer = this.#cedar.statefulIsAuthorized({ ...this.#call(request), preparsedPolicySetId: this.#prepare(policies), preparsedSchemaName: SCHEMA_NAME, validateRequest: true });
+    if (answer.type === 'failure') return { allowed: false, policies: [], failed: [], errors: [messages(answer.errors)] };
+    const { decision, diagnostics } = answer.response;
+    const errors = diagnostics.errors.map(({ policyId, error }) => `${policyId}: ${messages([error])}`);
+    const allowed = decision === 'allow' && errors.length === 0;
+    return { allowed, policies: diagnostics.reason, failed: allowed ? [] : this.#explain(policies, request), errors };
+  }
+
+  #call({ action, resource, context }: PolicyRequest) {
+    const uid = { type: 'Cloister::Resource', id: `${resource.repository}/${resource.type}/${resource.tag}` };
+    const repository = { type: 'Cloister::Repository', id: resource.repository };
+    return {
+      principal: { type: 'Cloister::Enclave', id: context.measurement },
+      action: { type: 'Cloister::Action', id: action },
+      resource: uid,
+      context: context as unknown as Cedar.Context,
+      entities: [
+        { uid, attrs: resource as unknown as Record<string, Cedar.CedarValueJson>, parents: [repository] },
+        { uid: repository, attrs: {}, parents: [] },
+      ],
+    };
+  }
+
+  /** Policies of one text are called NAME, or NAME#0, NAME#1 … where it holds several. */
+  #parts(name: string, text: string): [id: string, policy: string][] {
+    const answer = this.#cedar.policySetTextToParts(text);
+    if (answer.type === 'failure') throw new PolicyError(`${name}: ${messages(answer.errors)}`);
+    if (answer.policy_templates.length > 0) throw new PolicyError(`${name}: templates (?principal, ?resource) are not supported; write the value`);
+    if (answer.policies.length === 0) throw new PolicyError(`${name}: there is no policy in it`);
+    return answer.policies.map((policy, index) => [answer.policies.length === 1 ? name : `${name}#${index}`, policy]);
+  }
+
+  #prepare(policies: readonly PolicyText[]): string {
+    const key = JSON.stringify(policies.map(({ name, text }) => [name, text]));
+    const known = this.#prepared.get(key);
+    if (known !== undefined) return known;
+    const name = `set-${this.#next++ % PREPARED}`;
+    for (const [old, used] of this.#prepared) if (used === name) this.#prepared.delete(old);
+    const answer = this.#cedar.preparsePolicySet(name, { staticPolicies: Object.fromEntries(policies.flatMap((policy) => this.#parts(policy.name, policy.text))) });
+    if (answer.type === 'failure') throw new PolicyError(messages(answer.errors));
+    this.#prepared.set(key, name);
+    return name;
+  }
+
+  /** Tries every condition of every policy about this resource alone. */
+  #explain(policies: readonly PolicyText[], request: PolicyRequest): FailedCondition[] {
+    const failed: FailedCondition[] = [];
+    for (const [id, text] of policies.flatMap((policy) => this.#parts(policy.name, policy.text))) {
+      const answer = this.#cedar.policyToJson(text);
+      if (answer.type === 'failure') continue;
+      const policy = answer.json;
+      if (!this.#holds({ ...policy, effect: 'permit', conditions: [] }, request)) continue;
+      if (policy.effect === 'forbid') {
+        if (this.#holds({ ...policy, effect: 'permit' }, request)) failed.push({ policy: id, condition: `forbidden: ${this.#text(policy)}`, evidence: this.#evidence(policy.conditions, request) });
+        continue;
+      }
+      for (const clause of policy.conditions.flatMap(conjuncts)) {
+        if (!this.#holds({ ...policy, conditions: [clause] }, request)) failed.push({ policy: id, condition: this.#text({ ...policy, conditions: [clause] }), evidence: this.#evidence([clause], request) });
+      }
+    }
+    return failed;
+  }
+
+  #holds(policy: Cedar.PolicyJson, request: PolicyRequest): boolean {
+    const answer = this.#cedar.isAuthorized({ ...this.#call(request), policies: { staticPolicies: { policy } } });
+    return answer.type === 'success' && answer.response.decision === 'allow';
+  }
+
+  /** The conditions of a policy as they are written. */
+  #text(policy: Cedar.PolicyJson): string {
+    const answer = this.#cedar.policyToText(policy);
+    const text = answer.type === 'success' ? answer.text : JSON.stringify(policy.conditions);
+    return (/\b(?:when|unless)\s*\{[^]*$/.exec(text)?.[0] ?? text).replace(/\s+/g, ' ').replace(/;$/, '').trim();
+  }
+
+  #evidence(clauses: readonly Cedar.Clause[], { context }: PolicyRequest): FailedCondition['evidence'] {
+    const names = new Set<string>();
+    const collect = (value: unknown): void => {
+      if (typeof value !== 'object' || value === null) return;
+      const access = (value as { '.'?: { left?: { Var?: string }; attr?: string } })['.'];
+      if (access?.left?.Var === 'context' && access.attr !== undefined) names.add(access.attr);
+      Object.values(value).forEach(collect);
+    };
+    collect(clauses);
+    return Object.fromEntries(Object.entries(context).filter(([name]) => names.has(name)));
+  }
+}
+
+/** `when { a && b }` says as much as `when { a } when { b }`. */
+function conjuncts(clause: Cedar.Clause): Cedar.Clause[] {
+  const body = clause.body as { '&&'?: { left: Cedar.Expr; right: Cedar.Expr } };
+  if (clause.kind === 'unless' || body['&&'] === undefined) return [clause];
+  return [body['&&'].left, body['&&'].right].flatMap((side) => conjuncts({ kind: 'when', body: side }));
+}

@@ -1,0 +1,173 @@
+/**
+ * Every path that the broker answers: who may ask, how much may be sent, who handles it. `docs/broker-openapi.json` is made of
+ * these rows. The first ones are those of the KBS protocol, exactly as its clients use them.
+ */
+
+import * as admin from './admin/handlers.ts';
+import type { OwnerCall } from './admin/handlers.ts';
+import { encryptJwe, wipe } from '../crypto/index.ts';
+import { PROBLEMS, Problem } from './errors.ts';
+import { type HttpRequest, type HttpResponse, json, jsonBody, type Method } from './http.ts';
+import { attest, auth, identify } from './kbs/handshake.ts';
+import { advanceCounter, deleteResource, MAX_RESOURCE_BYTES, policiesOf, putResource, readCounter, releaseResource, resourcePath } from './resources.ts';
+import type { Services } from './services.ts';
+
+export interface PublicCall {
+  readonly services: Services;
+  readonly request: HttpRequest;
+  readonly parameters: Readonly<Record<string, string>>;
+}
+
+/** `bound`: the owner's signature is for this very request; `free`: for any, as tools of the KBS protocol sign. */
+export type RouteRow = { readonly method: Method; readonly path: string; readonly maxBytes: number; readonly doc: string } & (
+  | { readonly who: 'anyone' | 'attested'; readonly handle: (call: PublicCall) => Promise<HttpResponse> }
+  | { readonly who: 'owner' | 'admin'; readonly signature: 'bound' | 'free'; readonly handle: (call: OwnerCall) => Promise<HttpResponse> }
+);
+
+const KIB = 1024;
+const EVIDENCE_BYTES = 4 << 20;
+
+const open = (method: Method, path: string, maxBytes: number, doc: string, handle: (call: PublicCall) => Promise<HttpResponse>): RouteRow => ({ method, path, maxBytes, doc, who: 'anyone', handle });
+const attested = (method: Method, path: string, maxBytes: number, doc: string, handle: (call: PublicCall) => Promise<HttpResponse>): RouteRow => ({ method, path, maxBytes, doc, who: 'attested', handle });
+const owner = (method: Method, path: string, maxBytes: number, doc: string, handle: (call: OwnerCall) => Promise<HttpResponse>, signature: 'bound' | 'free' = 'bound'): RouteRow => ({ method, path, maxBytes, doc, who: 'owner', signature, handle });
+const adminOnly = (method: Method, path: string, maxBytes: number, doc: string, handle: (call: OwnerCall) => Promise<HttpResponse>): RouteRow => ({ method, path, maxBytes, doc, who: 'admin', signature: 'bound', handle });
+
+const pathOf = (parameters: Readonly<Record<string, string>>) => resourcePath([parameters.repository, parameters.type, parameters.tag]);
+
+async function release({ services, request, parameters }: PublicCall): Promise<HttpResponse> {
+  const client = await identify(services, request);
+  const version = request.query.get('version');
+  if (version !== null && !/^\d{1,9}$/.test(version)) throw Problem.open('InvalidRequestPath', 'version is a whole number');
+  const { content, record } = await releaseResource(services, client, pathOf(parameters), version === null ? undefined : Number(version));
+  const jwe = encryptJwe(client.key, content);
+  wipe(content);
+  await record();
+  return json(jwe);
+}
+
+async function counter({ services, request, parameters }: PublicCall): Promise<HttpResponse> {
+  return json({ value: await readCounter(services, await identify(services, request), pathOf(parameters)) });
+}
+
+async function advance({ services, request, parameters }: PublicCall): Promise<HttpResponse> {
+  const client = await identify(services, request);
+  return json({ value: await advanceCounter(services, client, pathOf(parameters), jsonBody(request).value as number) });
+}
+
+async function kbsPut({ services, owner: by, request, parameters }: OwnerCall): Promise<HttpResponse> {
+  await putResource(services, by, pathOf(parameters), request.body, { labels: [] });
+  wipe(request.body);
+  return { status: 200, headers: {}, body: '' };
+}
+
+async function kbsDelete({ services, owner: by, parameters }: OwnerCall): Promise<HttpResponse> {
+  await deleteResource(services, by, pathOf(parameters), undefined);
+  return { status: 200, headers: {}, body: '' };
+}
+
+/** The policy that tools of the KBS protocol set; here it is Cedar, and one of the owner's policies. */
+async function kbsPolicyPut(call: OwnerCall): Promise<HttpResponse> {
+  const { policy } = jsonBody(call.request);
+  let body: Uint8Array;
+  try {
+    body = Uint8Array.fromBase64(String(policy), { alphabet: 'base64url' });
+  } catch {
+    throw Problem.open('InvalidRequest', 'the policy is not base64url');
+  }
+  await admin.policyPut({ ...call, request: { ...call.request, body }, parameters: { name: 'resource-policy' } });
+  return { status: 200, headers: {}, body: '' };
+}
+
+async function kbsPolicies({ services, owner: by }: OwnerCall): Promise<HttpResponse> {
+  return json(Object.fromEntries((await policiesOf(services.database, by.id)).map(({ name, text }) => [name, text])));
+}
+
+async function health({ services }: PublicCall): Promise<HttpResponse> {
+  await services.database.query('SELECT 1 AS one');
+  return json({ status: 'ok' });
+}
+
+// biome-ignore format: a table
+export const ROUTES: readonly RouteRow[] = [
+  open     ('POST',   '/kbs/v0/auth',                                            16 * KIB,           'Asks for a challenge: version and TEE. Sets the session cookie.', ({ services, request }) => auth(services, request)),
+  open     ('POST',   '/kbs/v0/attest',                                          EVIDENCE_BYTES,     'Evidence over the challenge and a key; gives a token.', ({ services, request }) => attest(services, request)),
+  attested ('GET',    '/kbs/v0/resource/{repository}/{type}/{tag}',              0,                  'A resource, as a JWE to the key of the enclave.', release),
+  owner    ('POST',   '/kbs/v0/resource/{repository}/{type}/{tag}',              MAX_RESOURCE_BYTES, 'Writes a new version of a resource.', kbsPut, 'free'),
+  owner    ('DELETE', '/kbs/v0/resource/{repository}/{type}/{tag}',              0,                  'Forgets all versions of a resource.', kbsDelete, 'free'),
+  owner    ('GET',    '/kbs/v0/resource-policy',                                 0,                  "The owner's policies, by name.", kbsPolicies, 'free'),
+  owner    ('POST',   '/kbs/v0/resource-policy',                                 512 * KIB,          'Sets the policy resource-policy: Cedar, as base64url.', kbsPolicyPut, 'free'),
+  attested ('GET',    '/cloister/v0/counter/{repository}/{type}/{tag}',          0,                  'The counter of a resource.', counter),
+  attested ('POST',   '/cloister/v0/counter/{repository}/{type}/{tag}',          KIB,                'Advances the counter of a resource to a value.', advance),
+  open     ('GET',    '/.well-known/jwks.json',                                  0,                  'The keys that tokens are signed with.', async ({ services }) => json(services.tokens.jwks())),
+  open     ('GET',    '/healthz',                                                0,                  'Whether the broker and its database answer.', health),
+  open     ('GET',    '/metrics',                                                0,                  'Counters, in the text format of Prometheus.', async ({ services }) => ({ status: 200, headers: { 'content-type': 'text/plain; version=0.0.4' }, body: services.metrics.text() })),
+  owner    ('GET',    '/cloister/v0/status',                                     0,                  'What the broker is and holds.', admin.status),
+  adminOnly('GET',    '/cloister/v0/owners',                                     0,                  'All owners.', admin.owners),
+  adminOnly('POST',   '/cloister/v0/owners',                                     16 * KIB,           'Adds an owner: id, tenant, role, publicKey (PEM).', admin.ownerAdd),
+  owner    ('GET',    '/cloister/v0/resources',                                  0,                  "The owner's resources.", admin.resources),
+  owner    ('GET',    '/cloister/v0/resources/{repository}/{type}/{tag}',        0,                  'The versions of a resource.', admin.resourceInfo),
+  owner    ('PUT',    '/cloister/v0/resources/{repository}/{type}/{tag}',        MAX_RESOURCE_BYTES, 'Writes a new version; label (repeated) and expires in the query.', admin.resourcePut),
+  owner    ('DELETE', '/cloister/v0/resources/{repository}/{type}/{tag}',        0,                  'Forgets a version, or all of them.', admin.resourceDelete),
+  owner    ('POST',   '/cloister/v0/resources/{repository}/{type}/{tag}/read',   16 * KIB,           'The content, as a JWE to the key `recipient` in the body.', admin.resourceRead),
+  owner    ('GET',    '/cloister/v0/policies',                                   0,                  "The owner's policies that are in force.", admin.policies),
+  owner    ('PUT',    '/cloister/v0/policies/{name}',                            512 * KIB,          'Sets a policy: Cedar, checked against the schema.', admin.policyPut),
+  owner    ('DELETE', '/cloister/v0/policies/{name}',                            0,                  'Takes a policy out of force.', admin.policyDelete),
+  owner    ('GET',    '/cloister/v0/references',                                 0,                  "The owner's reference values.", admin.references),
+  owner    ('POST',   '/cloister/v0/references',                                 64 * KIB,           'Adds reference values: document (JWS), publisher (key hash).', admin.referenceAdd),
+  owner    ('DELETE', '/cloister/v0/references/{id}',                            0,                  'Removes reference values.', admin.referenceRemove),
+  owner    ('GET',    '/cloister/v0/keys',                                       0,                  "The owner's key and those of the owner's datasets.", admin.keys),
+  owner    ('POST',   '/cloister/v0/keys/{kind}/{name}/rotate',                  0,                  'A new version of a key; expires in the query.', admin.keyRotate),
+  owner    ('POST',   '/cloister/v0/keys/{kind}/{name}/revoke',                  0,                  'Forgets a key: what it encrypted is lost.', admin.keyRevoke),
+  owner    ('GET',    '/cloister/v0/audit',                                      0,                  'Entries of the audit log, newest first; limit and before in the query.', admin.auditList),
+  owner    ('GET',    '/cloister/v0/audit/{seq}',                                0,                  'An entry, with its proof of inclusion and the signed head.', admin.auditEntry),
+  adminOnly('GET',    '/cloister/v0/audit-export',                               0,                  'The whole log, verifiable offline.', admin.auditExport),
+];
+
+export type Match = { readonly route: RouteRow; readonly parameters: Readonly<Record<string, string>> };
+
+const SEGMENTS = ROUTES.map((route) => ({ route, segments: route.path.split('/') }));
+
+/** Throws Problem where no row has the path, or none with this method. */
+export function match(method: string, path: string): Match {
+  const given = path.split('/');
+  let known = false;
+  for (const { route, segments } of SEGMENTS) {
+    if (segments.length !== given.length || !segments.every((segment, at) => segment === given[at] || (segment.startsWith('{') && given[at] !== ''))) continue;
+    known = true;
+    if (route.method !== method) continue;
+    const parameters: Record<string, string> = {};
+    segments.forEach((segment, at) => {
+      if (segment.startsWith('{')) parameters[segment.slice(1, -1)] = given[at];
+    });
+    return { route, parameters };
+  }
+  if (known) throw Problem.open('MethodNotAllowed', `${path} does not answer to ${method.slice(0, 16)}`);
+  throw new Problem('InvalidRequestPath', `there is nothing at ${path.slice(0, 200)}`);
+}
+
+/** OpenAPI 3.1 of all rows. */
+export function openApi(version: string): unknown {
+  const paths: Record<string, Record<string, unknown>> = {};
+  for (const { method, path, doc, who, maxBytes } of ROUTES) {
+    const parameters = [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => ({ name, in: 'path', required: true, schema: { type: 'string' } }));
+    const security = { anyone: [], attested: [{ session: [] }, { token: [] }], owner: [{ owner: [] }], admin: [{ owner: [] }] }[who];
+    const body = maxBytes > 0 && method !== 'GET' ? { requestBody: { description: `At most ${maxBytes} bytes.`, content: { [/resources\/[^/]*\/[^/]*\/[^/]*$/.test(path) || path.startsWith('/kbs/v0/resource/') ? 'application/octet-stream' : 'application/json']: {} } } } : {};
+    paths[path] = {
+      ...paths[path],
+      [method.toLowerCase()]: { summary: doc, ...(who === 'admin' && { description: 'For owners with the role admin.' }), ...(parameters.length > 0 && { parameters }), security, ...body, responses: { 200: { description: 'As asked.' }, default: { $ref: '#/components/responses/Problem' } } },
+    };
+  }
+  return {
+    openapi: '3.1.0',
+    info: { title: 'Cloister broker', version, description: 'Keys for verified programs: the KBS protocol of Confidential Containers (/kbs/v0) and the administration of the broker (/cloister/v0).' },
+    paths,
+    components: {
+      securitySchemes: {
+        session: { type: 'apiKey', in: 'cookie', name: 'kbs-session-id' },
+        token: { type: 'http', scheme: 'bearer', bearerFormat: 'EAR (JWT)' },
+        owner: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT', description: "By the owner's key (ES256 or EdDSA): iss, aud, exp within five minutes; for /cloister/v0 also htm (method), htp (path with query) and bsh (base64url SHA-256 of the body)." },
+      },
+      responses: { Problem: { description: `A problem (RFC 9457). type ends in one of ${Object.keys(PROBLEMS).join(', ')}.`, content: { 'application/problem+json': { schema: { type: 'object', required: ['type', 'detail'], properties: { type: { type: 'string' }, detail: { type: 'string' } } } } } } },
+    },
+  };
+}

@@ -1,0 +1,37 @@
+/** What the handlers of requests work with. One object, made by `Broker.open`. */
+
+import type { AuditLog } from './audit/log.ts';
+import type { KeyRing } from './keys/ring.ts';
+import type { Appraiser } from './kbs/appraise.ts';
+import type { Tokens } from './kbs/token.ts';
+import type { Metrics } from './metrics.ts';
+import type { PolicyEngine } from './policy/engine.ts';
+import type { Database } from './sql.ts';
+import type { PrivateKey } from '../crypto/index.ts';
+
+export interface BrokerOptions {
+  /** How long a session and its token are good for. */
+  readonly sessionMs: number;
+  /** Requests a second from one address; 0 for no limit. */
+  readonly requestsPerSecond: number;
+  readonly version: string;
+}
+
+export type LogLevel = 'info' | 'warn' | 'error';
+
+export interface Services {
+  readonly database: Database;
+  readonly ring: KeyRing;
+  readonly audit: AuditLog;
+  readonly auditKey: PrivateKey;
+  readonly policies: PolicyEngine;
+  readonly tokens: Tokens;
+  /** By the name of the TEE in the KBS protocol. */
+  readonly appraisers: ReadonlyMap<string, Appraiser>;
+  readonly metrics: Metrics;
+  readonly options: BrokerOptions;
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
+  /** Structured, and without secrets: never a body, a token, a cookie or a key. */
+  readonly log: (level: LogLevel, message: string, fields?: Readonly<Record<string, unknown>>) => void;
+}

@@ -1,0 +1,96 @@
+/**
+ * HTTP/1.1 and TLS for the broker, on `node:http`. Reads bodies only as far as the route takes them, gives slow clients a
+ * deadline, and answers at most so many connections at once.
+ */
+
+import { createServer as createHttp, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer as createHttps } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import type { Broker } from '../../broker/broker.ts';
+import { Problem } from '../../broker/errors.ts';
+import type { HttpResponse } from '../../broker/http.ts';
+
+export interface ServerOptions {
+  readonly host: string;
+  readonly port: number;
+  /** PEM; without it the server speaks plain HTTP. */
+  readonly tls?: { readonly key: string; readonly cert: string };
+  readonly maxConnections: number;
+  /** From the first byte of a request to its last. */
+  readonly requestTimeoutMs: number;
+}
+
+export interface RunningServer {
+  readonly port: number;
+  /** Finishes what is being answered. */
+  close(): Promise<void>;
+}
+
+const SECURITY_HEADERS = { 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' };
+
+/** Throws Problem where there is more than `limit`, by what the header says or by what arrives. */
+async function readBody(message: IncomingMessage, limit: number): Promise<Uint8Array> {
+  const tooLarge = (): Problem => Problem.open('TooLarge', `the request may have ${limit} bytes`);
+  if (Number(message.headers['content-length'] ?? 0) > limit) throw tooLarge();
+  const parts: Buffer[] = [];
+  let length = 0;
+  // The socket stays: a refusal has to go out over it.
+  for await (const part of message.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
+    length += part.length;
+    if (length > limit) throw tooLarge();
+    parts.push(part);
+  }
+  return parts.length === 1 ? parts[0] : Buffer.concat(parts);
+}
+
+async function answer(broker: Broker, message: IncomingMessage): Promise<HttpResponse> {
+  const remote = message.socket.remoteAddress ?? '';
+  const method = message.method ?? '';
+  const url = message.url ?? '/';
+  const at = url.indexOf('?');
+  const path = at < 0 ? url : url.slice(0, at);
+  try {
+    const found = broker.admit(method, path, remote);
+    const body = await readBody(message, found.route.maxBytes);
+    const header = (name: string): string | undefined => {
+      const value = message.headers[name];
+      return Array.isArray(value) ? undefined : value;
+    };
+    return await broker.handle({ method, path, query: new URLSearchParams(at < 0 ? '' : url.slice(at + 1)), header, body, remote }, found);
+  } catch (error) {
+    return broker.refuse(error, { method, path, remote });
+  }
+}
+
+function send(response: ServerResponse, message: IncomingMessage, { status, headers, body }: HttpResponse): void {
+  // What was not read of a refused request would be taken for the next one.
+  if (!message.complete) response.setHeader('connection', 'close');
+  response.writeHead(status, { ...SECURITY_HEADERS, ...headers, 'content-length': typeof body === 'string' ? Buffer.byteLength(body) : body.length });
+  response.end(body);
+}
+
+/** Rejects where the address cannot be listened on. */
+export async function serve(broker: Broker, { host, port, tls, maxConnections, requestTimeoutMs }: ServerOptions): Promise<RunningServer> {
+  const listener = (message: IncomingMessage, response: ServerResponse): void => {
+    message.on('error', () => {});
+    void answer(broker, message).then((result) => {
+      if (!response.destroyed) send(response, message, result);
+    });
+  };
+  const limits = { requestTimeout: requestTimeoutMs, headersTimeout: Math.min(requestTimeoutMs, 10_000), keepAliveTimeout: 30_000, maxHeaderSize: 16_384, connectionsCheckingInterval: Math.min(1000, requestTimeoutMs) };
+  const server: Server = tls === undefined ? createHttp(limits, listener) : createHttps({ ...limits, ...tls, minVersion: 'TLSv1.2' }, listener);
+  server.maxConnections = maxConnections;
+  server.maxRequestsPerSocket = 10_000;
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(port, host, () => resolve());
+  });
+  return {
+    port: (server.address() as AddressInfo).port,
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeIdleConnections();
+      }),
+  };
+}

@@ -1,0 +1,88 @@
+import assert from 'node:assert/strict';
+import { after, test } from 'node:test';
+import { toHex } from '../../src/base/bytes.ts';
+import { policyFromLibrary } from '../../src/broker/policy/library.ts';
+import { ANYBODY, Bench, sampleAttester, simAttester } from './support.ts';
+
+const bench = await Bench.make();
+after(() => bench.close());
+const KEY = new TextEncoder().encode('the key of the data');
+const utf8 = new TextDecoder();
+
+test('the right program gets the key; another measurement is refused, and only the owner learns why', async () => {
+  assert.equal((await bench.alice('PUT', '/cloister/v0/resources/hospital/key/data', KEY)).status, 200);
+  const wanted = toHex(new Uint8Array(48).fill(1));
+  const policy = policyFromLibrary('exact-build', 'hospital/key/data', new Map([['measurement', wanted]]));
+  assert.equal((await bench.alice('PUT', '/cloister/v0/policies/hospital', policy)).status, 200);
+  assert.deepEqual(await bench.client().resource('hospital/key/data'), KEY);
+
+  const other = new Uint8Array(48).fill(1);
+  other[20] ^= 1;
+  const refusal = await bench.client(simAttester(bench.tee({ measurement: other }))).resource('hospital/key/data').catch((error) => error);
+  assert.equal(refusal.code, 'broker-refused');
+  assert.match(refusal.message, /Access denied by policy$/);
+  assert.doesNotMatch(refusal.message, /measurement|exact-build|hospital:/);
+  const [entry] = await bench.audit();
+  assert.equal(entry.event, 'resource-refused');
+  assert.equal(entry.detail.measurement, toHex(other));
+  assert.match(entry.detail.why[0], new RegExp(`hospital: when \\{ context.measurement == "${wanted}" \\}; the evidence says .*${toHex(other)}`));
+});
+
+test('sample evidence of Confidential Containers is judged as what it is: simulated', async () => {
+  await bench.alice('PUT', '/cloister/v0/resources/open/key/data', KEY);
+  await bench.alice('PUT', '/cloister/v0/policies/open', 'permit (principal, action, resource in Cloister::Repository::"open");');
+  assert.equal(utf8.decode(await bench.client(sampleAttester).resource('open/key/data')), utf8.decode(KEY));
+  await bench.alice('PUT', '/cloister/v0/policies/open', 'permit (principal, action, resource in Cloister::Repository::"open") when { !context.simulated };');
+  await assert.rejects(bench.client(sampleAttester).resource('open/key/data'), { code: 'broker-refused' });
+});
+
+test('nothing is released without a policy, nor where there is nothing', async () => {
+  await bench.alice('PUT', '/cloister/v0/resources/closed/key/data', KEY);
+  await assert.rejects(bench.client().resource('closed/key/data'), { code: 'broker-refused' });
+  await assert.rejects(bench.client().resource('closed/key/nothing'), { code: 'broker-not-found' });
+  assert.match((await bench.audit()).find(({ subject }) => subject === 'closed/key/data' )?.detail.why[0], /none of your 2 policies is about closed\/key\/data/);
+});
+
+test('versions: the newest is released, an older one by its number, a deleted one never', async () => {
+  await bench.alice('PUT', '/cloister/v0/policies/versions', 'permit (principal, action, resource in Cloister::Repository::"v");');
+  for (const text of ['one', 'two', 'three']) await bench.alice('PUT', '/cloister/v0/resources/v/key/k', text);
+  const get = async (path: string): Promise<string> => utf8.decode(await bench.client().resource(path));
+  assert.equal(await get('v/key/k'), 'three');
+  assert.equal(await get('v/key/k?version=1'), 'one');
+  assert.equal((await bench.alice('DELETE', '/cloister/v0/resources/v/key/k?version=3')).json.deleted, 1);
+  assert.equal(await get('v/key/k'), 'two');
+  await assert.rejects(get('v/key/k?version=3'), { code: 'broker-not-found' });
+  assert.equal((await bench.alice('PUT', '/cloister/v0/resources/v/key/k', 'four')).json.version, 4);
+  assert.deepEqual((await bench.alice('GET', '/cloister/v0/resources/v/key/k')).json.map((row: any) => [row.version, row.deleted]), [[1, false], [2, false], [3, true], [4, false]]);
+  const expires = new Date(Date.now() + 60_000).toISOString();
+  await bench.alice('PUT', `/cloister/v0/resources/v/key/k?expires=${expires}`, 'five');
+  assert.equal(await get('v/key/k'), 'five');
+  bench.skewMs = 120_000;
+  await assert.rejects(get('v/key/k'), { code: 'broker-refused' });
+  bench.skewMs = 0;
+});
+
+test('sessions, resources and the log survive a restart of the broker', async () => {
+  await bench.alice('PUT', '/cloister/v0/policies/any', ANYBODY);
+  const client = bench.client();
+  await client.attest();
+  const before = (await bench.audit()).length;
+  await bench.broker.close();
+  await bench.start();
+  assert.deepEqual(await client.resource('hospital/key/data'), KEY);
+  assert.equal((await bench.audit()).length, before + 1);
+});
+
+test('a token alone is enough for who holds its key, and counters only grow', async () => {
+  const client = bench.client();
+  const token = await client.attest();
+  const bearer = { authorization: `Bearer ${token}` };
+  const answer = await bench.request('GET', '/kbs/v0/resource/hospital/key/data', bearer);
+  assert.equal(answer.status, 200);
+  assert.deepEqual(Object.keys(answer.json), ['protected', 'encrypted_key', 'iv', 'ciphertext', 'tag']);
+  const counter = '/cloister/v0/counter/hospital/key/data';
+  assert.deepEqual((await bench.request('GET', counter, bearer)).json, { value: 0 });
+  assert.deepEqual((await bench.request('POST', counter, bearer, '{"value":7}')).json, { value: 7 });
+  for (const value of ['7', '6', '0', '-1', '"8"', '1e300']) assert.notEqual((await bench.request('POST', counter, bearer, `{"value":${value}}`)).status, 200, value);
+  assert.deepEqual((await bench.request('GET', counter, bearer)).json, { value: 7 });
+});

@@ -48,8 +48,9 @@ rmSync(out, { recursive: true, force: true });
 mkdirSync(out, { recursive: true });
 const files = {};
 for (const [name, input] of Object.entries(ENTRIES)) {
-  const bundle = await rolldown({ cwd: root, input, platform: 'node', external: [/^node:/], logLevel: 'warn' });
-  const { output } = await bundle.generate({ format: 'cjs', codeSplitting: false, comments: false });
+  // Besides Node's own: Cedar reads its module from beside itself; the client of PostgreSQL is loaded by few.
+  const bundle = await rolldown({ cwd: root, input, platform: 'node', external: [/^node:/, /^@cedar-policy\//, 'pg'], logLevel: 'warn' });
+  const { output } = await bundle.generate({ format: 'cjs', codeSplitting: false, comments: false, dynamicImportInCjs: false });
   const code = `(function (exports, require, module, __filename, __dirname) {${ascii(output[0].code)}\n})`;
   files[name] = `${name}.${createHash('sha256').update(code).digest('hex').slice(0, 12)}`;
   writeFileSync(`${out}/${files[name]}.js`, code);

@@ -57,18 +57,23 @@ async function storeRoot(sql: Sql, root: Uint8Array, guard: RootGuard, when: 'ne
   await sql.run(when === 'new' ? "INSERT INTO meta (name, value) VALUES ('root', $1)" : "UPDATE meta SET value = $1 WHERE name = 'root'", value);
 }
 
-async function signingKey(sql: Sql, ring: KeyRing, name: keyof typeof SIGNING_KEYS): Promise<PrivateKey> {
+/** A secret of the broker's own, encrypted in the database; made where it is not there yet. */
+async function ownSecret(sql: Sql, ring: KeyRing, name: string, make: () => string): Promise<string> {
   const [label, purpose] = [utf8.encode(`cloister ${name} key`), ring.purposeKey(`${name} key`)];
   const sealed = await meta(sql, `${name}-key`);
   if (sealed !== undefined) {
-    const pem = openWith(purpose, sealed, label);
-    if (pem === undefined) throw new RootKeyError(`the ${name} key cannot be unwrapped: it is damaged, or the root key is another`);
-    return PrivateKey.fromPem(text.decode(pem));
+    const plain = openWith(purpose, sealed, label);
+    if (plain === undefined) throw new RootKeyError(`the ${name} key cannot be unwrapped: it is damaged, or the root key is another`);
+    return text.decode(plain);
   }
-  const key = PrivateKey.generate(SIGNING_KEYS[name]);
-  await sql.run('INSERT INTO meta (name, value) VALUES ($1, $2)', `${name}-key`, sealWith(purpose, utf8.encode(key.pem()), label));
-  return key;
+  const made = make();
+  await sql.run('INSERT INTO meta (name, value) VALUES ($1, $2)', `${name}-key`, sealWith(purpose, utf8.encode(made), label));
+  return made;
 }
+
+const OWN_SECRETS = ['audit', 'token', 'tls'] as const;
+
+const signingKey = async (sql: Sql, ring: KeyRing, name: keyof typeof SIGNING_KEYS): Promise<PrivateKey> => PrivateKey.fromPem(await ownSecret(sql, ring, name, () => PrivateKey.generate(SIGNING_KEYS[name]).pem()));
 
 export class Broker {
   readonly services: Services;
@@ -101,10 +106,11 @@ export class Broker {
     wipe(root);
     await database.transaction(async (sql) => {
       const auditKey = await signingKey(sql, old, 'audit');
-      for (const name of Object.keys(SIGNING_KEYS) as (keyof typeof SIGNING_KEYS)[]) {
-        const pem = utf8.encode((await signingKey(sql, old, name)).pem());
-        await sql.run('UPDATE meta SET value = $1 WHERE name = $2', sealWith(under.purposeKey(`${name} key`), pem, utf8.encode(`cloister ${name} key`)), `${name}-key`);
-        wipe(pem);
+      for (const name of OWN_SECRETS) {
+        if ((await meta(sql, `${name}-key`)) === undefined) continue;
+        const plain = utf8.encode(await ownSecret(sql, old, name, () => ''));
+        await sql.run('UPDATE meta SET value = $1 WHERE name = $2', sealWith(under.purposeKey(`${name} key`), plain, utf8.encode(`cloister ${name} key`)), `${name}-key`);
+        wipe(plain);
       }
       await old.replaceRoot(sql, fresh);
       await storeRoot(sql, fresh, next, 'replace');
@@ -118,6 +124,11 @@ export class Broker {
   /** The first owner, who can add others. */
   async addAdmin(id: string, publicKeyPem: string): Promise<void> {
     await addOwner(this.services, 'the broker', { id, tenant: 'default', role: 'admin' }, publicKeyPem);
+  }
+
+  /** For whoever serves the broker: its TLS key and certificate. */
+  secret(name: 'tls', make: () => string): Promise<string> {
+    return this.services.database.transaction((sql) => ownSecret(sql, this.services.ring, name, make));
   }
 
   /** How much of a body is worth reading; Problem where none is. Before anything of the body is there. */

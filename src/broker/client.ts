@@ -96,7 +96,7 @@ export class BrokerClient {
   }
 }
 
-const URI = /^kbs:\/\/([^/?#]*)\/([A-Za-z0-9_][A-Za-z0-9._-]{0,127}\/[A-Za-z0-9_][A-Za-z0-9._-]{0,127}\/[A-Za-z0-9_][A-Za-z0-9._-]{0,127})$/;
+const URI = /^kbs:\/\/([^/?#]*)\/([A-Za-z0-9_-][A-Za-z0-9._-]{0,127}\/[A-Za-z0-9_-][A-Za-z0-9._-]{0,127}\/[A-Za-z0-9_-][A-Za-z0-9._-]{0,127})$/;
 
 /** `kbs:///repository/type/tag`, or with the broker's host and port. `undefined` for anything else. */
 export function parseKbsUri(text: string): { readonly host: string; readonly path: string } | undefined {

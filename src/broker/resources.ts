@@ -18,7 +18,7 @@ export interface ResourcePath {
   readonly tag: string;
 }
 
-const PART = /^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$/;
+const PART = /^[A-Za-z0-9_-][A-Za-z0-9._-]{0,127}$/;
 export const MAX_RESOURCE_BYTES = 1 << 20;
 
 /** `repository/type/tag`. Throws Problem. */
@@ -68,7 +68,17 @@ export async function putResource(services: Services, owner: Owner, path: Resour
     const [last] = await sql.query('SELECT MAX(version) AS version FROM resources WHERE path = $1', text);
     const next = (last?.version ?? null) === null ? 1 : numberOf(last, 'version') + 1;
     const sealed = await ring.sealFile(sql, dataset, keyVersion, label(text, next, owner.id), content);
-    await sql.run('INSERT INTO resources (path, version, owner, key_version, sealed, labels, created, expires) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)', text, next, owner.id, keyVersion, sealed, JSON.stringify(labels), now(), expires ?? null);
+    await sql.run(
+      'INSERT INTO resources (path, version, owner, key_version, sealed, labels, created, expires) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)',
+      text,
+      next,
+      owner.id,
+      keyVersion,
+      sealed,
+      JSON.stringify(labels),
+      now(),
+      expires ?? null,
+    );
     await appendTo(sql, [{ event: 'resource-put', owner: owner.id, subject: text, detail: { version: next, bytes: content.length } }], auditKey, now());
     return next;
   });
@@ -121,7 +131,14 @@ const INFO = 'SELECT path, version, owner, key_version, labels, created, expires
 /** The newest version of each resource of an owner. */
 export async function listResources({ database }: Services, owner: Owner): Promise<ResourceInfo[]> {
   const rows = await database.query(`${INFO} WHERE owner = $1 ORDER BY path, version`, owner.id);
-  return [...new Map(rows.map(infoOf).filter(({ deleted }) => !deleted).map((info) => [info.path, info])).values()];
+  return [
+    ...new Map(
+      rows
+        .map(infoOf)
+        .filter(({ deleted }) => !deleted)
+        .map((info) => [info.path, info]),
+    ).values(),
+  ];
 }
 
 export async function resourceVersions({ database }: Services, owner: Owner, path: ResourcePath): Promise<ResourceInfo[]> {
@@ -162,7 +179,10 @@ async function policyContext(sql: Sql, owner: string, { context }: Attested, now
 
 /** Policies of an owner that are in force. */
 export async function policiesOf(sql: Sql, owner: string): Promise<{ name: string; text: string; version: number }[]> {
-  const rows = await sql.query('SELECT p.name, p.version, p.policy FROM policies p WHERE p.owner = $1 AND p.policy IS NOT NULL AND p.version = (SELECT MAX(q.version) FROM policies q WHERE q.owner = p.owner AND q.name = p.name) ORDER BY p.name', owner);
+  const rows = await sql.query(
+    'SELECT p.name, p.version, p.policy FROM policies p WHERE p.owner = $1 AND p.policy IS NOT NULL AND p.version = (SELECT MAX(q.version) FROM policies q WHERE q.owner = p.owner AND q.name = p.name) ORDER BY p.name',
+    owner,
+  );
   return rows.map((row) => ({ name: textOf(row, 'name'), text: textOf(row, 'policy'), version: numberOf(row, 'version') }));
 }
 

@@ -29,7 +29,15 @@ const EVIDENCE_BYTES = 4 << 20;
 
 const open = (method: Method, path: string, maxBytes: number, doc: string, handle: (call: PublicCall) => Promise<HttpResponse>): RouteRow => ({ method, path, maxBytes, doc, who: 'anyone', handle });
 const attested = (method: Method, path: string, maxBytes: number, doc: string, handle: (call: PublicCall) => Promise<HttpResponse>): RouteRow => ({ method, path, maxBytes, doc, who: 'attested', handle });
-const owner = (method: Method, path: string, maxBytes: number, doc: string, handle: (call: OwnerCall) => Promise<HttpResponse>, signature: 'bound' | 'free' = 'bound'): RouteRow => ({ method, path, maxBytes, doc, who: 'owner', signature, handle });
+const owner = (method: Method, path: string, maxBytes: number, doc: string, handle: (call: OwnerCall) => Promise<HttpResponse>, signature: 'bound' | 'free' = 'bound'): RouteRow => ({
+  method,
+  path,
+  maxBytes,
+  doc,
+  who: 'owner',
+  signature,
+  handle,
+});
 const adminOnly = (method: Method, path: string, maxBytes: number, doc: string, handle: (call: OwnerCall) => Promise<HttpResponse>): RouteRow => ({ method, path, maxBytes, doc, who: 'admin', signature: 'bound', handle });
 
 const pathOf = (parameters: Readonly<Record<string, string>>) => resourcePath([parameters.repository, parameters.type, parameters.tag]);
@@ -129,7 +137,8 @@ const SEGMENTS = ROUTES.map((route) => ({ route, segments: route.path.split('/')
 
 /** Throws Problem where no row has the path, or none with this method. */
 export function match(method: string, path: string): Match {
-  const given = path.split('/');
+  // A client of the KBS protocol in the field writes two slashes before a resource's path.
+  const given = path.replace(/^\/kbs\/v0\/resource\/\/+/, '/kbs/v0/resource/').split('/');
   let known = false;
   for (const { route, segments } of SEGMENTS) {
     if (segments.length !== given.length || !segments.every((segment, at) => segment === given[at] || (segment.startsWith('{') && given[at] !== ''))) continue;
@@ -151,10 +160,20 @@ export function openApi(version: string): unknown {
   for (const { method, path, doc, who, maxBytes } of ROUTES) {
     const parameters = [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => ({ name, in: 'path', required: true, schema: { type: 'string' } }));
     const security = { anyone: [], attested: [{ session: [] }, { token: [] }], owner: [{ owner: [] }], admin: [{ owner: [] }] }[who];
-    const body = maxBytes > 0 && method !== 'GET' ? { requestBody: { description: `At most ${maxBytes} bytes.`, content: { [/resources\/[^/]*\/[^/]*\/[^/]*$/.test(path) || path.startsWith('/kbs/v0/resource/') ? 'application/octet-stream' : 'application/json']: {} } } } : {};
+    const body =
+      maxBytes > 0 && method !== 'GET'
+        ? { requestBody: { description: `At most ${maxBytes} bytes.`, content: { [/resources\/[^/]*\/[^/]*\/[^/]*$/.test(path) || path.startsWith('/kbs/v0/resource/') ? 'application/octet-stream' : 'application/json']: {} } } }
+        : {};
     paths[path] = {
       ...paths[path],
-      [method.toLowerCase()]: { summary: doc, ...(who === 'admin' && { description: 'For owners with the role admin.' }), ...(parameters.length > 0 && { parameters }), security, ...body, responses: { 200: { description: 'As asked.' }, default: { $ref: '#/components/responses/Problem' } } },
+      [method.toLowerCase()]: {
+        summary: doc,
+        ...(who === 'admin' && { description: 'For owners with the role admin.' }),
+        ...(parameters.length > 0 && { parameters }),
+        security,
+        ...body,
+        responses: { 200: { description: 'As asked.' }, default: { $ref: '#/components/responses/Problem' } },
+      },
     };
   }
   return {
@@ -165,9 +184,19 @@ export function openApi(version: string): unknown {
       securitySchemes: {
         session: { type: 'apiKey', in: 'cookie', name: 'kbs-session-id' },
         token: { type: 'http', scheme: 'bearer', bearerFormat: 'EAR (JWT)' },
-        owner: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT', description: "By the owner's key (ES256 or EdDSA): iss, aud, exp within five minutes; for /cloister/v0 also htm (method), htp (path with query) and bsh (base64url SHA-256 of the body)." },
+        owner: {
+          type: 'http',
+          scheme: 'bearer',
+          bearerFormat: 'JWT',
+          description: "By the owner's key (ES256 or EdDSA): iss, aud, exp within five minutes; for /cloister/v0 also htm (method), htp (path with query) and bsh (base64url SHA-256 of the body).",
+        },
       },
-      responses: { Problem: { description: `A problem (RFC 9457). type ends in one of ${Object.keys(PROBLEMS).join(', ')}.`, content: { 'application/problem+json': { schema: { type: 'object', required: ['type', 'detail'], properties: { type: { type: 'string' }, detail: { type: 'string' } } } } } } },
+      responses: {
+        Problem: {
+          description: `A problem (RFC 9457). type ends in one of ${Object.keys(PROBLEMS).join(', ')}.`,
+          content: { 'application/problem+json': { schema: { type: 'object', required: ['type', 'detail'], properties: { type: { type: 'string' }, detail: { type: 'string' } } } } },
+        },
+      },
     },
   };
 }

@@ -14,6 +14,7 @@ export const EXIT_CODES: Readonly<Record<FailureKind, readonly [code: number, me
   busy:          [117, 'The instance is running already.'],
   'not-running': [118, 'The instance is not running.'],
   host:          [119, 'The host refused: no room on the disk, no permission, no suitable Node.'],
+  broker:        [121, 'A broker refused, or cannot be reached.'],
   internal:      [120, 'A fault of Cloister itself.'],
 };
 

@@ -8,9 +8,18 @@ import { parseArguments } from './parse.ts';
 import { COMMANDS } from './registry.ts';
 import { reportFailure } from './report.ts';
 
+function listed(rows: typeof COMMANDS): string[] {
+  const width = Math.max(...rows.map(({ name }) => name.length));
+  return rows.map(({ name, summary }) => `  ${name.padEnd(width)}  ${summary}`);
+}
+
+/** What commands of two words begin with: `resource put`, `resource get` … */
+function group(name: string): typeof COMMANDS {
+  return COMMANDS.filter((row) => row.name.startsWith(`${name} `));
+}
+
 function overview(): string {
-  const width = Math.max(...COMMANDS.map(({ name }) => name.length));
-  const commands = COMMANDS.map(({ name, summary }) => `  ${name.padEnd(width)}  ${summary}`);
+  const commands = listed(COMMANDS);
   return `cloister ${VERSION}: runs unmodified Linux programs in a sealed, measured enclave
 
 Usage: cloister [-C DIR] COMMAND [OPTIONS] [ARGUMENTS]
@@ -32,12 +41,27 @@ const CLOISTER = { usage: 'COMMAND [OPTIONS] [ARGUMENTS]', options: [{ flag: '--
 async function main(words: readonly string[]): Promise<number> {
   const { options, operands } = parseArguments(CLOISTER, words);
   const name = operands.at(0);
+  const rows = name === undefined ? [] : group(name);
   if (options.has('version')) process.stdout.write(`${VERSION}\n`);
-  else if (name === 'help' && operands.length > 1) return main([operands[1], '--help']);
+  else if (name === 'help' && operands.length > 1) return main([...operands.slice(1), '--help']);
+  else if (name !== undefined && rows.length > 0) return grouped(name, rows, words, operands);
   else if (name === undefined && options.has('directory')) throw new Failure('usage', 'COMMAND is missing', 'cloister --help lists them.');
   else if (name === undefined || name === 'help') process.stdout.write(overview());
   else return command(name, words.toSpliced(words.length - operands.length, 1));
   return 0;
+}
+
+/** `resource put …`: the second word is the first operand. */
+async function grouped(name: string, rows: typeof COMMANDS, words: readonly string[], operands: readonly string[]): Promise<number> {
+  const at = words.length - operands.length;
+  const second = operands.at(1);
+  if (second === undefined || second === '--help' || second === '-h') {
+    const text = `Usage: cloister ${name} COMMAND [OPTIONS] [ARGUMENTS]\n\n${listed(rows).join('\n')}\n\ncloister ${name} COMMAND --help explains one command.\n`;
+    if (second === undefined) throw new Failure('usage', `${name} is followed by ${rows.map((row) => row.name.split(' ')[1]).join(', ')}`, `cloister ${name} --help explains them.`);
+    process.stdout.write(text);
+    return 0;
+  }
+  return command(`${name} ${second}`, words.toSpliced(at, 2));
 }
 
 /** Options in front of the command's name are among `words`. */

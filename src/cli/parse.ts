@@ -13,13 +13,12 @@ export const GLOBAL_OPTIONS: readonly OptionRow[] = [
 
 const nameOf = (row: OptionRow): string => row.flag.split(' ')[0].slice(2);
 const typeOf = (row: OptionRow): 'string' | 'boolean' => (row.flag.includes(' ') ? 'string' : 'boolean');
-/** The operands that a usage line names without brackets. */
+/** The operands that a usage line names without brackets: after the command's own words, options and their values aside. */
 const required = (usage: string): string[] =>
   usage
-    .replace(/\[[^\]]*\]/g, '')
+    .replace(/\[[^\]]*\]|--\S+( [A-Z]+)?/g, '')
     .split(' ')
-    .filter((word) => word !== '')
-    .slice(1);
+    .filter((word) => /^[A-Z]/.test(word));
 
 export function parseArguments(command: Pick<Command, 'options' | 'passThrough' | 'operands' | 'usage'>, words: readonly string[]): Invocation {
   const options = new Map<string, string[]>();

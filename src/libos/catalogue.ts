@@ -1,14 +1,17 @@
 /** Every error that a person can meet, by its stable code: `docs/reference/errors.md` is made of it. */
 
 import type { ManifestErrorCode } from '../attestation/index.ts';
+import type { BrokerClientErrorCode } from '../broker/client.ts';
 import type { StorageErrorCode } from '../encfs/errors.ts';
 import type { ImageBuildErrorCode } from '../image/errors.ts';
 import type { FailureKind } from './failure.ts';
 
+type BrokerErrorCode = BrokerClientErrorCode | 'broker-unreachable' | 'broker-root-key' | 'broker-database' | 'policy-format' | 'reference-format' | 'share-format';
+
 export type ErrorRow = readonly [kind: FailureKind, meaning: string, whatToDo?: string];
 
 // biome-ignore format: a table
-export const ERRORS: Readonly<Record<ManifestErrorCode | StorageErrorCode | ImageBuildErrorCode | 'configuration' | 'ENOSPC', ErrorRow>> = {
+export const ERRORS: Readonly<Record<ManifestErrorCode | StorageErrorCode | ImageBuildErrorCode | BrokerErrorCode | 'configuration' | 'ENOSPC', ErrorRow>> = {
   'configuration':        ['configuration', 'cloister.yaml: a key is unknown, missing or has a value of the wrong kind; told with line and column.', 'Correct the lines named above.'],
   'missing-library':      ['build', 'A program needs a library that is neither in the image nor on this machine; told with who needs it and where it was looked for.', 'Install the package that has it, or leave it out on purpose with --no-deps.'],
   'missing-interpreter':  ['build', "A program's dynamic linker is neither in the image nor on this machine.", 'Install the libc that the program was linked with, or leave it out with --no-deps.'],
@@ -32,5 +35,14 @@ export const ERRORS: Readonly<Record<ManifestErrorCode | StorageErrorCode | Imag
   'layer-rolled-back':    ['verification', 'The writable layer is an older state of itself.', 'The writable layer is older than its record. Restore the newest copy.'],
   'layer-key-wrong':      ['key', 'The writable layer cannot be opened with the key that this signer, instance and machine have.', 'The writable layer belongs to another signer, instance or machine.'],
   'layer-in-use':         ['busy', 'Another process has the writable layer: the instance runs.', 'Use `cloister exec` to run another program in it, or `cloister stop`.'],
+  'broker-refused':       ['broker', 'The broker refused the evidence, or its owner\'s policy the release. Why is in the audit log, for the owner.', 'The owner of the resource sees why with: cloister audit show'],
+  'broker-not-found':     ['broker', 'The broker has nothing under that name.', 'Check the name, and that the broker is the right one.'],
+  'broker-answer':        ['broker', 'The broker failed, or what answered is no broker.', 'Look at the log of the broker.'],
+  'broker-unreachable':   ['broker', 'The broker does not answer, or has another certificate than the one that is expected.', 'Check address and certificate of the broker, and that it runs.'],
+  'broker-root-key':      ['key', 'The root key of a broker cannot be opened: another machine, wrong or too few shares, a KMS that refuses.', 'Start the broker with the guard that its root key has.'],
+  'broker-database':      ['host', 'The database of a broker does not answer.', 'Look at the database.'],
+  'policy-format':        ['usage', 'A policy is no Cedar, or does not fit the schema; or cases are not as they should be.', 'Correct what is named above.'],
+  'reference-format':     ['usage', 'A file holds no reference values, or their signature is wrong.', 'Take the file that cloister build has written: build/reference-values.json'],
+  'share-format':         ['key', 'A share of a root key is damaged, missing or of another key.', 'Give as many shares as are needed, each with --share FILE.'],
   'ENOSPC':               ['host', "No room on the host's disk. Nothing half-made stays behind.", 'Make room on the disk.'],
 };

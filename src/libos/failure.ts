@@ -1,6 +1,6 @@
 /** What a person gets told when something is refused; the command line adds the exit code. Imports nothing: `exec` loads it. */
 
-export type FailureKind = 'usage' | 'configuration' | 'instance' | 'build' | 'verification' | 'key' | 'entry-point' | 'busy' | 'not-running' | 'host' | 'internal';
+export type FailureKind = 'usage' | 'configuration' | 'instance' | 'build' | 'verification' | 'key' | 'entry-point' | 'busy' | 'not-running' | 'broker' | 'host' | 'internal';
 
 export class Failure extends Error {
   override readonly name = 'Failure';

@@ -18,7 +18,10 @@ test('the right program gets the key; another measurement is refused, and only t
 
   const other = new Uint8Array(48).fill(1);
   other[20] ^= 1;
-  const refusal = await bench.client(simAttester(bench.tee({ measurement: other }))).resource('hospital/key/data').catch((error) => error);
+  const refusal = await bench
+    .client(simAttester(bench.tee({ measurement: other })))
+    .resource('hospital/key/data')
+    .catch((error) => error);
   assert.equal(refusal.code, 'broker-refused');
   assert.match(refusal.message, /Access denied by policy$/);
   assert.doesNotMatch(refusal.message, /measurement|exact-build|hospital:/);
@@ -40,7 +43,7 @@ test('nothing is released without a policy, nor where there is nothing', async (
   await bench.alice('PUT', '/cloister/v0/resources/closed/key/data', KEY);
   await assert.rejects(bench.client().resource('closed/key/data'), { code: 'broker-refused' });
   await assert.rejects(bench.client().resource('closed/key/nothing'), { code: 'broker-not-found' });
-  assert.match((await bench.audit()).find(({ subject }) => subject === 'closed/key/data' )?.detail.why[0], /none of your 2 policies is about closed\/key\/data/);
+  assert.match((await bench.audit()).find(({ subject }) => subject === 'closed/key/data')?.detail.why[0], /none of your 2 policies is about closed\/key\/data/);
 });
 
 test('versions: the newest is released, an older one by its number, a deleted one never', async () => {
@@ -53,7 +56,15 @@ test('versions: the newest is released, an older one by its number, a deleted on
   assert.equal(await get('v/key/k'), 'two');
   await assert.rejects(get('v/key/k?version=3'), { code: 'broker-not-found' });
   assert.equal((await bench.alice('PUT', '/cloister/v0/resources/v/key/k', 'four')).json.version, 4);
-  assert.deepEqual((await bench.alice('GET', '/cloister/v0/resources/v/key/k')).json.map((row: any) => [row.version, row.deleted]), [[1, false], [2, false], [3, true], [4, false]]);
+  assert.deepEqual(
+    (await bench.alice('GET', '/cloister/v0/resources/v/key/k')).json.map((row: any) => [row.version, row.deleted]),
+    [
+      [1, false],
+      [2, false],
+      [3, true],
+      [4, false],
+    ],
+  );
   const expires = new Date(Date.now() + 60_000).toISOString();
   await bench.alice('PUT', `/cloister/v0/resources/v/key/k?expires=${expires}`, 'five');
   assert.equal(await get('v/key/k'), 'five');

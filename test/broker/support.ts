@@ -68,7 +68,7 @@ export class Bench {
     const request: HttpRequest = { method, path: url.pathname, query: url.searchParams, header: (name) => headers[name], body: typeof body === 'string' ? new TextEncoder().encode(body) : body.slice(), remote: '192.0.2.1' };
     const response = await this.broker.handle(request);
     const text = typeof response.body === 'string' ? response.body : new TextDecoder().decode(response.body);
-    return { ...response, json: /json$/.test(response.headers['content-type'] ?? '') ? JSON.parse(text) : undefined };
+    return { ...response, json: (response.headers['content-type'] ?? '').endsWith('json') ? JSON.parse(text) : undefined };
   }
 
   /** Signed by an owner. */

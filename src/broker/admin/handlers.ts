@@ -157,7 +157,16 @@ export async function referenceAdd({ services, owner, request }: OwnerCall): Pro
     if (key !== textMember(body, 'publisher')) throw Problem.open('InvalidRequest', `the reference values are signed by ${key}, not by the publisher that you expect`);
     const id = toHex(sha256(bytes)).slice(0, 16);
     await database.transaction(async (sql) => {
-      await sql.run('INSERT INTO reference_values (owner, id, name, publisher, measurement, document, created) VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (owner, id) DO NOTHING', owner.id, id, values.name, key, values.measurement, document, now());
+      await sql.run(
+        'INSERT INTO reference_values (owner, id, name, publisher, measurement, document, created) VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (owner, id) DO NOTHING',
+        owner.id,
+        id,
+        values.name,
+        key,
+        values.measurement,
+        document,
+        now(),
+      );
       await appendTo(sql, [{ event: 'reference-added', owner: owner.id, subject: id, detail: { name: values.name, measurement: values.measurement, publisher: key } }], auditKey, now());
     });
     return json({ id, name: values.name, measurement: values.measurement });

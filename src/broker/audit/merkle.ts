@@ -48,9 +48,7 @@ export function inclusionProof(leaves: readonly Uint8Array[], index: number): Ui
   if (!Number.isInteger(index) || index < 0 || index >= leaves.length) throw new RangeError(`there is no leaf ${index} in a tree of ${leaves.length}`);
   if (leaves.length === 1) return [];
   const middle = split(leaves.length);
-  return index < middle
-    ? [...inclusionProof(leaves.slice(0, middle), index), subtreeRoot(leaves.slice(middle))]
-    : [...inclusionProof(leaves.slice(middle), index - middle), subtreeRoot(leaves.slice(0, middle))];
+  return index < middle ? [...inclusionProof(leaves.slice(0, middle), index), subtreeRoot(leaves.slice(middle))] : [...inclusionProof(leaves.slice(middle), index - middle), subtreeRoot(leaves.slice(0, middle))];
 }
 
 /** §2.1.3.2. */

@@ -8,9 +8,10 @@ import type { PolicyContext } from '../policy/schema.ts';
 export interface Verdict {
   readonly tee: string;
   readonly accepted: boolean;
-  readonly tcbStatus?: string;
-  /** ISO 8601. */
-  readonly tcbDate?: string;
+  /** `null` where the vendor publishes none. */
+  readonly tcbStatus: string | null;
+  /** RFC 3339. */
+  readonly tcbDate: string | null;
   readonly advisories: readonly string[];
   readonly failures: readonly { readonly code: string; readonly message: string }[];
   readonly claims: Readonly<Record<string, unknown>>;
@@ -37,7 +38,7 @@ export function expectedReportData(runtimeHash: Uint8Array): Uint8Array {
   return data;
 }
 
-export const refused = (tee: string, code: string, message: string): Verdict => ({ tee, accepted: false, advisories: [], failures: [{ code, message }], claims: {} });
+export const refused = (tee: string, code: string, message: string): Verdict => ({ tee, accepted: false, tcbStatus: null, tcbDate: null, advisories: [], failures: [{ code, message }], claims: {} });
 
 const member = (evidence: unknown, name: string): unknown => (typeof evidence === 'object' && evidence !== null && Object.hasOwn(evidence, name) ? (evidence as Readonly<Record<string, unknown>>)[name] : undefined);
 
@@ -62,7 +63,8 @@ export function simAppraiser(keys: readonly PublicKey[]): Appraiser {
     return {
       tee,
       accepted: true,
-      tcbStatus: 'UpToDate',
+      tcbStatus: null,
+      tcbDate: null,
       advisories: [],
       failures: [],
       claims: { measurement: toHex(measurement), signer: toHex(signer), productId, securityVersion, debug: debuggable, registers: [toHex(quote.register)] },
@@ -76,7 +78,7 @@ export const sampleAppraiser: Appraiser = async ({ tee, evidence, runtimeHash })
   const reportData = base64(member(evidence, 'report_data'));
   if (typeof svn !== 'string' || reportData === undefined) return refused(tee, 'evidence-format', 'the evidence is not {"svn", "report_data": base64}');
   if (!equalSecret(reportData, runtimeHash)) return refused(tee, 'report-data', 'the report data is not the hash of nonce and key');
-  return { tee, accepted: true, tcbStatus: 'UpToDate', advisories: [], failures: [], claims: { measurement: '', signer: '', productId: 0, securityVersion: /^\d{1,9}$/.test(svn) ? Number(svn) : 0, debug: false, registers: [] } };
+  return { tee, accepted: true, tcbStatus: null, tcbDate: null, advisories: [], failures: [], claims: { measurement: '', signer: '', productId: 0, securityVersion: /^\d{1,9}$/.test(svn) ? Number(svn) : 0, debug: false, registers: [] } };
 };
 
 /** What evidence alone says; references and the time are added when something is asked for. */
@@ -90,8 +92,8 @@ export function contextOf({ tee, tcbStatus, tcbDate, advisories, claims }: Verdi
   return {
     tee,
     simulated: SIMULATED.has(tee),
-    tcbStatus: tcbStatus ?? '',
-    tcbDate: tcbDate === undefined ? 0 : Math.floor(Date.parse(tcbDate) / 1000) || 0,
+    tcbStatus: tcbStatus ?? 'NotPublished',
+    tcbDate: tcbDate === null ? 0 : Math.floor(Date.parse(tcbDate) / 1000) || 0,
     advisories: [...advisories],
     // Evidence that does not say that it cannot be debugged can be.
     debug: claims.debug !== false,

@@ -49,7 +49,7 @@ export class Tokens {
   /** `expires` in milliseconds. */
   async issue({ context, key }: Attested, nonce: string, expires: number): Promise<string> {
     const { tee, simulated, tcbStatus } = context;
-    const status = simulated ? 'none' : tcbStatus === 'UpToDate' ? 'affirming' : 'warning';
+    const status = simulated ? 'none' : tcbStatus === 'UpToDate' || tcbStatus === 'NotPublished' ? 'affirming' : 'warning';
     // AR4SI (draft-ietf-rats-ar4si) §2.3.4: 2 affirming, 32 warning, 0 no claim.
     const trust = { none: 0, affirming: 2, warning: 32 }[status];
     const now = Math.floor(this.#now() / 1000);

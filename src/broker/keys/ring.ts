@@ -57,7 +57,7 @@ export class KeyRing {
 
   /** The active version of a key; made, with what is above it, where there is none. For use within a transaction. */
   async current(sql: Sql, id: string, parent: string): Promise<number> {
-    const [row] = await sql.query("SELECT version, state FROM keys WHERE id = $1 ORDER BY version DESC LIMIT 1", id);
+    const [row] = await sql.query('SELECT version, state FROM keys WHERE id = $1 ORDER BY version DESC LIMIT 1', id);
     if (row === undefined) return this.#make(sql, id, 1, parent, undefined);
     if (textOf(row, 'state') !== 'active') throw Problem.open('Conflict', `the key ${id} is ${textOf(row, 'state')}: nothing can be encrypted with it`);
     return numberOf(row, 'version');
@@ -142,10 +142,7 @@ export class KeyRing {
     const key = randomBytes(KEY_BYTES);
     const wrapped = sealWith(under, key, binding(id, version, parent, parentVersion));
     wipe(key, under);
-    await sql.run(
-      "INSERT INTO keys (id, version, parent, parent_version, state, wrapped, created, expires) VALUES ($1, $2, $3, $4, 'active', $5, $6, $7)",
-      id, version, parent, parentVersion, wrapped, this.#now(), expires ?? null,
-    );
+    await sql.run("INSERT INTO keys (id, version, parent, parent_version, state, wrapped, created, expires) VALUES ($1, $2, $3, $4, 'active', $5, $6, $7)", id, version, parent, parentVersion, wrapped, this.#now(), expires ?? null);
     return version;
   }
 
@@ -168,4 +165,3 @@ export class KeyRing {
     return key;
   }
 }
-

@@ -41,5 +41,10 @@ test('a share survives being written down, and a slip of the pen is noticed', ()
   }
   assert.throws(() => combineShares([one, splitSecret(randomBytes(32), 2, 2)[1]]), ShareError);
   assert.doesNotThrow(() => combineShares([one, two]));
-  for (const [threshold, count] of [[1, 3], [4, 3], [2, 256]] as const) assert.throws(() => splitSecret(new Uint8Array(1), threshold, count), RangeError);
+  for (const [threshold, count] of [
+    [1, 3],
+    [4, 3],
+    [2, 256],
+  ] as const)
+    assert.throws(() => splitSecret(new Uint8Array(1), threshold, count), RangeError);
 });

@@ -36,7 +36,15 @@ test('parameters cannot smuggle in policy', () => {
   for (const [name, resource, parameters] of [
     ['reference', 'a/b/c" } ; permit(principal,action,resource) when { "1', [['name', 'x']]],
     ['exact-build', 'a/b/c', [['measurement', `${M}" || true || "`]]],
-    ['signed-by', 'a/b/c', [['signer', M], ['product', '1 || true'], ['version', '1']]],
+    [
+      'signed-by',
+      'a/b/c',
+      [
+        ['signer', M],
+        ['product', '1 || true'],
+        ['version', '1'],
+      ],
+    ],
   ] as const)
     assert.throws(() => policyFromLibrary(name, resource, new Map(parameters as unknown as [string, string][])), PolicyError);
   const quoted = policyFromLibrary('reference', 'a/b/c', new Map([['name', 'x") || context.references.contains("']]));
@@ -86,7 +94,15 @@ test('a refusal names the conditions that did not hold and what the evidence sai
 });
 
 test('cases that are misspelled do not pass', () => {
-  for (const json of ['', '{}', '[]', '[{"name":"a","expect":"allowed","resource":"a/b/c"}]', '[{"name":"a","expect":"deny","resource":"a/b"}]', '[{"name":"a","expect":"deny","resource":"a/b/c","contxt":{}}]', '[{"name":"a","expect":"deny","resource":"a/b/c","context":{"mesurement":"x"}}]'])
+  for (const json of [
+    '',
+    '{}',
+    '[]',
+    '[{"name":"a","expect":"allowed","resource":"a/b/c"}]',
+    '[{"name":"a","expect":"deny","resource":"a/b"}]',
+    '[{"name":"a","expect":"deny","resource":"a/b/c","contxt":{}}]',
+    '[{"name":"a","expect":"deny","resource":"a/b/c","context":{"mesurement":"x"}}]',
+  ])
     assert.throws(() => parseCases(json), PolicyError, json);
   const [wrong] = runCases(engine, [{ name: 'p', text: 'permit (principal, action, resource);' }], [{ name: 'a', expect: 'deny', resource: 'a/b/c', context: { now: 'x' as unknown as number } }]);
   assert.equal(wrong.passed, false);

@@ -9,7 +9,7 @@ export interface PolicyContext {
   readonly tee: string;
   /** True where the evidence protects nothing: `sim` and `sample`. */
   readonly simulated: boolean;
-  /** As the vendor calls it: `UpToDate`, `SWHardeningNeeded` … */
+  /** As the vendor calls it: `UpToDate`, `SWHardeningNeeded` …; `NotPublished` where the vendor has no such status. */
   readonly tcbStatus: string;
   /** Seconds since 1970; 0 where the evidence has no such date. */
   readonly tcbDate: number;

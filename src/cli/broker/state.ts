@@ -1,0 +1,192 @@
+/**
+ * The state directory of a broker, and a broker opened over it.
+ *
+ *     broker.db        the embedded database; with --db, the database is elsewhere
+ *     machine/         keys of the simulated TEE that the root key is sealed to
+ *     admin.pem        the key of the first owner, who is called admin
+ *     certificate.pem  what clients pin; its private key is in the database, encrypted
+ *     serving.json     address and process of the broker that runs here
+ */
+
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { hostname } from 'node:os';
+import { isAbsolute, join, resolve } from 'node:path';
+import { SimTee } from '../../attestation/index.ts';
+import { toByteString } from '../../base/bytes.ts';
+import { Broker, decodeShare, type Appraiser, type Database, type RootGuard, sampleAppraiser, sharesGuard, simAppraiser, teeGuard, transitGuard } from '../../broker/index.ts';
+import type { Services } from '../../broker/services.ts';
+import { KeyError, PrivateKey, PublicKey, selfSignedCertificate, sha384 } from '../../crypto/index.ts';
+import { Failure } from '../../libos/failure.ts';
+import { stateDirectory } from '../../libos/instance.ts';
+import { readKeyFile } from '../../libos/sealed.ts';
+import { VERSION } from '../../libos/version.ts';
+import { openPostgres } from '../../pal/broker/postgres.ts';
+import { openSqlite } from '../../pal/broker/sqlite.ts';
+import { NodeDirectory } from '../../pal/node/storage.ts';
+import { choice, flag, type Invocation, type OptionRow, value, values } from '../command.ts';
+
+export const ADMIN = 'admin';
+
+/** How a broker is opened: `serve` and every command that works without a running broker. */
+// biome-ignore format: a table
+export const OPEN_OPTIONS: readonly OptionRow[] = [
+  { flag: '--state DIR', doc: 'State of the broker.' },
+  { flag: '--db URL', doc: 'PostgreSQL instead of the embedded database: postgres://USER:PASSWORD@HOST/NAME (or in CLOISTER_BROKER_DB).' },
+  { flag: '--root-key GUARD', doc: 'What guards the root key: tee (sealed, the default), shares (people), transit (a KMS). Decided at the first start.' },
+  { flag: '--split M/N', doc: 'With shares, at the first start: how many there are, and how many are needed.' },
+  { flag: '--shares-to DIR', doc: 'With shares, at the first start: where to write them.' },
+  { flag: '--share FILE', doc: 'With shares: one of them.', repeated: true },
+  { flag: '--transit URL', doc: 'With transit: URL/MOUNT/KEY of an API as of Vault; the token is in VAULT_TOKEN.' },
+];
+
+function rejectShares(directory: string | undefined): never {
+  throw new Failure('usage', directory === undefined ? 'the root key is to be split: say where the shares go' : 'say how many shares there are to be', 'Add --split 2/3 --shares-to DIR.');
+}
+
+/** `which` option names the guard; `shares` of a new guard are written, those of an old one read. */
+function guardOf(invocation: Invocation, state: string, which: 'root-key' | 'new-root-key' = 'root-key'): RootGuard {
+  const kind = choice(value(invocation, which) ?? value(invocation, 'root-key'), ['tee', 'shares', 'transit'], which);
+  if (kind === 'tee') {
+    // The broker's own identity: the same for every version, so that an update can open what was there.
+    const identity = { measurement: sha384(new TextEncoder().encode('cloister broker')), signer: sha384(new TextEncoder().encode('cloister')), productId: 0, securityVersion: 0, debuggable: false };
+    return teeGuard(new SimTee(new NodeDirectory(toByteString(join(state, 'machine'))), identity).sealingKey('signer', 'broker root key'));
+  }
+  if (kind === 'shares') {
+    const shares = values(invocation, 'share').map((file) => decodeShare(readKeyFile(file, 'share')));
+    const [split, directory] = [value(invocation, 'split'), value(invocation, 'shares-to')];
+    if (which === 'root-key' && shares.length > 0) return sharesGuard(shares);
+    const match = /^(\d+)\/(\d+)$/.exec(split ?? '');
+    if (match === null || directory === undefined) return rejectShares(directory);
+    return sharesGuard(shares, {
+      threshold: Number(match[1]),
+      count: Number(match[2]),
+      deliver: (texts) => {
+        mkdirSync(directory, { recursive: true, mode: 0o700 });
+        texts.forEach((text, at) => writeFileSync(join(directory, `share-${at + 1}.txt`), `${text}\n`, { mode: 0o600, flag: 'wx' }));
+      },
+    });
+  }
+  const url = /^(https?:\/\/[^/]+)\/(.+)\/([^/]+)$/.exec(value(invocation, 'transit') ?? '');
+  const token = process.env.VAULT_TOKEN;
+  if (url === null || token === undefined)
+    throw new Failure('usage', 'with --root-key transit, --transit names URL/MOUNT/KEY, and VAULT_TOKEN is set', 'As in: VAULT_TOKEN=… cloister broker serve --root-key transit --transit https://vault.example:8200/transit/cloister');
+  return transitGuard({ url: url[1], mount: url[2], key: url[3], token, timeoutMs: 10_000 });
+}
+
+export function stateOf(invocation: Invocation): string {
+  const given = value(invocation, 'state');
+  if (given === undefined) throw new Failure('usage', '--state DIR is missing', 'It is where the broker keeps its database and keys.');
+  return isAbsolute(given) ? given : resolve(given);
+}
+
+export function openDatabase(invocation: Invocation, state: string): Promise<Database> | Database {
+  const url = value(invocation, 'db') ?? process.env.CLOISTER_BROKER_DB;
+  if (url === undefined) return openSqlite(join(state, 'broker.db'));
+  if (!/^postgres(ql)?:\/\//.test(url)) throw new Failure('usage', '--db is not a URL of PostgreSQL', 'As in: postgres://cloister@db.example/broker');
+  return openPostgres(url);
+}
+
+export interface OpenedBroker {
+  readonly broker: Broker;
+  readonly state: string;
+  /** Of this state directory. */
+  readonly adminKey: PrivateKey;
+}
+
+/** `sim` evidence is that of this user's simulated machine, and of those whose keys are given. */
+export function appraisersOf(invocation: Invocation): Map<string, Appraiser> {
+  const appraisers = new Map<string, Appraiser>();
+  const keys = values(invocation, 'sim-key').map((file) => {
+    try {
+      return PublicKey.fromPem(readKeyFile(file, 'key of a simulated machine'));
+    } catch (error) {
+      throw error instanceof KeyError ? new Failure('key', `${file}: ${error.message}`) : error;
+    }
+  });
+  if (flag(invocation, 'allow-sim') || keys.length > 0) appraisers.set('sim', simAppraiser(flag(invocation, 'allow-sim') ? [ownMachine(), ...keys] : keys));
+  if (flag(invocation, 'allow-sample')) appraisers.set('sample', sampleAppraiser);
+  return appraisers;
+}
+
+function ownMachine(): PublicKey {
+  const identity = { measurement: new Uint8Array(48), signer: new Uint8Array(48), productId: 0, securityVersion: 0, debuggable: false };
+  return new SimTee(new NodeDirectory(toByteString(join(stateDirectory(), 'sim'))), identity).attestationKey;
+}
+
+export async function openBroker(invocation: Invocation, appraisers: ReadonlyMap<string, Appraiser>, log: Services['log']): Promise<OpenedBroker> {
+  const state = stateOf(invocation);
+  mkdirSync(state, { recursive: true, mode: 0o700 });
+  const database = await openDatabase(invocation, state);
+  try {
+    const rate = value(invocation, 'rate-limit') ?? '500';
+    const minutes = value(invocation, 'session-minutes') ?? '5';
+    if (!/^\d{1,6}$/.test(rate)) throw new Failure('usage', '--rate-limit is a number of requests a second');
+    if (!/^[1-9]\d{0,3}$/.test(minutes)) throw new Failure('usage', '--session-minutes is a number of minutes');
+    const broker = await Broker.open({ database, guard: guardOf(invocation, state), appraisers, options: { sessionMs: Number(minutes) * 60_000, requestsPerSecond: Number(rate), version: VERSION }, now: Date.now, log });
+    return { broker, state, adminKey: await adminKeyOf(broker, state) };
+  } catch (error) {
+    await database.close();
+    throw error;
+  }
+}
+
+/** Returns the kind of the new guard. */
+export async function replaceRoot(invocation: Invocation): Promise<string> {
+  const state = stateOf(invocation);
+  const database = await openDatabase(invocation, state);
+  try {
+    const next = guardOf(invocation, state, 'new-root-key');
+    await Broker.replaceRoot({ database, guard: guardOf(invocation, state), appraisers: new Map(), options: { sessionMs: 0, requestsPerSecond: 0, version: VERSION }, now: Date.now, log: () => {} }, next);
+    return next.kind;
+  } finally {
+    await database.close();
+  }
+}
+
+async function adminKeyOf(broker: Broker, state: string): Promise<PrivateKey> {
+  const file = join(state, 'admin.pem');
+  if (existsSync(file)) return PrivateKey.fromPem(readFileSync(file, 'utf8'));
+  const key = PrivateKey.generate('EdDSA');
+  // The database first: a key that nobody knows is worth nothing. Of another state directory's database, it is refused.
+  await broker.addAdmin(ADMIN, key.publicKey.pem());
+  writeFileSync(file, key.pem(), { mode: 0o600, flag: 'wx' });
+  return key;
+}
+
+export interface Serving {
+  readonly url: string;
+  readonly pid: number;
+}
+
+export const servingFile = (state: string): string => join(state, 'serving.json');
+
+/** The broker that runs over this state directory. */
+export function servingAt(state: string): Serving | undefined {
+  try {
+    const serving = JSON.parse(readFileSync(servingFile(state), 'utf8')) as Serving;
+    process.kill(serving.pid, 0);
+    return serving;
+  } catch {
+    return undefined;
+  }
+}
+
+export function announce(state: string, serving: Serving): void {
+  writeFileSync(servingFile(state), `${JSON.stringify(serving)}\n`);
+  process.on('exit', () => rmSync(servingFile(state), { force: true }));
+}
+
+const YEAR_MS = 365 * 86_400_000;
+
+/** Key and certificate for TLS; made once for a database, so that clients can pin it. */
+export async function tlsOf({ broker, state }: OpenedBroker, names: readonly string[]): Promise<{ key: string; cert: string }> {
+  const sealed = await broker.secret('tls', () => {
+    const key = PrivateKey.generate('ES256');
+    const now = Date.now();
+    const all = [...new Set(['localhost', '127.0.0.1', '::1', hostname(), ...names])].filter((name) => name !== '0.0.0.0' && name !== '::');
+    return JSON.stringify({ key: key.pem(), cert: selfSignedCertificate(key, { commonName: 'Cloister broker', names: all, notBefore: now - 86_400_000, notAfter: now + 10 * YEAR_MS }) });
+  });
+  const tls = JSON.parse(sealed) as { key: string; cert: string };
+  writeFileSync(join(state, 'certificate.pem'), tls.cert);
+  return tls;
+}

@@ -1,0 +1,69 @@
+import { hostname } from 'node:os';
+import { SIM_WARNING } from '../../../attestation/index.ts';
+import type { LogLevel } from '../../../broker/services.ts';
+import { Failure } from '../../../libos/failure.ts';
+import { readKeyFile } from '../../../libos/sealed.ts';
+import { serve } from '../../../pal/broker/server.ts';
+import { type Command, flag, value } from '../../command.ts';
+import { announce, appraisersOf, OPEN_OPTIONS, openBroker, servingAt, stateOf, tlsOf } from '../../broker/state.ts';
+
+const SWEEP_MS = 60_000;
+
+/** One JSON object a line, on standard error. */
+function log(level: LogLevel, message: string, fields: Readonly<Record<string, unknown>> = {}): void {
+  process.stderr.write(`${JSON.stringify({ time: new Date().toISOString(), level, message, ...fields })}\n`);
+}
+
+export const command: Command = {
+  usage: 'broker serve --state DIR [OPTIONS]',
+  doc: 'Holds keys and secrets, and gives them to programs whose evidence satisfies the policy of the owner. Speaks the KBS protocol of\nConfidential Containers (version 0.4.0) to programs, and an API of its own to owners. Runs until it is told to stop (SIGTERM, ^C).',
+  options: [
+    ...OPEN_OPTIONS,
+    { flag: '--listen HOST:PORT', doc: 'Where to listen: 127.0.0.1:8443 otherwise. Port 0: any free one.' },
+    { flag: '--tls-cert FILE', doc: 'Certificate chain (PEM), instead of one made at the first start.' },
+    { flag: '--tls-key FILE', doc: 'Its private key (PEM).' },
+    { flag: '--insecure-http', doc: 'No TLS. For tests, or behind a proxy that has it.' },
+    { flag: '--allow-sim', doc: "Take evidence of this user's simulated machine. It protects nothing." },
+    { flag: '--sim-key FILE', doc: 'Take evidence of the simulated machine with this key (PEM).', repeated: true },
+    { flag: '--allow-sample', doc: 'Take sample evidence of Confidential Containers, which anybody can make.' },
+    { flag: '--session-minutes N', doc: 'How long sessions and tokens are good for: 5 otherwise.' },
+    { flag: '--rate-limit N', doc: 'Requests a second from one address: 500 otherwise, 0 for no limit.' },
+  ],
+  examples: [
+    'cloister broker serve --state ./kbs --allow-sim',
+    'cloister broker serve --state ./kbs --listen 0.0.0.0:8443 --db postgres://cloister@db.example/broker',
+    'cloister broker serve --state ./kbs --root-key shares --split 2/3 --shares-to ./shares',
+  ],
+  operands: [0, 0],
+  async run(invocation) {
+    const listen = /^(?:\[([0-9a-f:]+)\]|([^:[\]]+)):(\d{1,5})$/i.exec(value(invocation, 'listen') ?? '127.0.0.1:8443');
+    if (listen === null || Number(listen[3]) > 65535) throw new Failure('usage', '--listen is HOST:PORT', 'As in: --listen 0.0.0.0:8443, or [::]:8443');
+    const host = listen[1] ?? listen[2];
+    const running = servingAt(stateOf(invocation));
+    if (running !== undefined) throw new Failure('busy', `a broker runs over this state already: ${running.url}`, 'Several brokers share a database of PostgreSQL, each with a state directory of its own.');
+    const [certFile, keyFile] = [value(invocation, 'tls-cert'), value(invocation, 'tls-key')];
+    if ((certFile === undefined) !== (keyFile === undefined)) throw new Failure('usage', '--tls-cert and --tls-key belong together');
+    const appraisers = appraisersOf(invocation);
+    const opened = await openBroker(invocation, appraisers, log);
+    const { broker, state } = opened;
+    const insecure = flag(invocation, 'insecure-http');
+    const tls = insecure ? undefined : certFile === undefined || keyFile === undefined ? await tlsOf(opened, [host]) : { cert: readKeyFile(certFile, 'certificate'), key: readKeyFile(keyFile, 'private key') };
+    const server = await serve(broker, { host, port: Number(listen[3]), ...(tls && { tls }), maxConnections: 10_000, requestTimeoutMs: 15_000 });
+    const name = host === '0.0.0.0' || host === '::' ? hostname() : host;
+    const url = `${insecure ? 'http' : 'https'}://${name.includes(':') ? `[${name}]` : name}:${server.port}`;
+    announce(state, { url: host === '0.0.0.0' || host === '::' ? url.replace(name, 'localhost') : url, pid: process.pid });
+    await broker.services.audit.append({ event: 'broker-started', owner: '', subject: url, detail: { version: broker.services.options.version, evidence: [...appraisers.keys()] } });
+    for (const tee of ['sim', 'sample']) if (appraisers.has(tee)) log('warn', tee === 'sim' ? `takes sim evidence. ${SIM_WARNING}` : 'takes sample evidence: whoever reaches this broker can claim to be any sample. For tests only.');
+    if (insecure) log('warn', 'no TLS: owners send secrets in clear');
+    log('info', `listening at ${url}`, { state, database: broker.services.database.kind });
+    const sweeping = setInterval(() => void broker.sweep().catch((error: Error) => log('error', error.message)), SWEEP_MS);
+    await new Promise<void>((resolve) => {
+      for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => resolve());
+    });
+    log('info', 'stopping');
+    clearInterval(sweeping);
+    await server.close();
+    await broker.close();
+    return 0;
+  },
+};

@@ -1,0 +1,67 @@
+/** One request to a broker over HTTP or TLS, with a limit on everything the other side could make us wait for or hold. */
+
+import { Agent as HttpAgent, request as httpRequest } from 'node:http';
+import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
+
+export interface ExchangeRequest {
+  /** `http:` or `https:`; the path is appended. */
+  readonly base: URL;
+  readonly method: string;
+  /** With its query. */
+  readonly path: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body?: string | Uint8Array;
+  /** PEM. The one certificate that is believed, whatever name it has; without it, the authorities that Node knows. */
+  readonly certificate?: string;
+}
+
+export interface ExchangeResponse {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+  readonly body: Buffer;
+}
+
+/** The broker cannot be reached, or its certificate is not the one that is believed. */
+export class ExchangeError extends Error {
+  override readonly name = 'ExchangeError';
+  readonly code = 'broker-unreachable';
+}
+
+const TIMEOUT_MS = 30_000;
+const MAX_BYTES = 256 << 20;
+
+/** A broker that is talked to several times. */
+export class Exchange {
+  readonly #http = new HttpAgent({ keepAlive: true });
+  readonly #https = new HttpsAgent({ keepAlive: true });
+
+  send({ base, method, path, headers, body, certificate }: ExchangeRequest): Promise<ExchangeResponse> {
+    const tls = base.protocol === 'https:';
+    const url = new URL(base.pathname.replace(/\/$/, '') + path, base);
+    const pinned = certificate === undefined ? {} : { ca: certificate, checkServerIdentity: () => undefined };
+    return new Promise((resolve, reject) => {
+      const fail = (error: Error): void => reject(new ExchangeError(`the broker at ${base.origin} does not answer as it should: ${error.message}`));
+      const options = { method, headers: { ...headers, ...(body !== undefined && { 'content-length': String(Buffer.byteLength(body)) }) }, timeout: TIMEOUT_MS };
+      const request = tls ? httpsRequest(url, { ...options, ...pinned, agent: this.#https }) : httpRequest(url, { ...options, agent: this.#http });
+      request.on('error', fail);
+      request.on('timeout', () => request.destroy(new Error('it takes too long')));
+      request.on('response', (response) => {
+        const parts: Buffer[] = [];
+        let length = 0;
+        response.on('data', (part: Buffer) => {
+          length += part.length;
+          if (length > MAX_BYTES) request.destroy(new Error('its answer is too long'));
+          else parts.push(part);
+        });
+        response.on('error', fail);
+        response.on('end', () => resolve({ status: response.statusCode ?? 0, headers: response.headers, body: Buffer.concat(parts) }));
+      });
+      request.end(body);
+    });
+  }
+
+  close(): void {
+    this.#http.destroy();
+    this.#https.destroy();
+  }
+}

@@ -9,7 +9,8 @@ import { signRequest } from '../../src/broker/admin/owners.ts';
 import { Broker, type BrokerRequest } from '../../src/broker/broker.ts';
 import { BrokerClient, type Attester, type Send } from '../../src/broker/client.ts';
 import type { HttpRequest, HttpResponse } from '../../src/broker/http.ts';
-import { sampleAppraiser, simAppraiser } from '../../src/broker/kbs/appraise.ts';
+import { AUTHENTIC, NO_COLLATERAL } from '../../src/attestation/verifier/index.ts';
+import { sampleAppraiser, verifierAppraiser } from '../../src/broker/kbs/appraise.ts';
 import { type RootGuard, teeGuard } from '../../src/broker/keys/root.ts';
 import type { Database } from '../../src/broker/sql.ts';
 import { PrivateKey, randomBytes } from '../../src/crypto/index.ts';
@@ -53,7 +54,7 @@ export class Bench {
       database: this.database(),
       guard: this.guard,
       appraisers: new Map([
-        ['sim', simAppraiser([this.tee().attestationKey])],
+        ['sim', verifierAppraiser({ ...AUTHENTIC, debug: 'unchecked', simKeys: [this.tee().attestationKey.pem()] }, async () => NO_COLLATERAL)],
         ['sample', sampleAppraiser],
       ]),
       options: { sessionMs: 300_000, requestsPerSecond: 0, version: 'test' },

@@ -8,12 +8,14 @@
  *     serving.json     address and process of the broker that runs here
  */
 
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { isAbsolute, join, resolve } from 'node:path';
+import { parse as parseYaml } from 'yaml';
 import { SimTee } from '../../attestation/index.ts';
+import { AUTHENTIC, type Collateral, NO_COLLATERAL, parsePolicy, readCollateral } from '../../attestation/verifier/index.ts';
 import { toByteString } from '../../base/bytes.ts';
-import { Broker, decodeShare, type Appraiser, type Database, type RootGuard, sampleAppraiser, sharesGuard, simAppraiser, teeGuard, transitGuard } from '../../broker/index.ts';
+import { Broker, decodeShare, type Appraiser, type Database, type RootGuard, type CollateralSource, EVIDENCE, sampleAppraiser, sharesGuard, teeGuard, transitGuard, verifierAppraiser } from '../../broker/index.ts';
 import type { Services } from '../../broker/services.ts';
 import { KeyError, PrivateKey, PublicKey, selfSignedCertificate, sha384 } from '../../crypto/index.ts';
 import { Failure } from '../../libos/failure.ts';
@@ -93,17 +95,55 @@ export interface OpenedBroker {
   readonly adminKey: PrivateKey;
 }
 
-/** `sim` evidence is that of this user's simulated machine, and of those whose keys are given. */
-export function appraisersOf(invocation: Invocation): Map<string, Appraiser> {
-  const appraisers = new Map<string, Appraiser>();
-  const keys = values(invocation, 'sim-key').map((file) => {
+/** What `serve` takes as evidence. */
+// biome-ignore format: a table
+export const EVIDENCE_OPTIONS: readonly OptionRow[] = [
+  { flag: '--collateral DIR', doc: 'Certificates, revocation lists and TCB information of Intel and AMD, as `cloister verify` takes them. Read anew when it changes.' },
+  { flag: '--appraisal FILE', doc: 'What is demanded of all evidence (as verify --policy): genuine, up to date, not debuggable otherwise.' },
+  { flag: '--allow-sim', doc: "Take evidence of this user's simulated machine. It protects nothing." },
+  { flag: '--sim-key FILE', doc: 'Take evidence of the simulated machine with this key (PEM).', repeated: true },
+  { flag: '--allow-sample', doc: 'Take sample evidence of Confidential Containers, which anybody can make.' },
+];
+
+function simKeys(invocation: Invocation): string[] {
+  const given = values(invocation, 'sim-key').map((file) => {
     try {
-      return PublicKey.fromPem(readKeyFile(file, 'key of a simulated machine'));
+      return PublicKey.fromPem(readKeyFile(file, 'key of a simulated machine')).pem();
     } catch (error) {
       throw error instanceof KeyError ? new Failure('key', `${file}: ${error.message}`) : error;
     }
   });
-  if (flag(invocation, 'allow-sim') || keys.length > 0) appraisers.set('sim', simAppraiser(flag(invocation, 'allow-sim') ? [ownMachine(), ...keys] : keys));
+  return flag(invocation, 'allow-sim') ? [ownMachine().pem(), ...given] : given;
+}
+
+/** A directory of files, read again when a file in it has changed. */
+function collateralIn(directory: string): CollateralSource {
+  let [stamp, current]: [string, Collateral] = ['', NO_COLLATERAL];
+  let looked = 0;
+  return async () => {
+    if (Date.now() - looked < 10_000 && looked > 0) return current;
+    looked = Date.now();
+    const names = readdirSync(directory, { withFileTypes: true, recursive: true })
+      .filter((entry) => entry.isFile())
+      .map((entry) => join(entry.parentPath, entry.name))
+      .sort();
+    const seen = names.map((name) => `${name} ${statSync(name).mtimeMs}`).join('\n');
+    if (seen !== stamp) [stamp, current] = [seen, readCollateral(names.map((name) => ({ name, bytes: readFileSync(name) })))];
+    return current;
+  };
+}
+
+/** By the name of the TEE in the KBS protocol. Hardware always; what protects nothing only when it is asked for. */
+export function appraisersOf(invocation: Invocation): Map<string, Appraiser> {
+  const [file, directory] = [value(invocation, 'appraisal'), value(invocation, 'collateral')];
+  const demands = file === undefined ? AUTHENTIC : parsePolicy(parseYaml(readKeyFile(file, 'appraisal policy')));
+  if (directory !== undefined && !statSync(directory, { throwIfNoEntry: false })?.isDirectory()) throw new Failure('usage', `${directory} is no directory of collateral`);
+  const collateral: CollateralSource = directory === undefined ? async () => NO_COLLATERAL : collateralIn(directory);
+  const appraisers = new Map<string, Appraiser>();
+  for (const [name, [kind]] of Object.entries(EVIDENCE)) if (kind !== 'sim') appraisers.set(name, verifierAppraiser(demands, collateral));
+  const machines = simKeys(invocation);
+  // Nothing is secret from the machine that simulates, debuggable or not.
+  if (machines.length > 0) appraisers.set('sim', verifierAppraiser({ ...demands, debug: 'unchecked', simKeys: machines }, collateral));
   if (flag(invocation, 'allow-sample')) appraisers.set('sample', sampleAppraiser);
   return appraisers;
 }

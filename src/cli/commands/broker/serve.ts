@@ -5,7 +5,7 @@ import { Failure } from '../../../libos/failure.ts';
 import { readKeyFile } from '../../../libos/sealed.ts';
 import { serve } from '../../../pal/broker/server.ts';
 import { type Command, flag, value } from '../../command.ts';
-import { announce, appraisersOf, OPEN_OPTIONS, openBroker, servingAt, stateOf, tlsOf } from '../../broker/state.ts';
+import { announce, appraisersOf, EVIDENCE_OPTIONS, OPEN_OPTIONS, openBroker, servingAt, stateOf, tlsOf } from '../../broker/state.ts';
 
 const SWEEP_MS = 60_000;
 
@@ -23,9 +23,7 @@ export const command: Command = {
     { flag: '--tls-cert FILE', doc: 'Certificate chain (PEM), instead of one made at the first start.' },
     { flag: '--tls-key FILE', doc: 'Its private key (PEM).' },
     { flag: '--insecure-http', doc: 'No TLS. For tests, or behind a proxy that has it.' },
-    { flag: '--allow-sim', doc: "Take evidence of this user's simulated machine. It protects nothing." },
-    { flag: '--sim-key FILE', doc: 'Take evidence of the simulated machine with this key (PEM).', repeated: true },
-    { flag: '--allow-sample', doc: 'Take sample evidence of Confidential Containers, which anybody can make.' },
+    ...EVIDENCE_OPTIONS,
     { flag: '--session-minutes N', doc: 'How long sessions and tokens are good for: 5 otherwise.' },
     { flag: '--rate-limit N', doc: 'Requests a second from one address: 500 otherwise, 0 for no limit.' },
   ],

@@ -2,6 +2,7 @@
 
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { FAILURE_CODES, POLICY_KEYS } from '../src/attestation/verifier/index.ts';
 import { EXIT_CODES, CANNOT_EXECUTE, NOT_FOUND } from '../src/cli/exit-codes.ts';
 import { GLOBAL_OPTIONS } from '../src/cli/parse.ts';
 import { COMMANDS } from '../src/cli/registry.ts';
@@ -80,6 +81,8 @@ ${table(
   [
     ['0', '', 'All is well.'],
     ...Object.entries(EXIT_CODES).map(([kind, [code, meaning]]) => [String(code), kind, meaning]),
+    ['1', '', 'verify: the evidence is refused.'],
+    ['2', '', 'verify, collateral: evidence, collateral or policy cannot be read.'],
     [String(CANNOT_EXECUTE), '', 'run, exec: the program was found but cannot be executed.'],
     [String(NOT_FOUND), '', 'run, exec: there is no such program in the enclave.'],
     ['128 + n', '', 'run, exec: signal n ended the program.'],
@@ -116,6 +119,42 @@ ${table(
 `;
 }
 
+const policyValue = (value: unknown): string => (Array.isArray(value) ? `[${value.join(', ')}]` : String(value));
+
+function verification(): string {
+  return `# Verification
+
+${GENERATED}
+\`cloister verify\` and the library behind it (\`src/attestation/verifier\`, in Node and in browsers) judge evidence against collateral and
+a policy. Every failure is reported, each with one of the codes below; evidence without a failure is accepted.
+
+## Policy
+
+A YAML or JSON file. \`base: authentic\` gives what the file does not; without it every key has to be there, so that whatever nobody
+checks is spelled \`unchecked\`. Keys may be nested (\`snp: {vmpl: [0]}\`) or dotted.
+
+    base: authentic
+    tee: [sgx]
+    tcb:
+      statuses: [UpToDate, SWHardeningNeeded]
+      advisories: [INTEL-SA-00615]
+    signer: ["83d719e77deaca1470f6baf62a4d774303c899db69020f9c70ee1dfc08c7ce9e"]
+    minimumSecurityVersion: 2
+
+${table(
+  ['key', '`authentic`', 'meaning'],
+  POLICY_KEYS.map(({ name, authentic, doc }) => [`\`${name}\``, `\`${policyValue(authentic)}\``, doc]),
+)}
+
+## Codes of failures
+
+${table(
+  ['code', 'about', 'meaning'],
+  FAILURE_CODES.map(([code, group, meaning]) => [`\`${code}\``, group, meaning]),
+)}
+`;
+}
+
 // biome-ignore format: a table
 const DOCUMENTS: Readonly<Record<string, () => string | Promise<string>>> = {
   'docs/reference/system-calls.md': systemCalls,
@@ -123,6 +162,7 @@ const DOCUMENTS: Readonly<Record<string, () => string | Promise<string>>> = {
   'docs/reference/commands.md':     commands,
   'docs/reference/exit-codes.md':   exitCodes,
   'docs/reference/errors.md':       errors,
+  'docs/reference/verification.md': verification,
   'schema/cloister.schema.json':    () => `${JSON.stringify(jsonSchema(), null, 2)}\n`,
 };
 

@@ -179,5 +179,6 @@ export function parsePolicy(value: unknown): Policy {
   return policy as Policy;
 }
 
-/** Names of what a policy leaves unchecked. */
-export const uncheckedKeys = (policy: Policy): PolicyKey[] => POLICY_KEYS.filter(({ name }) => policy[name] === UNCHECKED).map(({ name }) => name);
+/** Names of what a policy leaves unchecked of this kind of environment. */
+export const uncheckedKeys = (policy: Policy, tee: TeeType): PolicyKey[] =>
+  POLICY_KEYS.filter(({ name }) => policy[name] === UNCHECKED && (!name.startsWith('tcb.') || tee === 'sgx' || tee === 'tdx') && (!/^(?:sgx|tdx|snp)\./.test(name) || name.startsWith(`${tee}.`))).map(({ name }) => name);

@@ -102,6 +102,6 @@ export async function verifyEvidence(evidence: Evidence, { collateral = NO_COLLA
     if (!(error instanceof FormatError)) throw error;
     findings.fail(/version \d+$/.test(error.message) ? 'evidence-version' : 'evidence-format', error.message);
   }
-  findings.claims.unchecked = uncheckedKeys(policy);
+  findings.claims.unchecked = uncheckedKeys(policy, evidence.tee);
   return findings.verdict(evidence.tee);
 }

@@ -1,0 +1,1 @@
+export { EAR_PROFILE, type EarFault, type EarJwk, type EarKey, type EarOptions, type EarPayload, type EarStatus, earPayload, generateEarKey, importEarKey, jwks, signEar, statusOf, type TrustVector, trustVector, verifyEar } from './ear.ts';

@@ -1,0 +1,52 @@
+/** A verdict for people: a tree of what was judged, what failed, what the evidence says and what nobody looked at. */
+
+import { type FailureGroup, groupOf } from './codes.ts';
+import type { Claim, Verdict } from './verdict.ts';
+
+interface Branch {
+  readonly text: string;
+  readonly branches?: readonly Branch[];
+}
+
+// biome-ignore format: a table
+const GROUPS: readonly (readonly [group: FailureGroup, title: string])[] = [
+  ['evidence',   'evidence and signatures'],
+  ['chain',      'certificates and revocation'],
+  ['collateral', 'collateral'],
+  ['tcb',        'firmware and microcode (TCB)'],
+  ['policy',     'policy'],
+];
+
+function claimBranches(value: Claim): readonly Branch[] {
+  if (typeof value !== 'object' || value === null) return [];
+  const entries: readonly (readonly [string, Claim])[] = Object.entries(value);
+  const width = Math.max(0, ...entries.filter(([, inner]) => !isTree(inner)).map(([name]) => name.length));
+  return entries.map(([name, inner]) => (isTree(inner) ? { text: name, branches: claimBranches(inner) } : { text: `${name.padEnd(width)}  ${inline(inner)}` }));
+}
+
+const isTree = (value: Claim): boolean => typeof value === 'object' && value !== null && !Array.isArray(value) && Object.keys(value).length > 0;
+
+function inline(value: Claim): string {
+  if (Array.isArray(value)) return value.length === 0 ? 'none' : value.map(inline).join(', ');
+  return value === null ? 'unknown' : String(value);
+}
+
+function draw(branches: readonly Branch[], indent: string): string[] {
+  return branches.flatMap(({ text, branches: inner = [] }, index) => {
+    const last = index === branches.length - 1;
+    return [`${indent}${last ? '└─' : '├─'} ${text}`, ...draw(inner, `${indent}${last ? '   ' : '│  '}`)];
+  });
+}
+
+/** Several lines, each ended. `form` is what the evidence was recognised as. */
+export function reportText(verdict: Verdict, form: string, at: Date): string {
+  const { tee, accepted, failures, claims, tcbStatus, tcbDate, advisories } = verdict;
+  const { unchecked = [], ...said } = claims;
+  const judged = GROUPS.map(([group, title]): Branch => {
+    const own = failures.filter(({ code }) => groupOf(code) === group);
+    return { text: `${own.length === 0 ? '✓' : '✗'} ${title}`, branches: own.map(({ code, message }) => ({ text: `${code}: ${message}` })) };
+  });
+  const status: Branch[] = tcbStatus === null ? [] : [{ text: `TCB ${tcbStatus}${tcbDate === null ? '' : `, level of ${tcbDate.slice(0, 10)}`}`, branches: advisories.length === 0 ? [] : [{ text: `advisories: ${advisories.join(', ')}` }] }];
+  const lines = draw([...judged, ...status, { text: accepted ? 'claims' : 'claims (not to be believed: the evidence is refused)', branches: claimBranches(said) }, { text: `unchecked by the policy: ${inline(unchecked)}` }], '');
+  return `${accepted ? 'ACCEPTED' : 'REFUSED'}  ${tee.toUpperCase()}, ${form}, at ${at.toISOString().slice(0, 19)}Z\n${lines.join('\n')}\n`;
+}

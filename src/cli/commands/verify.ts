@@ -1,0 +1,136 @@
+import { dirname, resolve } from 'node:path';
+import {
+  AUTHENTIC,
+  type Collateral,
+  CollateralError,
+  type Evidence,
+  fetchCollateral,
+  NO_COLLATERAL,
+  parsePolicy,
+  type Policy,
+  recognise,
+  recogniseTpmQuote,
+  reportText,
+  UnreadableError,
+  verifyEvidence,
+} from '../../attestation/verifier/index.ts';
+import { httpOptions, loadCollateral, readInput } from '../collateral.ts';
+import { type Command, flag, type Invocation, JSON_OPTION, printJson, value, values } from '../command.ts';
+
+const ACCEPTED = 0;
+const REFUSED = 1;
+const UNREADABLE = 2;
+
+function evidenceOf(invocation: Invocation): Evidence {
+  const [path] = invocation.operands;
+  let evidence: Evidence;
+  try {
+    evidence = recognise(readInput(path));
+  } catch (error) {
+    if (error instanceof UnreadableError && !error.message.startsWith('cannot read')) throw new UnreadableError(`${path}: ${error.message}`);
+    throw error;
+  }
+  const [log, hcl, tpm] = ['event-log', 'hcl-report', 'tpm-quote'].map((name) => value(invocation, name));
+  if (log !== undefined) evidence = { ...evidence, eventLog: readInput(log) };
+  if (hcl !== undefined) evidence = { ...evidence, vtpm: { hclReport: readInput(hcl), quote: evidence.vtpm?.quote } };
+  if (tpm !== undefined) {
+    if (evidence.vtpm === undefined) throw new UnreadableError('a TPM quote needs the HCL report that vouches for its key: give it with --hcl-report');
+    evidence = { ...evidence, vtpm: { ...evidence.vtpm, quote: recogniseTpmQuote(readInput(tpm)) } };
+  }
+  return evidence;
+}
+
+/** Roots and keys in a policy may be names of files, beside the policy. */
+async function policyOf(invocation: Invocation): Promise<Policy> {
+  const path = value(invocation, 'policy');
+  const roots = values(invocation, 'root').map((root) => new TextDecoder().decode(readInput(root)));
+  let policy = AUTHENTIC;
+  if (path !== undefined) {
+    const { parse } = await import('yaml');
+    let given: unknown;
+    try {
+      given = parse(new TextDecoder('utf-8', { fatal: true }).decode(readInput(path)));
+    } catch (error) {
+      if (error instanceof UnreadableError) throw error;
+      throw new UnreadableError(`${path}: neither YAML nor JSON: ${(error as Error).message.split('\n')[0]}`);
+    }
+    const inline = (entry: unknown): unknown => (typeof entry === 'string' && !entry.includes('-----BEGIN ') ? new TextDecoder().decode(readInput(resolve(dirname(path), entry))) : entry);
+    if (typeof given === 'object' && given !== null) {
+      const members = given as Record<string, unknown>;
+      for (const name of ['roots', 'simKeys']) if (Array.isArray(members[name])) members[name] = (members[name] as unknown[]).map(inline);
+    }
+    policy = parsePolicy(given);
+  }
+  const reportData = value(invocation, 'report-data');
+  const nonce = value(invocation, 'nonce');
+  const more = { base: 'authentic', ...(roots.length > 0 && { roots }), ...(reportData !== undefined && { reportData }), ...(nonce !== undefined && { nonce }) };
+  const checked = parsePolicy(more);
+  return { ...policy, ...(roots.length > 0 && { roots: checked.roots }), ...(reportData !== undefined && { reportData: checked.reportData }), ...(nonce !== undefined && { nonce: checked.nonce }) };
+}
+
+function timeOf(text: string | undefined): Date {
+  if (text === undefined) return new Date();
+  const time = new Date(/^\d{9,11}$/.test(text) ? Number(text) * 1000 : text);
+  if (!Number.isFinite(time.getTime()) || !/^\d{4}-\d\d-\d\d|^\d{9,11}$/.test(text)) throw new UnreadableError(`--at ${text}: a time such as 2025-06-20T12:00:00Z, a date, or seconds since 1970`);
+  return time;
+}
+
+async function collateralOf(invocation: Invocation, evidence: Evidence): Promise<Collateral> {
+  const paths = values(invocation, 'collateral');
+  if (paths.length > 0) return loadCollateral(paths);
+  if (evidence.tee === 'sim' || flag(invocation, 'offline')) return NO_COLLATERAL;
+  return (await fetchCollateral(evidence, httpOptions(value(invocation, 'pcs'), value(invocation, 'kds')))).collateral;
+}
+
+function complain(invocation: Invocation, message: string, hint?: string): number {
+  if (flag(invocation, 'json')) printJson({ error: message });
+  process.stderr.write(`cloister: ${message}\n${hint === undefined ? '' : `  ${hint}\n`}`);
+  return UNREADABLE;
+}
+
+export const command: Command = {
+  usage: 'verify EVIDENCE [--collateral FILE|DIR] [--at TIME] [--policy FILE]',
+  doc: `Judges evidence of SGX, TDX, SEV-SNP or the simulated environment. What it is, is told by its content: a raw quote or report,
+hexadecimal or base64 of one, a PEM certificate with an attestation extension, an HCL report, or a JSON envelope. \`-\` is the
+standard input.
+
+Collateral is a folder of responses of Intel's and AMD's services, or a JSON bundle; without it, it is fetched from them and kept
+for a day. Without a policy, evidence has to be genuine, up to date and not debuggable, whatever runs inside; a policy (YAML or
+JSON) says the rest, and spells what is \`unchecked\`: see docs/reference/verification.md.
+
+Exits with 0 when the evidence is accepted, 1 when it is refused, 2 when evidence, collateral or policy cannot be read.`,
+  options: [
+    { flag: '--collateral FILE', doc: 'A bundle, a response, or a folder of them.', repeated: true },
+    { flag: '--at TIME', doc: 'Judge as of this time instead of now.' },
+    { flag: '--policy FILE', doc: 'What is demanded.' },
+    { flag: '--report-data HEX', doc: 'REPORT_DATA has to be this (64 bytes).' },
+    { flag: '--nonce HEX', doc: 'The TPM quote has to be over this.' },
+    { flag: '--root FILE', doc: "A root certificate (PEM) in place of the vendors'.", repeated: true },
+    { flag: '--event-log FILE', doc: 'A CCEL event log, to be replayed to the registers of a TDX quote.' },
+    { flag: '--hcl-report FILE', doc: "Azure's HCL report that goes with a TDX quote." },
+    { flag: '--tpm-quote FILE', doc: 'A TPM quote that goes with an HCL report.' },
+    { flag: '--pcs URL', doc: "Another service than Intel's, such as a PCCS." },
+    { flag: '--kds URL', doc: "Another service than AMD's." },
+    { flag: '--offline', doc: 'Fetch nothing.' },
+    JSON_OPTION,
+  ],
+  examples: ['cloister verify quote.bin', 'cloister verify quote.bin --collateral collateral.json --at 2025-06-20', 'cloister verify server.pem --policy policy.yaml --json'],
+  operands: [1, 1],
+  async run(invocation) {
+    try {
+      const at = timeOf(value(invocation, 'at'));
+      const policy = await policyOf(invocation);
+      const evidence = evidenceOf(invocation);
+      const collateral = await collateralOf(invocation, evidence);
+      const verdict = await verifyEvidence(evidence, { collateral, policy, at });
+      if (flag(invocation, 'json')) printJson(verdict);
+      else process.stdout.write(reportText(verdict, evidence.form, at));
+      return verdict.accepted ? ACCEPTED : REFUSED;
+    } catch (error) {
+      if (error instanceof UnreadableError) return complain(invocation, error.message);
+      if (error instanceof CollateralError)
+        return complain(invocation, `the collateral cannot be fetched: ${error.message}`, 'Give it with --collateral (cloister collateral writes it on a machine with a network), or judge without by --offline.');
+      throw error;
+    }
+  },
+};

@@ -74,7 +74,8 @@ function judgeTcb(quote: Quote, pck: PckExtension, info: TcbInfo, identity: QeId
   findings.claims.tcbDates = { platform: level.date, ...(module.date !== undefined && { module: module.date }), ...(qe !== undefined && { qe: qe.date }) };
   findings.tcbDate = level.date;
   findings.advisories.push(...level.advisories, ...module.advisories, ...(qe?.advisories ?? []));
-  if (!policy['tcb.statuses'].includes(status)) findings.fail('tcb-status', `the status is ${status}; accepted: ${policy['tcb.statuses'].join(', ') || 'none'}`);
+  // A part that is at no level has its own code.
+  if (status !== 'NotSupported' && !policy['tcb.statuses'].includes(status)) findings.fail('tcb-status', `the status is ${status}; accepted: ${policy['tcb.statuses'].join(', ') || 'none'}`);
   const least = policy['tcb.minimumDate'];
   const oldest = dates.reduce((a, b) => (Date.parse(a) <= Date.parse(b) ? a : b));
   if (least !== 'unchecked' && !(Date.parse(oldest) >= least)) findings.fail('tcb-date', `the level is of ${oldest}, before ${new Date(least).toISOString().slice(0, 10)}`);

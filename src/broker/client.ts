@@ -3,9 +3,9 @@
  * comes back. Carried by whatever `send` is.
  */
 
-import { canonicalBytes } from '../attestation/index.ts';
+import { canonicalBytes } from '../attestation/canonical.ts';
 import { type FlattenedJwe, RecipientKey, sha384 } from '../crypto/index.ts';
-import { expectedReportData } from './kbs/appraise.ts';
+import { expectedReportData } from './kbs/report-data.ts';
 
 export interface ClientResponse {
   readonly status: number;

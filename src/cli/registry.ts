@@ -26,6 +26,7 @@ export const COMMANDS: readonly RegistryRow[] = [
   row('cp',            'copy files into the enclave or out of it',            () => import('./commands/cp.ts')),
   row('ls',            'list files in the enclave',                           () => import('./commands/ls.ts')),
   row('cat',           'show a file of the enclave',                          () => import('./commands/cat.ts')),
+  row('seal',          'encrypt data for programs of your choice',             () => import('./commands/seal.ts')),
   row('package',       'write the minimal deployable archive',                () => import('./commands/package.ts')),
   row('print',         'show what was measured, or the signer',              () => import('./commands/print.ts')),
   row('verify',        'judge evidence of an enclave or a confidential VM',   () => import('./commands/verify.ts')),

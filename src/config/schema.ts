@@ -30,6 +30,7 @@ const NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
 
 const path = (doc: string, fallback: string): Field => ({ kind: 'string', doc, default: fallback, pattern: ABSOLUTE, expected: 'an absolute path' });
 const name = (doc: string): Field => ({ kind: 'string', doc, default: '', pattern: NAME, expected: 'the name of an environment variable' });
+const kbs = (doc: string): Field => ({ kind: 'string', doc: `${doc} kbs:///REPOSITORY/TYPE/TAG.`, default: '', pattern: /^kbs:\/\/\/[\w-][\w.-]*\/[\w-][\w.-]*\/[\w-][\w.-]*$/, expected: 'kbs:///REPOSITORY/TYPE/TAG' });
 
 // biome-ignore format: a table
 export const CONFIGURATION: Section = { kind: 'section', doc: 'Configuration of a Cloister instance. It is measured: a change needs `cloister build`.', keys: {
@@ -52,6 +53,21 @@ export const CONFIGURATION: Section = { kind: 'section', doc: 'Configuration of 
     target:    path('Where it is seen.', '/tmp'),
     type:      { kind: 'choice', doc: '`tmpfs`: in memory, gone at the end. `layer`: nothing is mounted, files go to the writable layer.', default: 'tmpfs', of: ['tmpfs', 'layer'] },
   } } },
+  broker: { kind: 'section', doc: 'Where this enclave gets keys and secrets, if any are named below or by `build --image-key kbs://…`.', keys: {
+    url:         { kind: 'string', doc: 'As https://kbs.example:8443; empty for none.', default: '', pattern: /^(?:https?:\/\/[^\s/]+\/?)?$/, expected: 'a URL such as https://kbs.example:8443' },
+    certificate: { kind: 'string', doc: "The one certificate (PEM) that the broker may have; empty: any that the host's authorities vouch for.", default: '', pattern: /^(?:-----BEGIN CERTIFICATE-----[A-Za-z0-9+/=\s]+-----END CERTIFICATE-----\s*)?$/, expected: 'a certificate in PEM' },
+  } },
+  secrets: { kind: 'list', doc: 'Secrets from the broker: each as a file in /run/secrets or as an environment variable of every program.', default: [], of: { kind: 'section', doc: 'A secret.', required: ['key'], keys: {
+    key:  kbs('Which one.'),
+    file: { kind: 'string', doc: 'Name in /run/secrets.', default: '', pattern: /^(?:[A-Za-z0-9_-][A-Za-z0-9._-]{0,127})?$/, expected: 'the name of a file, without a directory' },
+    env:  { kind: 'string', doc: 'Name of a variable.', default: '', pattern: /^(?:[A-Za-z_][A-Za-z0-9_]*)?$/, expected: 'the name of an environment variable' },
+  } } },
+  volumes: { kind: 'list', doc: 'Volumes that are mounted when the broker has given their keys.', default: [], of: { kind: 'section', doc: 'A volume.', required: ['target', 'source', 'key'], keys: {
+    target: path('Where it is seen.', '/data'),
+    source: { kind: 'string', doc: 'Path on the host, in the instance unless it is absolute. Not trusted: what lies there is verified.', default: '', pattern: /^[^\0]+$/, expected: 'a path' },
+    type:   { kind: 'choice', doc: '`sealed`: a file that `cloister seal` made, read-only. `layer`: a directory that can be written; made when it is not there.', default: 'sealed', of: ['sealed', 'layer'] },
+    key:    kbs('Its key at the broker.'),
+  } } },
   network: { kind: 'section', doc: 'What programs may reach outside. Loopback inside the enclave always works.', keys: {
     outside:   { kind: 'choice', doc: '`closed`, the only policy so far: connections out of the enclave fail with ENETUNREACH.', default: 'closed', of: ['closed'], only: 'programs cannot reach anything outside the enclave yet' },
   } },
@@ -68,6 +84,9 @@ export interface Configuration {
   readonly entry_points: readonly string[];
   readonly env: { readonly default: Readonly<Record<string, string>>; readonly untrusted: readonly string[] };
   readonly mounts: readonly { readonly target: string; readonly type: 'tmpfs' | 'layer' }[];
+  readonly broker: { readonly url: string; readonly certificate: string };
+  readonly secrets: readonly { readonly key: string; readonly file: string; readonly env: string }[];
+  readonly volumes: readonly { readonly target: string; readonly source: string; readonly type: 'sealed' | 'layer'; readonly key: string }[];
   readonly network: { readonly outside: 'closed' };
   readonly metadata: { readonly product_id: number; readonly security_version: number; readonly debuggable: boolean };
 }

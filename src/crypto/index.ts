@@ -3,4 +3,3 @@ export { type Hasher, hkdfSha256, hmacSha256, SHA256_BYTES, SHA384_BYTES, sha256
 export { fillRandom, randomBytes, wipe } from './random.ts';
 export { KeyError, PrivateKey, PublicKey, type SignatureAlgorithm } from './sign.ts';
 export { base64url, type EcCurve, type EcPublicJwk, encryptJwe, type FlattenedJwe, fromBase64url, JweError, RecipientKey, recipientOf, type RecipientJwk, type RsaPublicJwk } from './jwe.ts';
-export { type CertificateRequest, selfSignedCertificate } from './self-signed.ts';

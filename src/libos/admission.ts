@@ -12,10 +12,11 @@ import { Failure, toWire } from './errors.ts';
 /** Terminal types as they are named; the only variable that a terminal brings along. */
 const TERM = /^TERM=[A-Za-z0-9][A-Za-z0-9._+-]{0,63}$/;
 
-export function admit(configuration: Configuration, message: ExecMessage): Admission {
+/** `secrets`: variables (`NAME=value`) that nothing from outside can set otherwise. */
+export function admit(configuration: Configuration, message: ExecMessage, secrets: readonly string[] = []): Admission {
   try {
     const directory = message.cwd === '' ? toByteString(configuration.process.directory) : message.cwd;
-    return { argv: [entryPoint(configuration, message.argv[0]), ...message.argv.slice(1)], env: environment(configuration, message), cwd: directory };
+    return { argv: [entryPoint(configuration, message.argv[0]), ...message.argv.slice(1)], env: environment(configuration, message, secrets), cwd: directory };
   } catch (error) {
     return { refused: toWire(error) };
   }
@@ -32,7 +33,7 @@ function entryPoint(configuration: Configuration, program: string): string {
   return path;
 }
 
-function environment(configuration: Configuration, message: ExecMessage): string[] {
+function environment(configuration: Configuration, message: ExecMessage, secrets: readonly string[]): string[] {
   const variables = new Map(Object.entries(configuration.env.default).map(([name, text]) => [toByteString(name), toByteString(text)]));
   const untrusted = new Set(configuration.env.untrusted.map(toByteString));
   const set = (variable: string): void => {
@@ -49,5 +50,6 @@ function environment(configuration: Configuration, message: ExecMessage): string
     if (bytesOf(variable).includes(0)) throw new Failure('usage', 'an environment variable holds a zero byte');
     set(variable);
   }
+  for (const secret of secrets) set(secret);
   return [...variables].map(([name, text]) => `${name}=${text}`);
 }

@@ -24,6 +24,7 @@ import { openCodeStore } from './ahead.ts';
 import { answer } from './calls.ts';
 import { Failure } from './errors.ts';
 import { Instance } from './instance.ts';
+import { neededKeys } from './needs.ts';
 import { openImage, verifyBuild } from './verify.ts';
 
 /** At about 0.7 GB/s: a fifth of a second. */
@@ -66,28 +67,41 @@ async function openEngine(name: BootRequest['engine'], store: CodeStore | undefi
 /** Throws before anything runs if anything is not as it was signed. */
 export async function boot(request: BootRequest, host: WorkerHost): Promise<Enclave> {
   const instance = Instance.at(request.directory);
-  const { manifest, configuration } = verifyBuild(instance);
+  const { manifest, configuration, imageKey } = verifyBuild(instance);
   if (request.strace && !configuration.metadata.debuggable) {
     throw new Failure('verification', 'system calls cannot be traced: the instance was not built debuggable', 'Set metadata.debuggable in cloister.yaml, then build again.');
   }
   const { id } = instance;
   const log = (message: string): void => host.log('error', message);
-  const image = openImage(instance, manifest, request.imageKey, log);
   const tee = new SimTee(new NodeDirectory(toByteString(`${request.stateDirectory}/sim`)), manifest.identity);
-  const layer = LayerVolume.open({
+  const kept = request.imageKey === undefined ? imageKey : undefined;
+  const needsBroker = neededKeys(configuration, kept).length > 0;
+  const attested = needsBroker ? await import('./attested.ts') : undefined;
+  const keys = await attested?.fetchKeys(tee, configuration, kept);
+  const image = openImage(instance, manifest, keys !== undefined && kept !== undefined ? attested?.imageKeyOf(keys, kept) : request.imageKey, log);
+  const records = `${request.stateDirectory}/instances/${id}`;
+  let running: Kernel | undefined;
+  const early: LayerVolume[] = [];
+  // Mount points may be made before there is a kernel with timers.
+  const writeBackLater = (volume: LayerVolume): void => {
+    if (running === undefined) early.push(volume);
+    else running.timers.add(host.monotonicNs() + WRITE_BACK_NS, () => volume.writeBack());
+  };
+  const layer: LayerVolume = LayerVolume.open({
     directory: new NodeDirectory(toByteString(instance.layer)),
-    freshness: new NodeDirectory(toByteString(`${request.stateDirectory}/instances/${id}`)),
+    freshness: new NodeDirectory(toByteString(records)),
     sealingKey: tee.sealingKey('signer', `layer ${id}`),
     log,
     nowNs: () => BigInt(host.realtimeNs()),
-    onChanged: () => void kernel.timers.add(host.monotonicNs() + WRITE_BACK_NS, () => layer.writeBack()),
+    onChanged: () => writeBackLater(layer),
   });
   // Beyond this, damage is met when it is read: EIO to the guest, a line in the log.
   if (layer.storedBytes <= VERIFY_LAYER_AT_ONCE) layer.verifyAll();
+  const given = keys === undefined ? undefined : attested?.attach(configuration, keys, { directory: instance.directory, records, log, nowNs: () => BigInt(host.realtimeNs()), changed: writeBackLater });
   const store = openCodeStore(image);
   const engine = await openEngine(request.engine, store);
   const memory = openMemoryBackend(request.memory);
-  const files = new KernelFiles({ memory, image, layer, mounts: tmpfsMounts(configuration) });
+  const files = new KernelFiles({ memory, image, layer, mounts: [...tmpfsMounts(configuration), ...(given?.mounts ?? [])] });
   const kernel: Kernel = new Kernel({ memory, engine }, host, files, {
     memoryLimitBytes: configuration.resources.memory,
     hwcap: cpuidLeaf(1, 0)[3],
@@ -96,7 +110,9 @@ export async function boot(request: BootRequest, host: WorkerHost): Promise<Encl
     onCall: (method, params) => answer(kernel, method, params),
     ...(request.strace && { strace: tracerTo((line) => host.post({ kind: 'trace', text: `${line}\n` })) }),
   });
-  host.admit = (message) => admit(configuration, message);
+  running = kernel;
+  early.forEach(writeBackLater);
+  host.admit = (message) => admit(configuration, message, given?.env);
   const { identity } = manifest;
   return {
     kernel,
@@ -111,6 +127,7 @@ export async function boot(request: BootRequest, host: WorkerHost): Promise<Encl
     },
     close() {
       try {
+        for (const volume of given?.layers ?? []) volume.close();
         layer.close();
       } catch (error) {
         if (!(error instanceof Errno)) throw error;

@@ -1,8 +1,8 @@
 /** `cloister build`: from configuration and tree to a sealed image with its signed manifest. Touches `build/` only. */
 
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { canonicalBytes, type Canonical, type EnclaveClaims, identityOf, signManifest, verifyManifest } from '../attestation/index.ts';
+import { basename, join } from 'node:path';
+import { canonicalBytes, type Canonical, type EnclaveClaims, identityOf, openReferenceValues, signManifest, signReferenceValues, verifyManifest } from '../attestation/index.ts';
 import { equalBytes, toByteString, toHex } from '../base/bytes.ts';
 import { writeFully } from '../base/host-files.ts';
 import { parseConfiguration } from '../config/index.ts';
@@ -12,6 +12,7 @@ import { NodeDirectory, nodeTree, stageFile, type StagedFile, writeAtomically } 
 import { type AheadProgress, translateImage } from './ahead.ts';
 import { Failure } from './errors.ts';
 import { readImageKey, readKeyFile } from './sealed.ts';
+import { checkKeys } from './needs.ts';
 import { type Instance, stateDirectory } from './instance.ts';
 import { RUNTIME } from './version.ts';
 
@@ -24,7 +25,10 @@ export interface BuildRequest {
   readonly translation: 'ahead' | 'none';
   readonly progress?: AheadProgress;
   readonly signKey?: string;
-  readonly imageKey?: string;
+  /** A file, or the key itself and where it is kept. */
+  readonly imageKey?: string | { readonly uri: string; readonly key: Uint8Array };
+  /** What the reference values call the program; the instance's directory otherwise. */
+  readonly name?: string;
 }
 
 export interface BuildResult {
@@ -40,10 +44,12 @@ export function build(instance: Instance, request: BuildRequest): BuildResult {
   const source = readFileSync(instance.configuration);
   const configuration = parseConfiguration(source.toString('utf8'), instance.configuration);
   const { key, path: signKey, kind: signKeyKind } = signingKey(request.signKey);
-  const imageKey = request.imageKey === undefined ? undefined : readImageKey(request.imageKey);
+  checkKeys(configuration, instance.configuration, request.imageKey);
+  const imageKey = typeof request.imageKey === 'string' ? readImageKey(request.imageKey) : request.imageKey?.key;
+  const uri = typeof request.imageKey === 'object' ? request.imageKey.uri : undefined;
   mkdirSync(instance.build, { recursive: true });
   const cache = new NodeDirectory(toByteString(instance.cache));
-  const sealed = canonicalBytes({ source: toHex(sha384(source)), configuration } as unknown as Canonical);
+  const sealed = canonicalBytes({ source: toHex(sha384(source)), configuration, ...(uri !== undefined && { imageKey: uri }) } as unknown as Canonical);
   const claimsOf = (image: BuiltImage): EnclaveClaims => ({
     imageRoot: toHex(image.root),
     imageKind: image.kind,
@@ -66,6 +72,8 @@ export function build(instance: Instance, request: BuildRequest): BuildResult {
       cache,
       made: (image) => {
         stage(instance.sealedConfiguration, sealed);
+        const name = referenceName(request.name ?? basename(instance.directory));
+        stage(instance.referenceValues, referencesBefore(instance.referenceValues, name, claimsOf(image), key) ?? signReferenceValues(name, claimsOf(image), key));
         stage(instance.manifest, signedBefore(instance.manifest, claimsOf(image), key) ?? signManifest(claimsOf(image), key));
       },
       dependencies: request.dependencies,
@@ -83,6 +91,22 @@ export function build(instance: Instance, request: BuildRequest): BuildResult {
     for (const file of staged) file.drop();
   }
 }
+
+/** As `signedBefore`. */
+function referencesBefore(path: string, name: string, claims: EnclaveClaims, key: PrivateKey): Uint8Array | undefined {
+  try {
+    const bytes = readFileSync(path);
+    const { values, publisher } = openReferenceValues(bytes);
+    const { measurement } = identityOf(claims, key.publicKey);
+    return values.name === name && values.measurement === toHex(measurement) && equalBytes(publisher.spki(), key.publicKey.spki()) ? bytes : undefined;
+  } catch {
+    // None yet, or some that are worth nothing.
+    return undefined;
+  }
+}
+
+/** A name that policies can use. */
+const referenceName = (text: string): string => text.replace(/[^A-Za-z0-9._-]/g, '-').replace(/^[^A-Za-z0-9]+/, '') || 'program';
 
 /** The manifest that is there, if this key signed these claims: P-256 signatures hold random numbers. */
 function signedBefore(path: string, claims: EnclaveClaims, key: PrivateKey): Uint8Array | undefined {

@@ -40,6 +40,9 @@ export class Instance {
   get manifest(): string {
     return join(this.build, 'manifest.json');
   }
+  get referenceValues(): string {
+    return join(this.build, 'reference-values.json');
+  }
   get state(): string {
     return join(this.directory, '.cloister');
   }

@@ -10,6 +10,8 @@ export interface SealedConfiguration {
   /** SHA-384 of cloister.yaml, so that any change of it asks for a build. */
   readonly source: string;
   readonly configuration: Configuration;
+  /** Where the key of an encrypted image is: `kbs:///…`. */
+  readonly imageKey?: string;
 }
 
 export function readKeyFile(path: string, what: string): string {

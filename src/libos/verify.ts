@@ -24,6 +24,8 @@ const VERIFIED = 'verified';
 export interface Verified {
   readonly manifest: Manifest;
   readonly configuration: Configuration;
+  /** Of an encrypted image whose key is at the broker: `kbs:///…`. */
+  readonly imageKey?: string;
 }
 
 function read(path: string): Uint8Array {
@@ -44,7 +46,7 @@ export function verifyBuild(instance: Instance): Verified {
   if (toHex(sha384(sealed)) !== manifest.claims.configuration) {
     throw new Failure('verification', `${instance.sealedConfiguration} is not the configuration that was measured`, 'Build again: cloister build');
   }
-  const { source, configuration } = JSON.parse(new TextDecoder().decode(sealed)) as SealedConfiguration;
+  const { source, configuration, imageKey } = JSON.parse(new TextDecoder().decode(sealed)) as SealedConfiguration;
   // A packaged instance has no cloister.yaml; where there is one, it must be what was built.
   let current: Uint8Array | undefined;
   try {
@@ -55,10 +57,10 @@ export function verifyBuild(instance: Instance): Verified {
   if (current !== undefined && toHex(sha384(current)) !== source) {
     throw new Failure('verification', `${instance.configuration} has changed since the build`, 'Build again: cloister build');
   }
-  return { manifest, configuration };
+  return { manifest, configuration, ...(imageKey !== undefined && { imageKey }) };
 }
 
-export function openImage(instance: Instance, manifest: Manifest, imageKey: string | undefined, log: (message: string) => void): ImageVolume {
+export function openImage(instance: Instance, manifest: Manifest, imageKey: string | Uint8Array | undefined, log: (message: string) => void): ImageVolume {
   let file: NodeFile;
   try {
     file = new NodeFile(toByteString(instance.sealedImage), 'r');
@@ -66,7 +68,7 @@ export function openImage(instance: Instance, manifest: Manifest, imageKey: stri
     if ((error as { code?: string }).code === 'ENOENT') throw new Failure('instance', `${instance.sealedImage} is missing`, 'Build the instance first: cloister build');
     throw error;
   }
-  const key = imageKey === undefined ? undefined : readImageKey(imageKey);
+  const key = typeof imageKey === 'string' ? readImageKey(imageKey) : imageKey;
   const image = ImageVolume.open(file, { root: fromHex(manifest.claims.imageRoot), log, ...(key && { key }) });
   if (image.storedBytes <= VERIFY_AT_ONCE) verifyOnce(instance, manifest, image);
   return image;

@@ -2,6 +2,7 @@
 
 import { type Collateral, type Policy, recognise, UnreadableError, verifyEvidence, type Verdict as VerifierVerdict } from '../../attestation/verifier/index.ts';
 import { equalSecret, toHex } from '../../base/bytes.ts';
+import { expectedReportData } from './report-data.ts';
 import type { PolicyContext } from '../policy/schema.ts';
 
 /** As the verifier gives it; `sample` is a TEE of the KBS protocol that no verifier knows. */
@@ -19,14 +20,6 @@ export interface EvidenceRequest {
 }
 
 export type Appraiser = (request: EvidenceRequest) => Promise<Verdict>;
-
-/** What evidence carries in 64 bytes of report data: the KBS protocol puts the 48 bytes of the hash first, then zeros. */
-export function expectedReportData(runtimeHash: Uint8Array): Uint8Array {
-  if (runtimeHash.length !== 48) throw new RangeError(`SHA-384 has 48 bytes, not ${runtimeHash.length}`);
-  const data = new Uint8Array(64);
-  data.set(runtimeHash);
-  return data;
-}
 
 export const refused = (tee: string, code: string, message: string): Verdict => ({ tee, accepted: false, tcbStatus: null, tcbDate: null, advisories: [], failures: [{ code, message }], claims: {} });
 

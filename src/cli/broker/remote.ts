@@ -7,7 +7,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { signRequest } from '../../broker/index.ts';
 import type { HttpRequest } from '../../broker/http.ts';
-import { KeyError, PrivateKey } from '../../crypto/index.ts';
+import { KeyError, PrivateKey, RecipientKey } from '../../crypto/index.ts';
 import { Failure } from '../../libos/failure.ts';
 import { readKeyFile } from '../../libos/sealed.ts';
 import { Exchange } from '../../pal/broker/exchange.ts';
@@ -120,4 +120,21 @@ export function readInput(file: string): Uint8Array {
   } catch (error) {
     throw new Failure('usage', `cannot read ${file}: ${(error as Error).message}`);
   }
+}
+
+/** The text of a resource of one's own; made and put where there is none. */
+export function keptAtBroker(invocation: Invocation, uri: string, make: () => string): Promise<string> {
+  const path = resourceOperand(uri);
+  return withBroker(invocation, async (remote) => {
+    const key = new RecipientKey();
+    try {
+      const { jwe } = await answerOf(remote, 'POST', `/cloister/v0/resources/${path}/read`, JSON.stringify({ recipient: key.publicJwk }));
+      return new TextDecoder().decode(key.decrypt(jwe));
+    } catch (error) {
+      if (!(error instanceof Failure) || error.code !== 'broker-not-found') throw error;
+    }
+    const made = make();
+    await answerOf(remote, 'PUT', `/cloister/v0/resources/${path}`, made);
+    return made;
+  });
 }

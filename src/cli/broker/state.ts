@@ -17,7 +17,8 @@ import { AUTHENTIC, type Collateral, NO_COLLATERAL, parsePolicy, readCollateral 
 import { toByteString } from '../../base/bytes.ts';
 import { Broker, decodeShare, type Appraiser, type Database, type RootGuard, type CollateralSource, EVIDENCE, sampleAppraiser, sharesGuard, teeGuard, transitGuard, verifierAppraiser } from '../../broker/index.ts';
 import type { Services } from '../../broker/services.ts';
-import { KeyError, PrivateKey, PublicKey, selfSignedCertificate, sha384 } from '../../crypto/index.ts';
+import { KeyError, PrivateKey, PublicKey, sha384 } from '../../crypto/index.ts';
+import { selfSignedCertificate } from '../../crypto/self-signed.ts';
 import { Failure } from '../../libos/failure.ts';
 import { stateDirectory } from '../../libos/instance.ts';
 import { readKeyFile } from '../../libos/sealed.ts';

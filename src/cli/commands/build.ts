@@ -1,7 +1,14 @@
 import { toText } from '../../base/bytes.ts';
 import { build } from '../../libos/build.ts';
 import { Instance } from '../../libos/instance.ts';
-import { type Command, flag, JSON_OPTION, printJson, value, values } from '../command.ts';
+import { generateImageKey, parseImageKey } from '../../encfs/1-crypto/keys.ts';
+import { keptAtBroker, REMOTE_OPTIONS } from '../broker/remote.ts';
+import { type Command, flag, type Invocation, JSON_OPTION, printJson, value, values } from '../command.ts';
+
+async function keyAtBroker(invocation: Invocation, uri: string): Promise<{ uri: string; key: Uint8Array }> {
+  const text = await keptAtBroker(invocation, uri, generateImageKey);
+  return { uri, key: parseImageKey(text) };
+}
 
 export const command: Command = {
   usage: 'build [OPTIONS]',
@@ -12,10 +19,12 @@ export const command: Command = {
     { flag: '--bom FILE', short: '-f', doc: 'Copy what a bill of materials lists (the YAML of copy_bom).' },
     { flag: '--include-dir DIR', doc: 'Where to look for included bills of materials.', repeated: true },
     { flag: '--sign-key FILE', doc: 'Sign with this P-256 or Ed25519 key (PEM) instead of a development key.' },
-    { flag: '--image-key FILE', doc: 'Encrypt the image with this key (see gen-image-key).' },
+    { flag: '--image-key KEY', doc: 'Encrypt the image: with the key in this file (see gen-image-key), or with kbs:///REPOSITORY/TYPE/TAG at a broker, made where there is none.' },
+    { flag: '--name NAME', doc: 'What build/reference-values.json calls the program; the name of the directory otherwise.' },
+    ...REMOTE_OPTIONS,
     JSON_OPTION,
   ],
-  examples: ['cloister build', 'cloister build --sign-key release.pem --image-key image.key', 'cloister build -f python.yaml'],
+  examples: ['cloister build', 'cloister build --image-key kbs:///shop/key/image --state ../kbs', 'cloister build --sign-key release.pem --image-key image.key', 'cloister build -f python.yaml'],
   operands: [0, 0],
   async run(invocation) {
     const { directory } = invocation;
@@ -23,6 +32,8 @@ export const command: Command = {
     const bom = value(invocation, 'bom');
     const signKey = value(invocation, 'sign-key');
     const imageKey = value(invocation, 'image-key');
+    const key = imageKey === undefined || !imageKey.startsWith('kbs://') ? imageKey : await keyAtBroker(invocation, imageKey);
+    const name = value(invocation, 'name');
     const result = build(instance, {
       dependencies: flag(invocation, 'no-deps') ? 'none' : 'resolve',
       translation: flag(invocation, 'no-translate') ? 'none' : 'ahead',
@@ -32,7 +43,8 @@ export const command: Command = {
       includeDirectories: values(invocation, 'include-dir'),
       ...(bom !== undefined && { bom }),
       ...(signKey !== undefined && { signKey }),
-      ...(imageKey !== undefined && { imageKey }),
+      ...(key !== undefined && { imageKey: key }),
+      ...(name !== undefined && { name }),
     });
     const { image } = result;
     for (const warning of image.warnings) process.stderr.write(`warning: ${toText(warning)}\n`);

@@ -31,6 +31,19 @@ export function parseImageKey(text: string): Uint8Array {
 }
 
 /**
+ * The key of a sealed volume: an image key, and a line `root <96 hexadecimal digits>`, so that who has the key also knows
+ * which volume is meant.
+ */
+export const formatVolumeKey = (key: Uint8Array, root: Uint8Array): string => `${formatImageKey(key)}root ${toHex(root)}\n`;
+
+/** Throws StorageError `key-format`. */
+export function parseVolumeKey(text: string): { readonly key: Uint8Array; readonly root: Uint8Array } {
+  const match = /^([^\n]*\n)root ([0-9a-f]{96})\n?$/.exec(text);
+  if (match === null) throw new StorageError('key-format', 'not the key of a sealed volume: cloister seal makes one');
+  return { key: parseImageKey(match[1]), root: fromHex(match[2]) };
+}
+
+/**
  * Random 96-bit nonces, drawn in bulk. Random rather than counted, because a counter would repeat after a rollback
  * of the host's disk; with at most 2^32 of them under one key the chance of a repeat is below 2^-32 (SP 800-38D §8.3).
  */

@@ -1,6 +1,8 @@
 /** The tree of a running enclave: the sealed image under the writable layer, and the kernel's own file systems. */
 
+import { S_IFREG } from '../../abi/stat.ts';
 import { MS_NODEV, MS_NOEXEC, MS_NOSUID } from '../../abi/mount.ts';
+import { ENOTDIR } from '../errno.ts';
 import { makeDevfs } from '../fs/devices.ts';
 import { DevptsFs } from '../fs/devpts.ts';
 import { OverlayFs } from '../fs/overlayfs.ts';
@@ -20,8 +22,11 @@ export interface KernelFilesOptions {
   readonly layer?: Volume;
   readonly memory: MemoryBackend;
   /** More mounts, absolute paths as byte strings. */
-  readonly mounts?: readonly { readonly target: string; readonly type: 'tmpfs'; readonly sizeBytes?: number }[];
+  readonly mounts?: readonly KernelMount[];
 }
+
+/** `files` are in it from the start, readable by root only; a volume is mounted or the boot fails. */
+export type KernelMount = { readonly target: string; readonly type: 'tmpfs'; readonly sizeBytes?: number; readonly files?: ReadonlyMap<string, Uint8Array> } | { readonly target: string; readonly type: 'volume'; readonly volume: Volume };
 
 export class KernelFiles extends Vfs {
   constructor(options: KernelFilesOptions) {
@@ -41,7 +46,21 @@ export class KernelFiles extends Vfs {
     this.mountIfPossible('/dev', makeDevfs(this), 'devtmpfs', MS_NOSUID);
     this.mountIfPossible('/dev/pts', new DevptsFs(this), 'devpts', MS_NOSUID | MS_NOEXEC);
     this.mountIfPossible('/dev/shm', tmpfs(0o1777), 'tmpfs', MS_NOSUID | MS_NODEV);
-    for (const { target, sizeBytes } of mounts) this.mountIfPossible(target, tmpfs(0o1777, sizeBytes), 'tmpfs', MS_NOSUID | MS_NODEV);
+    for (const mount of mounts) {
+      if (mount.type === 'volume') this.#mountOrFail(mount.target, new VolumeFs(mount.volume, this.memory), 'volume');
+      else if (mount.files === undefined) this.mountIfPossible(mount.target, tmpfs(0o1777, mount.sizeBytes), 'tmpfs', MS_NOSUID | MS_NODEV);
+      else {
+        // Not charged: there is no kernel yet that could count.
+        const fs = new Tmpfs({ memory: this.memory, now: () => this.now(), mode: 0o700 });
+        for (const [name, content] of mount.files) fs.root.create(name, S_IFREG | 0o400, { uid: 0, gid: 0 }, 0).write(0, content);
+        this.#mountOrFail(mount.target, fs, 'tmpfs');
+      }
+    }
+  }
+
+  #mountOrFail(target: string, fs: FileSystem, source: string): void {
+    this.mountIfPossible(target, fs, source, MS_NOSUID | MS_NODEV);
+    if (!this.mounts.list.some((mount) => mount.fs === fs)) throw ENOTDIR;
   }
 
   /** Mount points that the tree lacks are made, where it can be written. */

@@ -1,7 +1,6 @@
 /** One request to a broker over HTTP or TLS, with a limit on everything the other side could make us wait for or hold. */
 
-import { Agent as HttpAgent, request as httpRequest } from 'node:http';
-import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
+import type { Agent } from 'node:http';
 
 export interface ExchangeRequest {
   /** `http:` or `https:`; the path is appended. */
@@ -32,17 +31,17 @@ const MAX_BYTES = 256 << 20;
 
 /** A broker that is talked to several times. */
 export class Exchange {
-  readonly #http = new HttpAgent({ keepAlive: true });
-  readonly #https = new HttpsAgent({ keepAlive: true });
+  readonly #agents = new Map<string, Agent>();
 
   send({ base, method, path, headers, body, certificate }: ExchangeRequest): Promise<ExchangeResponse> {
     const tls = base.protocol === 'https:';
+    const agent = this.#agent(base.protocol);
     const url = new URL(base.pathname.replace(/\/$/, '') + path, base);
     const pinned = certificate === undefined ? {} : { ca: certificate, checkServerIdentity: () => undefined };
     return new Promise((resolve, reject) => {
       const fail = (error: Error): void => reject(new ExchangeError(`the broker at ${base.origin} does not answer as it should: ${error.message}`));
       const options = { method, headers: { ...headers, ...(body !== undefined && { 'content-length': String(Buffer.byteLength(body)) }) }, timeout: TIMEOUT_MS };
-      const request = tls ? httpsRequest(url, { ...options, ...pinned, agent: this.#https }) : httpRequest(url, { ...options, agent: this.#http });
+      const request = tls ? process.getBuiltinModule('node:https').request(url, { ...options, ...pinned, agent }) : process.getBuiltinModule('node:http').request(url, { ...options, agent });
       request.on('error', fail);
       request.on('timeout', () => request.destroy(new Error('it takes too long')));
       request.on('response', (response) => {
@@ -60,8 +59,18 @@ export class Exchange {
     });
   }
 
+  /** Node's modules are loaded when something is sent: most enclaves talk to nobody. */
+  #agent(protocol: string): Agent {
+    let agent = this.#agents.get(protocol);
+    if (agent === undefined) {
+      const module = protocol === 'https:' ? process.getBuiltinModule('node:https') : process.getBuiltinModule('node:http');
+      agent = new module.Agent({ keepAlive: true });
+      this.#agents.set(protocol, agent);
+    }
+    return agent;
+  }
+
   close(): void {
-    this.#http.destroy();
-    this.#https.destroy();
+    for (const agent of this.#agents.values()) agent.destroy();
   }
 }

@@ -1,0 +1,25 @@
+/** Which keys and secrets an enclave needs of a broker before anything runs. */
+
+import type { Configuration } from '../config/schema.ts';
+import { Failure } from './failure.ts';
+
+export const SECRETS = '/run/secrets';
+
+/** All `kbs:///…`, each once. */
+export function neededKeys({ secrets, volumes }: Configuration, imageKey: string | undefined): string[] {
+  return [...new Set([...(imageKey === undefined ? [] : [imageKey]), ...volumes.map(({ key }) => key), ...secrets.map(({ key }) => key)])];
+}
+
+/** What no single key of the configuration shows. Throws Failure. */
+export function checkKeys(configuration: Configuration, file: string, imageKey: string | { readonly uri: string } | undefined): void {
+  const { broker, secrets, volumes } = configuration;
+  const fail = (message: string, hint: string): never => {
+    throw new Failure('configuration', `${file}: ${message}`, hint);
+  };
+  const needed = neededKeys(configuration, typeof imageKey === 'object' ? imageKey.uri : undefined);
+  if (needed.length > 0 && broker.url === '') fail(`${needed[0]} is at a broker, and broker.url is not set`, 'Set broker.url, and broker.certificate to what the broker has.');
+  for (const { key, file: name, env } of secrets) if ((name === '') === (env === '')) fail(`the secret ${key} needs file or env, one of them`, 'As in: secrets: [{ key: kbs:///shop/db/password, file: db-password }]');
+  const targets = [...volumes.map(({ target }) => target), ...secrets.map(({ file: name, env }) => (name === '' ? env : `${SECRETS}/${name}`))];
+  const twice = targets.find((target, at) => targets.indexOf(target) !== at);
+  if (twice !== undefined) fail(`${twice} is given twice`, 'Give each a place of its own.');
+}

@@ -3,21 +3,29 @@
  * given), each batch with a seed of its own that is printed before it starts. `node fuzz/TARGET.ts SEED` repeats one.
  */
 
+import { fuzz as certificate } from './certificate.ts';
+import { fuzz as collateral } from './collateral.ts';
 import { fuzzConfiguration } from './configuration.ts';
 import { fuzzControl } from './control.ts';
 import { fuzz as decoder } from './decoder.ts';
 import { fuzz as elf } from './elf.ts';
 import { fuzz as encfsImage } from './encfs-image.ts';
 import { fuzz as encfsLayer } from './encfs-layer.ts';
+import { fuzz as eventLog } from './event-log.ts';
+import { fuzz as quote } from './quote.ts';
 
 // biome-ignore format: a table
 const TARGETS: readonly (readonly [name: string, run: (seed: number, iterations: number) => unknown, batch: number])[] = [
+  ['certificate',   certificate,       2_000],
+  ['collateral',    collateral,          500],
   ['configuration', fuzzConfiguration, 1_000],
   ['control',       fuzzControl,      20_000],
   ['decoder',       decoder,          50_000],
   ['elf',           elf,                 200],
   ['encfs-image',   encfsImage,        1_000],
   ['encfs-layer',   encfsLayer,          100],
+  ['event-log',     eventLog,          5_000],
+  ['quote',         quote,               500],
 ];
 
 const [seconds = '60', ...names] = process.argv.slice(2);
@@ -34,7 +42,7 @@ for (const [name, run, batch] of chosen) {
     const seed = Math.floor(Math.random() * 2 ** 31);
     process.stdout.write(`${name}: seed ${seed}, ${batch} iterations`);
     try {
-      run(seed, batch);
+      await run(seed, batch);
       process.stdout.write('\n');
     } catch (error) {
       process.stdout.write(': FAILED\n');

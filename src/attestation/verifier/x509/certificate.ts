@@ -93,14 +93,17 @@ export function parseCertificate(der: Uint8Array): Certificate {
   return { raw: der, tbs: tbsNode.raw, serial, issuer, subject: subject.raw, commonName: commonNameOf(subject), notBefore, notAfter, spki, extensions, signatureAlgorithm, signature };
 }
 
-/** Curve of a SubjectPublicKeyInfo, `RSA`, or undefined for anything else. */
+/** Curve of a SubjectPublicKeyInfo, `RSA`, or undefined for anything else, damaged ones as well. */
 export function keyKind(spki: Uint8Array): 'P-256' | 'P-384' | 'RSA' | undefined {
-  const [algorithm] = childrenOf(readDer(spki, TAG.sequence));
-  const parts = childrenOf(algorithm);
-  const id = oidOf(parts[0]);
-  if (id === '1.2.840.113549.1.1.1') return 'RSA';
-  if (id !== '1.2.840.10045.2.1' || parts[1]?.tag !== TAG.oid) return undefined;
-  return ({ '1.2.840.10045.3.1.7': 'P-256', '1.3.132.0.34': 'P-384' } as const)[oidOf(parts[1])];
+  try {
+    const algorithm = new DerCursor(new DerCursor(readDer(spki, TAG.sequence)).next(TAG.sequence));
+    const id = oidOf(algorithm.next(TAG.oid));
+    if (id === '1.2.840.113549.1.1.1') return 'RSA';
+    return id === '1.2.840.10045.2.1' ? ({ '1.2.840.10045.3.1.7': 'P-256', '1.3.132.0.34': 'P-384' } as const)[oidOf(algorithm.next(TAG.oid))] : undefined;
+  } catch (error) {
+    if (error instanceof DerError) return undefined;
+    throw error;
+  }
 }
 
 // biome-ignore format: a table
@@ -113,8 +116,9 @@ const PSS_SHA384 = /^a00f300d06096086480165030402020500a11c301a06092a864886f70d0
 const PSS_SHA384_BARE = /^a00d300b0609608648016503040202a11a301806092a864886f70d010108300b0609608648016503040202a203020130(?:a303020101)?$/;
 
 function algorithmOf(identifier: Uint8Array, spki: Uint8Array): Algorithm | undefined {
-  const [oid, params] = childrenOf(readDer(identifier, TAG.sequence));
-  const id = oidOf(oid);
+  const cursor = new DerCursor(readDer(identifier, TAG.sequence));
+  const id = oidOf(cursor.next(TAG.oid));
+  const params = cursor.optional(TAG.sequence);
   const kind = keyKind(spki);
   const ecdsa = ECDSA_HASHES[id as keyof typeof ECDSA_HASHES];
   if (ecdsa !== undefined && (kind === 'P-256' || kind === 'P-384')) return { name: 'ECDSA', curve: kind, hash: ecdsa };

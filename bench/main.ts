@@ -4,7 +4,7 @@
  *
  *   --quick         a dozen compute rows, one repetition after the first, without qemu: about two minutes
  *   --once          one repetition after the first, of any rows
- *   --group NAME    kernel, compute or files
+ *   --group NAME    kernel, compute, files or attestation (apart from the others)
  *   --no-qemu       native and enclave only
  *   --native        the enclave is not measured
  *   --keep          a part of the rows is kept in the history too
@@ -16,6 +16,7 @@ import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { loadavg, tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { measureAttestation } from './attestation.ts';
 import { COMPUTE } from './compute.ts';
 import { measure, type SideName } from './measure.ts';
 import { keep, median, megabytes, printHeader, printRow, printStart, printSummary, type Result, summarize, time } from './report.ts';
@@ -62,6 +63,7 @@ function printBuild({ buildNs, rebuildNs, imageBytes, translatedBytes }: Build):
 const isChosen = (name: string): boolean => words.length === 0 || words.some((word) => name.includes(word));
 
 async function main(): Promise<void> {
+  if (options.group === 'attestation') return measureAttestation();
   const work = mkdtempSync(join(tmpdir(), 'cloister-bench-'));
   try {
     const inGroup = (group: string): boolean => options.group === undefined || options.group === group;

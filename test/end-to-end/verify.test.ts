@@ -1,0 +1,123 @@
+/** `cloister verify` and `cloister collateral` as a user has them, over forged platforms. */
+
+import assert from 'node:assert/strict';
+import { spawn, spawnSync } from 'node:child_process';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, describe, test } from 'node:test';
+import { forgeAmd } from '../attestation/forge/amd.ts';
+import { forgeIntel } from '../attestation/forge/intel.ts';
+
+const cloister = new URL('../../bin/cloister', import.meta.url).pathname;
+const place = mkdtempSync(join(tmpdir(), 'cloister-verify-'));
+const env = { ...process.env, XDG_CACHE_HOME: join(place, 'cache') };
+const AT = ['--at', '2026-01-15T12:00:00Z'];
+
+const file = (name: string, content: string | Uint8Array): string => {
+  writeFileSync(join(place, name), content);
+  return join(place, name);
+};
+const verify = (...words: readonly string[]) => {
+  const { status, stdout, stderr } = spawnSync(cloister, ['verify', ...words], { cwd: place, env, encoding: 'utf8', timeout: 60_000 });
+  return { status, stdout, stderr };
+};
+
+const intel = forgeIntel({ tee: 'tdx' });
+const quote = file('quote.bin', intel.evidence);
+const bundle = file('bundle.json', JSON.stringify(intel.bundle));
+const root = file('root.pem', intel.roots[0]);
+
+describe('cloister verify', () => {
+  after(() => rmSync(place, { recursive: true, force: true }));
+
+  test('accepted: 0, with a tree for people; the same by standard input', () => {
+    const { status, stdout, stderr } = verify(quote, '--collateral', bundle, '--root', root, ...AT);
+    assert.equal(status, 0, stdout + stderr);
+    assert.match(stdout, /^ACCEPTED {2}TDX/);
+    assert.match(stdout, /└─ unchecked by the policy: .*measurement/);
+    const hex = spawnSync(cloister, ['verify', '-', '--collateral', bundle, '--root', root, ...AT], { env, input: Buffer.from(intel.evidence).toString('hex'), encoding: 'utf8' });
+    assert.equal(hex.status, 0, hex.stdout + hex.stderr);
+  });
+
+  test('refused: 1, every failure with its code, as JSON of exactly these members', () => {
+    const { status, stdout } = verify(quote, '--collateral', bundle, '--json', '--report-data', '00'.repeat(64), ...AT);
+    assert.equal(status, 1);
+    const verdict = JSON.parse(stdout);
+    assert.deepEqual(Object.keys(verdict), ['tee', 'accepted', 'tcbStatus', 'tcbDate', 'advisories', 'failures', 'claims']);
+    assert.equal(verdict.tee, 'tdx');
+    assert.equal(verdict.accepted, false);
+    const codes = verdict.failures.map(({ code }: { code: string }) => code);
+    for (const code of ['pck-root', 'report-data']) assert.ok(codes.includes(code), code);
+  });
+
+  test('unreadable: 2, for evidence, collateral, policy and time', () => {
+    for (const words of [
+      [join(place, 'nowhere')],
+      [root],
+      [quote, '--collateral', join(place, 'nowhere')],
+      [quote, '--collateral', file('empty', '')],
+      [quote, '--policy', file('bad.yaml', 'debug: [')],
+      [quote, '--policy', file('short.yaml', 'debug: refused')],
+      [quote, '--collateral', bundle, '--at', 'yesterday'],
+    ]) {
+      const { status, stderr } = verify(...words);
+      assert.equal(status, 2, `${words.join(' ')}: ${stderr}`);
+      assert.match(stderr, /^cloister: /);
+      assert.doesNotMatch(stderr, /\n {4}at /);
+    }
+  });
+
+  test('a folder of responses is collateral as well, and a policy in YAML decides', () => {
+    const folder = join(place, 'folder');
+    mkdirSync(folder);
+    const { bundle: parts } = intel;
+    writeFileSync(join(folder, 'tcb.json'), `{"tcbInfo":${parts.tcb_info},"signature":"${parts.tcb_info_signature}"}`);
+    writeFileSync(join(folder, 'identity'), `{"enclaveIdentity":${parts.qe_identity},"signature":"${parts.qe_identity_signature}"}`);
+    writeFileSync(join(folder, 'pck.crl'), Buffer.from(parts.pck_crl as string, 'hex'));
+    writeFileSync(join(folder, 'root.crl'), parts.root_ca_crl as string);
+    writeFileSync(join(folder, 'chain.pem'), encodeURIComponent(parts.tcb_info_issuer_chain as string));
+    const policy = (measurement: string): string => file('policy.yaml', `base: authentic\ntee: [tdx]\nroots: [root.pem]\nmeasurement: ["${measurement}"]\n`);
+    assert.equal(verify(quote, '--collateral', folder, '--policy', policy('cc'.repeat(48)), ...AT).status, 0);
+    const refused = verify(quote, '--collateral', folder, '--policy', policy('cd'.repeat(48)), ...AT);
+    assert.equal(refused.status, 1);
+    assert.match(refused.stdout, /✗ policy\n│ {2}└─ measurement: /);
+  });
+
+  test('without a network it says what to do', () => {
+    const { status, stderr } = verify(quote, '--pcs', 'http://127.0.0.1:9');
+    assert.equal(status, 2);
+    assert.match(stderr, /cannot be fetched.*127\.0\.0\.1:9[\s\S]*--collateral/);
+  });
+
+  test('collateral is fetched from a service, kept, and exported for a machine without one', async () => {
+    const forged = forgeAmd({ product: 'Genoa' });
+    let asked = 0;
+    const server = createServer((request, response) => {
+      asked++;
+      const name = request.url?.includes('cert_chain') ? 'cert_chain' : request.url?.includes('/crl') ? 'crl' : 'vek.der';
+      const found = forgeAmd({ product: 'Genoa', crl: {} }).files.find((entry) => entry.name === name);
+      response.writeHead(found === undefined ? 404 : 200).end(found?.bytes);
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const kds = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    const run = (...words: readonly string[]): Promise<number | null> =>
+      new Promise((resolve) => {
+        const child = spawn(cloister, words, { cwd: place, env, stdio: 'ignore' });
+        child.on('exit', resolve);
+      });
+    try {
+      const [report, ark, output] = [file('report.bin', forged.evidence), file('ark.pem', forged.roots[0]), join(place, 'amd.json')];
+      assert.equal(await run('verify', report, '--kds', kds, '--root', ark, ...AT), 0);
+      assert.equal(asked, 3);
+      assert.equal(await run('collateral', report, '--kds', kds, '-o', output), 0);
+      assert.equal(asked, 3);
+      assert.equal(verify(report, '--collateral', output, '--root', ark, ...AT).status, 0);
+      assert.ok(readFileSync(output, 'utf8').includes('cert_chain'));
+    } finally {
+      server.close();
+    }
+  });
+});

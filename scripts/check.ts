@@ -16,8 +16,9 @@ function tool(name: string, ...words: readonly string[]): string[] {
 const CHECKS: readonly (readonly [name: string, run: () => string[] | Promise<string[]>])[] = [
   ['types of the layers', () => tool('tsc', '-b')],
   ['types of everything', () => tool('tsc', '--noEmit', '-p', 'tsconfig.dev.json')],
+  ['types of the console', () => tool('tsc', '-p', 'console')],
   ['layers',              () => layerFaults()],
-  ['lint',                () => tool('oxlint', '--quiet', 'src', 'test', 'scripts', 'bench', 'fuzz')],
+  ['lint',                () => tool('oxlint', '--quiet', 'src', 'test', 'scripts', 'bench', 'fuzz', 'console')],
   ['format',              () => tool('biome', 'format')],
   ['documents',           () => documentFaults(process.argv.includes('--write') ? 'write' : 'compare')],
 ];

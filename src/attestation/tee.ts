@@ -4,10 +4,9 @@
  */
 
 import type { EnclaveIdentity } from './measurement.ts';
+import type { TeeType } from './tee-type.ts';
 
-export const TEE_TYPES = ['sim', 'sgx', 'tdx', 'snp'] as const;
-export type TeeType = (typeof TEE_TYPES)[number];
-export const isTeeType = (word: string): word is TeeType => (TEE_TYPES as readonly string[]).includes(word);
+export type { TeeType } from './tee-type.ts';
 
 /** What a sealing key is bound to: any build of the same signer and product, or this very build. */
 export type SealBinding = 'signer' | 'measurement';

@@ -1,6 +1,6 @@
 /** Evidence as the verifier takes it, whatever form it came in. */
 
-import type { TeeType } from '../tee.ts';
+import type { TeeType } from '../tee-type.ts';
 import type { Certificate } from './x509/certificate.ts';
 
 /** A TPM 2.0 quote (TPMS_ATTEST) with the registers that it covers. */

@@ -3,7 +3,7 @@
  * checked says so with the word `unchecked`. A policy file either gives every key or names a base that gives the rest.
  */
 
-import type { TeeType } from '../tee.ts';
+import type { TeeType } from '../tee-type.ts';
 import { type TcbStatus, UnreadableError } from './verdict.ts';
 import { pemBlocks } from './x509/pem.ts';
 

@@ -4,7 +4,7 @@
  */
 
 import { fromHex } from '../../base/bytes.ts';
-import { isTeeType } from '../tee.ts';
+import { isTeeType } from '../tee-type.ts';
 import { readCarrier } from './carrier.ts';
 import { quoteKind } from './dcap/abi.ts';
 import type { Evidence, TpmQuote } from './evidence.ts';

@@ -1,6 +1,6 @@
 /** What verification comes to: every failure with a stable code, and the claims that were looked at (RFC 9334 §8.4). */
 
-import type { TeeType } from '../tee.ts';
+import type { TeeType } from '../tee-type.ts';
 import type { FailureCode } from './codes.ts';
 
 /** Status words of Intel's TCB information; `NotSupported` where no level of it matches. Only Intel publishes any. */

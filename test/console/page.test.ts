@@ -1,0 +1,118 @@
+/** The console in a headless Chromium: files are dropped on it, an address is asked, and nothing is sent anywhere. */
+
+import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { after, before, describe, test } from 'node:test';
+import { buildConsole } from '../../console/build.ts';
+import { forgeAmd } from '../attestation/forge/amd.ts';
+import { forgeIntel } from '../attestation/forge/intel.ts';
+import { CHROMIUM, openPage, type Page } from './browser.ts';
+
+const AT = '2026-01-15T12:00:00Z';
+
+/** Serves the page, and evidence over the nonce that it is asked for (or another one). */
+function serve(html: string, oldNonce: boolean) {
+  const asked: string[] = [];
+  const server = createServer((request, response) => {
+    asked.push(request.url ?? '');
+    const url = new URL(request.url ?? '/', 'http://localhost');
+    if (url.pathname === '/') return response.writeHead(200, { 'content-type': 'text/html' }).end(html);
+    if (url.pathname !== '/.well-known/cloister-evidence') return response.writeHead(404).end();
+    const runtimeData = Buffer.from(JSON.stringify({ nonce: oldNonce ? '00' : url.searchParams.get('nonce') }));
+    const { evidence, bundle } = forgeIntel({ body: (body) => void (body.fill(0, 320, 384), body.set(createHash('sha384').update(runtimeData).digest(), 320)) });
+    return response.end(JSON.stringify({ format: 'cloister-evidence-v1', tee: 'sgx', quote: Buffer.from(evidence).toString('base64'), runtimeData: runtimeData.toString('base64'), collateral: bundle }));
+  });
+  return { asked, server };
+}
+
+describe('console', { skip: CHROMIUM === undefined ? 'needs chromium' : false }, () => {
+  let page: Page;
+  let html: string;
+  let gzipBytes: number;
+  let good: ReturnType<typeof serve>;
+  let old: ReturnType<typeof serve>;
+  const address = ({ server }: ReturnType<typeof serve>): string => `http://localhost:${(server.address() as AddressInfo).port}`;
+
+  before(async () => {
+    ({ html, gzipBytes } = await buildConsole());
+    [good, old] = [serve(html, false), serve(html, true)];
+    for (const { server } of [good, old]) await new Promise<void>((resolve) => server.listen(0, 'localhost', resolve));
+    page = await openPage(address(good));
+    for (let tries = 0; (await page.evaluate('document.readyState')) !== 'complete' && tries < 200; tries++) await new Promise((resolve) => setTimeout(resolve, 50));
+  });
+  after(async () => {
+    await page?.close();
+    good?.server.close();
+    old?.server.close();
+  });
+
+  interface Shown {
+    readonly verdict: string;
+    readonly codes: string[];
+    readonly text: string;
+  }
+
+  /** Drops files as a user does, and waits for the next verdict. */
+  async function drop(files: Readonly<Record<string, Uint8Array | string>>, roots: readonly string[], more: { address?: string } = {}): Promise<Shown> {
+    const encoded = Object.entries(files).map(([name, content]) => [name, Buffer.from(content).toString('base64')]);
+    return page.evaluate(`(async () => {
+      const result = document.getElementById('result');
+      result.replaceChildren();
+      document.getElementById('at').value = ${JSON.stringify(AT)};
+      document.getElementById('address').value = ${JSON.stringify(more.address ?? '')};
+      document.getElementById('policy').value = ${JSON.stringify(JSON.stringify({ base: 'authentic', ...(roots.length > 0 && { roots }) }))};
+      const shown = new Promise((resolve) => new MutationObserver(() => document.getElementById('verdict') && resolve()).observe(result, { childList: true }));
+      const transfer = new DataTransfer();
+      for (const [name, content] of ${JSON.stringify(encoded)}) transfer.items.add(new File([Uint8Array.from(atob(content), (letter) => letter.charCodeAt(0))], name));
+      if (transfer.files.length > 0) document.getElementById('drop').dispatchEvent(new DragEvent('drop', { dataTransfer: transfer, cancelable: true, bubbles: true }));
+      else document.getElementById('form').requestSubmit();
+      await shown;
+      return { verdict: document.getElementById('verdict').textContent, codes: [...document.querySelectorAll('#judged code')].map((code) => code.textContent), text: result.textContent };
+    })()`);
+  }
+
+  test('the script is at most 150 KB, compressed', () => assert.ok(gzipBytes <= 150 * 1024, String(gzipBytes)));
+
+  test('evidence and collateral that are right are accepted, whichever file comes first', async () => {
+    const { evidence, bundle, roots } = forgeIntel({ tee: 'tdx', version: 5, td15: true });
+    const shown = await drop({ 'collateral.json': JSON.stringify(bundle), quote: evidence }, roots);
+    assert.equal(shown.verdict, 'Accepted', shown.text);
+    assert.match(shown.text, /mrtd/);
+    const snp = forgeAmd({ product: 'Turin', version: 5 });
+    assert.equal((await drop({ report: snp.evidence, ...Object.fromEntries(snp.files.map(({ name, bytes }) => [name, bytes])) }, snp.roots)).verdict, 'Accepted');
+  });
+
+  test('what is wrong is refused with its code; what is nothing is unreadable', async () => {
+    const { evidence, bundle, roots } = forgeIntel({ body: (body) => void (body[48] |= 2) });
+    assert.deepEqual(await drop({ quote: evidence, collateral: JSON.stringify(bundle) }, roots).then(({ verdict, codes }) => [verdict, codes]), ['Refused', ['debug']]);
+    assert.ok((await drop({ quote: evidence, collateral: JSON.stringify(bundle) }, [])).codes.includes('pck-root'));
+    assert.equal((await drop({ 'hello.txt': 'hello' }, roots)).verdict, 'Unreadable');
+  });
+
+  test('markup in evidence is shown as text', async () => {
+    const { bundle, roots, evidence } = forgeIntel({ pck: { subject: '<img src=x onerror=alert(1)>' } });
+    const shown = await drop({ quote: evidence, collateral: JSON.stringify(bundle) }, roots);
+    assert.match(shown.text, /<img src=x/);
+    assert.equal(await page.evaluate("document.querySelectorAll('img').length"), 0);
+  });
+
+  test('an address is asked with a fresh nonce, and an old answer is not taken', async () => {
+    const { roots } = forgeIntel();
+    await drop({ nothing: 'x' }, roots);
+    assert.equal((await drop({}, roots, { address: address(good) })).verdict, 'Accepted');
+    assert.match((await drop({}, roots, { address: address(good) })).text, /runtime|SGX/i);
+    const nonces = good.asked.filter((path) => path.includes('nonce='));
+    assert.equal(new Set(nonces).size, 2);
+  });
+
+  test('nothing but the page and the address was asked for', () => {
+    assert.deepEqual([...new Set(good.asked.map((path) => path.split('?')[0]))].filter((path) => path !== '/favicon.ico').sort(), ['/', '/.well-known/cloister-evidence']);
+  });
+
+  test('other scripts cannot run in the page', async () => {
+    const ran = await page.evaluate(`(() => { const script = document.createElement('script'); script.textContent = 'globalThis.injected = true'; document.body.append(script); return globalThis.injected === true; })()`);
+    assert.equal(ran, false);
+  });
+});

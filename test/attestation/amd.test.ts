@@ -132,6 +132,21 @@ describe('forged platforms of AMD', () => {
       assert.equal(verdict.accepted, false);
     });
 
+  test('evidence in a Buffer is left as it is', async () => {
+    const { evidence, files, roots } = forgeAmd();
+    const quote = Buffer.from(evidence);
+    for (const round of [1, 2]) assert.deepEqual((await verifyEvidence({ tee: 'snp', quote, certificates: [], form: 'raw' }, { collateral: readCollateral(files), policy: { ...AUTHENTIC, roots }, at: AT })).failures, [], `round ${round}`);
+    assert.deepEqual(quote, Buffer.from(evidence));
+  });
+
+  test('certificates in the table behind an extended report are used', async () => {
+    const { evidence, files, roots } = forgeAmd();
+    const vcek = files[0].bytes;
+    const entry = Buffer.concat([Buffer.from('63da758de6644564adc5f4b93be8accd', 'hex'), Buffer.from([48, 0, 0, 0]), Buffer.from([vcek.length & 0xff, vcek.length >> 8, 0, 0])]);
+    const extended = Buffer.concat([evidence, entry, Buffer.alloc(24), vcek]);
+    assert.deepEqual((await verifyEvidence(recognise(extended), { collateral: readCollateral(files.slice(1)), policy: { ...AUTHENTIC, roots }, at: AT })).failures, []);
+  });
+
   test('a damaged revocation list is not taken for none', async () => {
     const { evidence, files, roots } = forgeAmd({ crl: {} });
     const list = files.find(({ name }) => name === 'crl')?.bytes as Uint8Array;

@@ -58,7 +58,7 @@ export class CollateralBuilder {
     const id = byteString(der);
     let certificate = this.certificates.get(id);
     if (certificate === undefined) {
-      certificate = parseCertificate(der.slice());
+      certificate = parseCertificate(new Uint8Array(der));
       this.certificates.set(id, certificate);
     }
     return certificate;
@@ -101,7 +101,7 @@ function addDer(der: Uint8Array, builder: CollateralBuilder): boolean {
     if (!(error instanceof DerError)) throw error;
   }
   try {
-    builder.crls.push({ crl: parseCrl(der.slice()) });
+    builder.crls.push({ crl: parseCrl(new Uint8Array(der)) });
     return true;
   } catch (error) {
     if (error instanceof DerError) return false;
@@ -143,7 +143,7 @@ function crlOf(value: unknown): Crl {
     der = inner.includes('-----BEGIN ') ? pemBlocks(inner)?.[0]?.der : bytesIn(inner);
   }
   if (der === undefined) throw new DerError('neither DER, hexadecimal, base64 nor PEM');
-  return parseCrl(der.slice());
+  return parseCrl(new Uint8Array(der));
 }
 
 function signatureOf(value: unknown): Uint8Array {

@@ -194,8 +194,8 @@ function fromBytes(bytes: Uint8Array, depth: number, form?: string): Evidence {
   return evidence;
 }
 
-/** Throws UnreadableError. The bytes are copied: what is judged cannot change meanwhile. */
-export const recognise = (bytes: Uint8Array): Evidence => fromBytes(bytes.slice(), 0);
+/** Throws UnreadableError. The bytes are copied (a Buffer's `slice` would not): what is judged cannot change meanwhile. */
+export const recognise = (bytes: Uint8Array): Evidence => fromBytes(new Uint8Array(bytes), 0);
 
 /** A TPM quote in a file: JSON, or the lists of `bincode` (signature, message, registers, each with a length of 8 bytes). */
 export function recogniseTpmQuote(bytes: Uint8Array): TpmQuote {
@@ -207,7 +207,7 @@ export function recogniseTpmQuote(bytes: Uint8Array): TpmQuote {
     }
   }
   try {
-    const reader = new Reader(bytes.slice());
+    const reader = new Reader(new Uint8Array(bytes));
     const part = (): Uint8Array => reader.take(Number(reader.u64()));
     const signature = part();
     const message = part();

@@ -70,15 +70,17 @@ async function policyOf(invocation: Invocation): Promise<Policy> {
 
 function timeOf(text: string | undefined): Date {
   if (text === undefined) return new Date();
-  const time = new Date(/^\d{9,11}$/.test(text) ? Number(text) * 1000 : text);
-  if (!Number.isFinite(time.getTime()) || !/^\d{4}-\d\d-\d\d|^\d{9,11}$/.test(text)) throw new UnreadableError(`--at ${text}: a time such as 2025-06-20T12:00:00Z, a date, or seconds since 1970`);
+  const time = new Date(/^\d{9,11}$/.test(text) ? Number(text) * 1000 : /^\d{12,14}$/.test(text) ? Number(text) : text);
+  if (!Number.isFinite(time.getTime()) || !/^\d{4}-\d\d-\d\d|^\d{9,14}$/.test(text)) throw new UnreadableError(`--at ${text}: a time such as 2025-06-20T12:00:00Z, a date, or seconds since 1970`);
   return time;
 }
 
-async function collateralOf(invocation: Invocation, evidence: Evidence): Promise<Collateral> {
+async function collateralOf(invocation: Invocation, evidence: Evidence, policy: Policy): Promise<Collateral> {
   const paths = values(invocation, 'collateral');
   if (paths.length > 0) return loadCollateral(paths);
   if (evidence.tee === 'sim' || flag(invocation, 'offline')) return NO_COLLATERAL;
+  // Evidence of SEV-SNP may bring all that is needed but the revocation list, which is judged where a policy requires it.
+  if (evidence.tee === 'snp' && policy['snp.revocation'] !== 'required' && evidence.certificates.length > 0) return NO_COLLATERAL;
   return (await fetchCollateral(evidence, httpOptions(value(invocation, 'pcs'), value(invocation, 'kds')))).collateral;
 }
 
@@ -121,7 +123,7 @@ Exits with 0 when the evidence is accepted, 1 when it is refused, 2 when evidenc
       const at = timeOf(value(invocation, 'at'));
       const policy = await policyOf(invocation);
       const evidence = evidenceOf(invocation);
-      const collateral = await collateralOf(invocation, evidence);
+      const collateral = await collateralOf(invocation, evidence, policy);
       const verdict = await verifyEvidence(evidence, { collateral, policy, at });
       if (flag(invocation, 'json')) printJson(verdict);
       else process.stdout.write(reportText(verdict, evidence.form, at));

@@ -1,6 +1,6 @@
 /** Intel's authorities: the PCK's chain to the pinned root, and the revocation lists. */
 
-import { equalBytes } from '../../../base/bytes.ts';
+import { byteString, equalBytes } from '../../../base/bytes.ts';
 import type { Collateral, CrlDocument } from '../collateral.ts';
 import type { Findings } from '../verdict.ts';
 import { type Certificate, parseCertificate } from '../x509/certificate.ts';
@@ -33,10 +33,10 @@ const KEPT_AUTHORITIES = 16;
 
 /** Every quote brings the same authorities: parsed once, and so verified once. */
 function authorityOf(der: Uint8Array): Certificate {
-  const id = String.fromCharCode(...der);
+  const id = byteString(der);
   let certificate = authorities.get(id);
   if (certificate === undefined) {
-    certificate = parseCertificate(der.slice());
+    certificate = parseCertificate(new Uint8Array(der));
     if (authorities.size >= KEPT_AUTHORITIES) authorities.delete(authorities.keys().next().value as string);
     authorities.set(id, certificate);
   }

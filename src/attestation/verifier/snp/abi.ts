@@ -84,7 +84,7 @@ export function tcbOf(bytes: Uint8Array, product: SnpProduct): SnpTcb {
 export const tcbReservedZero = (bytes: Uint8Array, product: SnpProduct): boolean => isZero(product === 'Turin' ? bytes.subarray(4, 7) : bytes.subarray(2, 6));
 
 function ecdsaComponent(field: Uint8Array): Uint8Array {
-  return field.slice(0, 48).reverse();
+  return Uint8Array.from(field.subarray(0, 48)).reverse();
 }
 
 /** Throws FormatError for another length or version. Reserved fields are looked at, and told in `reserved`. */

@@ -27,7 +27,7 @@ export function readCertificateTable(bytes: Uint8Array): Certificate[] {
     const [offset, length] = [reader.u32(), reader.u32()];
     if (GUIDS[guid] === undefined && GUIDS[mixed] === undefined) continue;
     try {
-      certificates.push(parseCertificate(bytes.slice(offset, offset + length)));
+      certificates.push(parseCertificate(Uint8Array.from(bytes.subarray(offset, offset + length))));
     } catch (error) {
       if (!(error instanceof DerError)) throw error;
     }

@@ -137,8 +137,7 @@ export function bitStringBytes({ body }: DerNode): Uint8Array {
 
 /** Milliseconds since 1970 (RFC 5280 §4.1.2.5: in UTC, with seconds). */
 export function timeOf({ tag, body }: DerNode): number {
-  const text = String.fromCharCode(...body);
-  const digits = /^(\d{12}|\d{14})Z$/.exec(text)?.[1];
+  const digits = body.length > 15 ? undefined : /^(\d{12}|\d{14})Z$/.exec(String.fromCharCode(...body))?.[1];
   if (digits === undefined || (digits.length === 14) !== (tag === TAG.generalizedTime)) throw new DerError('time');
   const full = digits.length === 14 ? digits : `${Number(digits.slice(0, 2)) >= 50 ? '19' : '20'}${digits}`;
   const iso = full.replace(/^(....)(..)(..)(..)(..)(..)$/, '$1-$2-$3T$4:$5:$6Z');

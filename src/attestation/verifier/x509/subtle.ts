@@ -3,6 +3,7 @@
  * DER. Node and browsers have it alike. A key or signature that cannot be read is one that does not verify.
  */
 
+import { byteString } from '../../../base/bytes.ts';
 import { DerCursor, DerError, integerBytes, readDer, TAG } from './der.ts';
 
 const { subtle } = globalThis.crypto;
@@ -23,7 +24,7 @@ const KEPT_KEYS = 64;
 
 function importKey(algorithm: Algorithm, spki: Uint8Array): Promise<CryptoKey> {
   const params = algorithm.name === 'ECDSA' ? { name: 'ECDSA', namedCurve: algorithm.curve } : { name: algorithm.name, hash: algorithm.hash };
-  const id = `${JSON.stringify(params)} ${String.fromCharCode(...spki)}`;
+  const id = `${JSON.stringify(params)} ${byteString(spki)}`;
   let key = keys.get(id);
   if (key === undefined) {
     key = subtle.importKey('spki', spki as Bytes, params, false, ['verify']);

@@ -8,7 +8,7 @@
  */
 
 import { constants, createCipheriv, createDecipheriv, createECDH, createHash, createPublicKey, type KeyObject, publicEncrypt } from 'node:crypto';
-import { concat } from '../base/bytes.ts';
+import { concat, toHex } from '../base/bytes.ts';
 import { randomBytes, wipe } from './random.ts';
 
 export type EcCurve = 'P-256' | 'P-521';
@@ -42,6 +42,13 @@ export interface FlattenedJwe {
 export class JweError extends Error {
   override readonly name = 'JweError';
 }
+
+// SP 800-186 §3.2.1: y² = x³ - 3x + b (mod p).
+// biome-ignore format: a table
+const EQUATIONS: Readonly<Record<EcCurve, readonly [p: bigint, b: bigint]>> = {
+  'P-256': [2n ** 256n - 2n ** 224n + 2n ** 192n + 2n ** 96n - 1n, 0x5ac635d8aa3a93e7b3ebbd55769886bc651d06b0cc53b0f63bce3c3e27d2604bn],
+  'P-521': [2n ** 521n - 1n, 0x051953eb9618e1c9a1f929a21a0b68540eea2da725b99b315f3b8b489918ef109e156193951ec7e937b1652c0bd3bb1bf073573df883d2c34f1ef451fd46b503f00n],
+};
 
 // biome-ignore format: a table
 const CURVES: Readonly<Record<EcCurve, readonly [openssl: string, coordinateBytes: number]>> = {
@@ -84,6 +91,15 @@ function pointOf({ crv, x, y }: Pick<EcPublicJwk, 'crv' | 'x' | 'y'>): Uint8Arra
   return concat([new Uint8Array([4]), left, right]);
 }
 
+/** Throws JweError. Public values only. */
+function requireOnCurve(key: EcPublicJwk): void {
+  const point = pointOf(key);
+  const [p, b] = EQUATIONS[key.crv];
+  const half = (point.length + 1) / 2;
+  const [x, y] = [point.subarray(1, half), point.subarray(half)].map((coordinate) => BigInt(`0x${toHex(coordinate)}`));
+  if (x >= p || y >= p || (y * y - x * x * x + 3n * x - b) % p !== 0n) throw new JweError('the point of the key is not on its curve');
+}
+
 /** Shared secret of our private key and their point; OpenSSL refuses points off the curve. */
 function agree(ecdh: ReturnType<typeof createECDH>, point: Uint8Array): Uint8Array {
   try {
@@ -119,9 +135,7 @@ export function recipientOf(value: unknown): RecipientJwk {
     if (!Object.hasOwn(CURVES, crv)) throw new JweError(`keys on ${crv.slice(0, 20)} are not supported: P-256 or P-521`);
     if (text('alg') !== ECDH) throw new JweError(`the algorithm of an EC key is ${ECDH}`);
     const key: EcPublicJwk = { kty: 'EC', crv: crv as EcCurve, alg: ECDH, x: text('x'), y: text('y') };
-    const probe = createECDH(CURVES[key.crv][0]);
-    probe.setPrivateKey(new Uint8Array([1]));
-    agree(probe, pointOf(key));
+    requireOnCurve(key);
     return key;
   }
   if (jwk.kty === 'RSA') {

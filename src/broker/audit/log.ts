@@ -73,6 +73,8 @@ interface Waiting {
 /** Beyond this many that wait, the broker refuses instead of filling its memory. */
 const MAX_WAITING = 20_000;
 const MAX_BATCH = 1000;
+/** A flush of the disk costs as much as ten entries; a handshake waits for two. */
+const GATHER_MS = 4;
 
 export class AuditLog {
   readonly #database: Database;
@@ -98,9 +100,9 @@ export class AuditLog {
   async #flush(): Promise<void> {
     if (this.#flushing) return;
     this.#flushing = true;
-    // What else arrives in this turn of the event loop goes into the same batch.
-    await new Promise((resolve) => setTimeout(resolve, 0));
     while (this.#waiting.length > 0) {
+      // What else arrives meanwhile goes into the same batch.
+      await new Promise((resolve) => setTimeout(resolve, GATHER_MS));
       const batch = this.#waiting.splice(0, MAX_BATCH);
       try {
         const entries = await this.#database.transaction((sql) =>

@@ -1,7 +1,9 @@
 /** Evidence in, verdict out: the broker's view of the verifier (RFC 9334), and the verdict as policies see it. */
 
 import { type Collateral, type Policy, recognise, UnreadableError, verifyEvidence, type Verdict as VerifierVerdict } from '../../attestation/verifier/index.ts';
+import { openSimQuote } from '../../attestation/index.ts';
 import { equalSecret, toHex } from '../../base/bytes.ts';
+import type { PublicKey } from '../../crypto/index.ts';
 import { expectedReportData } from './report-data.ts';
 import type { PolicyContext } from '../policy/schema.ts';
 
@@ -69,6 +71,22 @@ export function verifierAppraiser(demands: Policy, collateral: CollateralSource)
     const binding: Policy = { ...demands, tee: [kind], ...(carriedBy === 'tpm' ? { nonce: toHex(runtimeHash) } : { reportData: toHex(expectedReportData(runtimeHash)) }) };
     const verdict = await verifyEvidence(recognised, { collateral: await collateral(tee, evidence), policy: binding, at: new Date(at) });
     return { ...verdict, tee };
+  };
+}
+
+/**
+ * Quotes of simulated machines, `{"quote": base64}`, by what signs and reads them: synchronous, which is most of what a
+ * handshake costs. Demands beyond a known key are the verifier's business.
+ */
+export function simAppraiser(keys: readonly PublicKey[]): Appraiser {
+  return async ({ tee, evidence, runtimeHash }) => {
+    const bytes = base64(member(evidence, 'quote'));
+    if (bytes === undefined) return refused(tee, 'evidence-format', 'the evidence is not {"quote": base64}');
+    const quote = keys.map((key) => openSimQuote(bytes, key)).find((opened) => opened !== undefined);
+    if (quote === undefined) return refused(tee, 'quote-signature', 'the signature of the quote is by none of the simulated machines that this broker knows');
+    if (!equalSecret(quote.reportData, expectedReportData(runtimeHash))) return refused(tee, 'report-data', 'the report data is not the hash of nonce and key');
+    const { measurement, signer, productId, securityVersion, debuggable } = quote.identity;
+    return { tee, accepted: true, tcbStatus: null, tcbDate: null, advisories: [], failures: [], claims: { measurement: toHex(measurement), signer: toHex(signer), productId, securityVersion, debug: debuggable, register: toHex(quote.register) } };
   };
 }
 

@@ -106,7 +106,7 @@ export async function attest(services: Services, request: HttpRequest): Promise<
   }
   const attested: Attested = { context, key: attestation.key };
   const expires = numberOf(row, 'expires');
-  const token = await tokens.issue(attested, attestation.nonce, expires);
+  const token = tokens.issue(attested, attestation.nonce, expires);
   await audit.append({ event: 'attestation-accepted', owner: '', subject: tee, detail: { measurement: context.measurement, signer: context.signer, tcbStatus: context.tcbStatus, debug: context.debug, remote: request.remote } });
   await database.run("UPDATE sessions SET state = 'attested', result = $1 WHERE id = $2", JSON.stringify(attested), key);
   metrics.count('kbs_attestation_successes_total', tee);

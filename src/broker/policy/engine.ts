@@ -42,12 +42,15 @@ type Api = typeof Cedar;
 const SCHEMA_NAME = 'cloister';
 /** Prepared policy sets are kept in Cedar's memory by name; this many names are used in turn. */
 const PREPARED = 256;
+const DECISIONS = 4096;
 
 const messages = (errors: readonly Cedar.DetailedError[]): string => errors.map(({ message, help }) => (help === null || help === undefined ? message : `${message} (${help})`)).join('; ');
 
 export class PolicyEngine {
   readonly #cedar: Api;
   readonly #prepared = new Map<string, string>();
+  /** By the name of the set and the request; forgotten when a name is given to another set. */
+  readonly #decisions = new Map<string, Decision>();
   #next = 0;
 
   constructor(cedar: Api) {
@@ -70,8 +73,22 @@ export class PolicyEngine {
     if (answer.validationErrors.length > 0) throw new PolicyError(`${name}: ${answer.validationErrors.map(({ error }) => messages([error])).join('; ')}`);
   }
 
+  /** A decision is a function of its arguments; the same ones within a second, or ever where no policy asks for the time, are decided once. */
   decide(policies: readonly PolicyText[], request: PolicyRequest): Decision {
-    const answer = this.#cedar.statefulIsAuthorized({ ...this.#call(request), preparsedPolicySetId: this.#prepare(policies), preparsedSchemaName: SCHEMA_NAME, validateRequest: true });
+    const set = this.#prepare(policies);
+    // A name in a policy can also be written with escapes.
+    const timed = policies.some(({ text }) => /\bnow\b|\\/.test(text));
+    const key = JSON.stringify([set, request.action, request.resource, timed ? request.context : { ...request.context, now: 0 }]);
+    const known = this.#decisions.get(key);
+    if (known !== undefined) return known;
+    if (this.#decisions.size >= DECISIONS) this.#decisions.clear();
+    const decision = this.#evaluate(set, policies, request);
+    this.#decisions.set(key, decision);
+    return decision;
+  }
+
+  #evaluate(set: string, policies: readonly PolicyText[], request: PolicyRequest): Decision {
+    const answer = this.#cedar.statefulIsAuthorized({ ...this.#call(request), preparsedPolicySetId: set, preparsedSchemaName: SCHEMA_NAME, validateRequest: true });
     if (answer.type === 'failure') return { allowed: false, policies: [], failed: [], errors: [messages(answer.errors)] };
     const { decision, diagnostics } = answer.response;
     const errors = diagnostics.errors.map(({ policyId, error }) => `${policyId}: ${messages([error])}`);
@@ -108,7 +125,11 @@ export class PolicyEngine {
     const known = this.#prepared.get(key);
     if (known !== undefined) return known;
     const name = `set-${this.#next++ % PREPARED}`;
-    for (const [old, used] of this.#prepared) if (used === name) this.#prepared.delete(old);
+    for (const [old, used] of this.#prepared) {
+      if (used !== name) continue;
+      this.#prepared.delete(old);
+      this.#decisions.clear();
+    }
     const answer = this.#cedar.preparsePolicySet(name, { staticPolicies: Object.fromEntries(policies.flatMap((policy) => this.#parts(policy.name, policy.text))) });
     if (answer.type === 'failure') throw new PolicyError(messages(answer.errors));
     this.#prepared.set(key, name);

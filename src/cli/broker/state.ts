@@ -15,7 +15,7 @@ import { parse as parseYaml } from 'yaml';
 import { SimTee } from '../../attestation/index.ts';
 import { AUTHENTIC, type Collateral, NO_COLLATERAL, parsePolicy, readCollateral } from '../../attestation/verifier/index.ts';
 import { toByteString } from '../../base/bytes.ts';
-import { Broker, decodeShare, type Appraiser, type Database, type RootGuard, type CollateralSource, EVIDENCE, sampleAppraiser, sharesGuard, teeGuard, transitGuard, verifierAppraiser } from '../../broker/index.ts';
+import { Broker, decodeShare, type Appraiser, type Database, type RootGuard, type CollateralSource, EVIDENCE, sampleAppraiser, sharesGuard, simAppraiser, teeGuard, transitGuard, verifierAppraiser } from '../../broker/index.ts';
 import type { Services } from '../../broker/services.ts';
 import { KeyError, PrivateKey, PublicKey, sha384 } from '../../crypto/index.ts';
 import { selfSignedCertificate } from '../../crypto/self-signed.ts';
@@ -144,7 +144,7 @@ export function appraisersOf(invocation: Invocation): Map<string, Appraiser> {
   for (const [name, [kind]] of Object.entries(EVIDENCE)) if (kind !== 'sim') appraisers.set(name, verifierAppraiser(demands, collateral));
   const machines = simKeys(invocation);
   // Nothing is secret from the machine that simulates, debuggable or not.
-  if (machines.length > 0) appraisers.set('sim', verifierAppraiser({ ...demands, debug: 'unchecked', simKeys: machines }, collateral));
+  if (machines.length > 0) appraisers.set('sim', demands === AUTHENTIC ? simAppraiser(machines.map((pem) => PublicKey.fromPem(pem))) : verifierAppraiser({ ...demands, debug: 'unchecked', simKeys: machines }, collateral));
   if (flag(invocation, 'allow-sample')) appraisers.set('sample', sampleAppraiser);
   return appraisers;
 }

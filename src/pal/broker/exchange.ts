@@ -35,9 +35,9 @@ export class Exchange {
 
   send({ base, method, path, headers, body, certificate }: ExchangeRequest): Promise<ExchangeResponse> {
     const tls = base.protocol === 'https:';
-    const agent = this.#agent(base.protocol);
+    const agent = this.#agent(!tls ? 'http' : certificate === undefined ? 'https' : 'pinned');
     const url = new URL(base.pathname.replace(/\/$/, '') + path, base);
-    const pinned = certificate === undefined ? {} : { ca: certificate, checkServerIdentity: () => undefined };
+    const pinned = certificate === undefined ? {} : { ca: certificate };
     return new Promise((resolve, reject) => {
       const fail = (error: Error): void => reject(new ExchangeError(`the broker at ${base.origin} does not answer as it should: ${error.message}`));
       const options = { method, headers: { ...headers, ...(body !== undefined && { 'content-length': String(Buffer.byteLength(body)) }) }, timeout: TIMEOUT_MS };
@@ -60,12 +60,14 @@ export class Exchange {
   }
 
   /** Node's modules are loaded when something is sent: most enclaves talk to nobody. */
-  #agent(protocol: string): Agent {
-    let agent = this.#agents.get(protocol);
+  #agent(kind: 'http' | 'https' | 'pinned'): Agent {
+    let agent = this.#agents.get(kind);
     if (agent === undefined) {
-      const module = protocol === 'https:' ? process.getBuiltinModule('node:https') : process.getBuiltinModule('node:http');
-      agent = new module.Agent({ keepAlive: true });
-      this.#agents.set(protocol, agent);
+      const options = { keepAlive: true };
+      if (kind === 'http') agent = new (process.getBuiltinModule('node:http').Agent)(options);
+      // The name does not matter where there is one certificate. Said to the agent: said with a request, its connection is not used again.
+      else agent = new (process.getBuiltinModule('node:https').Agent)(kind === 'pinned' ? { ...options, checkServerIdentity: () => undefined } : options);
+      this.#agents.set(kind, agent);
     }
     return agent;
   }

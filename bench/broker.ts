@@ -34,7 +34,9 @@ const HALF_LOAD_MS = 5000;
 
 /** Seconds of processor time that a process has used (proc(5), fields 14 and 15). */
 function processorSeconds(pid: number): number {
-  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').replace(/^.*\) /, '').split(' ');
+  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
+    .replace(/^.*\) /, '')
+    .split(' ');
   return (Number(fields[11]) + Number(fields[12])) / 100;
 }
 
@@ -122,4 +124,3 @@ export async function measureBroker(isChosen: (name: string) => boolean): Promis
   }
   return results;
 }
-

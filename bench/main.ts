@@ -4,7 +4,7 @@
  *
  *   --quick         a dozen compute rows, one repetition after the first, without qemu: about two minutes
  *   --once          one repetition after the first, of any rows
- *   --group NAME    kernel, compute, files or attestation (apart from the others)
+ *   --group NAME    kernel, compute, files, attestation or broker (the last two apart from the others)
  *   --no-qemu       native and enclave only
  *   --native        the enclave is not measured
  *   --keep          a part of the rows is kept in the history too
@@ -17,6 +17,7 @@ import { loadavg, tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { measureAttestation } from './attestation.ts';
+import { measureBroker } from './broker.ts';
 import { COMPUTE } from './compute.ts';
 import { measure, type SideName } from './measure.ts';
 import { keep, median, megabytes, printHeader, printRow, printStart, printSummary, type Result, summarize, time } from './report.ts';
@@ -63,6 +64,7 @@ function printBuild({ buildNs, rebuildNs, imageBytes, translatedBytes }: Build):
 const isChosen = (name: string): boolean => words.length === 0 || words.some((word) => name.includes(word));
 
 async function main(): Promise<void> {
+  if (options.group === 'broker') return void (await measureBroker(isChosen));
   if (options.group === 'attestation') return measureAttestation();
   const work = mkdtempSync(join(tmpdir(), 'cloister-bench-'));
   try {
@@ -82,6 +84,7 @@ async function main(): Promise<void> {
     const load = [loadavg()[0]];
     printHeader();
     const starts = isWhole && build !== undefined ? await measureStarts(stage) : [];
+    const broker = isWhole && build !== undefined ? await measureBroker(isChosen) : [];
     starts.forEach(printStart);
     const results: Result[] = [];
     const add = (result: Result): void => {
@@ -97,7 +100,7 @@ async function main(): Promise<void> {
     if (summary !== undefined) printSummary(summary);
     if (options['no-history'] || options.native || !(isWhole || options.keep)) return;
     load.push(loadavg()[0]);
-    console.log(`kept in ${keep(HISTORY, new Date(), { load, build, starts, summary, results })}`);
+    console.log(`kept in ${keep(HISTORY, new Date(), { load, build, starts, broker, summary, results })}`);
   } finally {
     rmSync(work, { recursive: true, force: true });
   }

@@ -86,7 +86,15 @@ export function simAppraiser(keys: readonly PublicKey[]): Appraiser {
     if (quote === undefined) return refused(tee, 'quote-signature', 'the signature of the quote is by none of the simulated machines that this broker knows');
     if (!equalSecret(quote.reportData, expectedReportData(runtimeHash))) return refused(tee, 'report-data', 'the report data is not the hash of nonce and key');
     const { measurement, signer, productId, securityVersion, debuggable } = quote.identity;
-    return { tee, accepted: true, tcbStatus: null, tcbDate: null, advisories: [], failures: [], claims: { measurement: toHex(measurement), signer: toHex(signer), productId, securityVersion, debug: debuggable, register: toHex(quote.register) } };
+    return {
+      tee,
+      accepted: true,
+      tcbStatus: null,
+      tcbDate: null,
+      advisories: [],
+      failures: [],
+      claims: { measurement: toHex(measurement), signer: toHex(signer), productId, securityVersion, debug: debuggable, register: toHex(quote.register) },
+    };
   };
 }
 

@@ -1,0 +1,162 @@
+/** The broker behind its sockets: a recorded client, slow and greedy ones, and the broker's sudden end. */
+
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { createHash, createPrivateKey } from 'node:crypto';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+import { flattenedDecrypt } from 'jose';
+import { SimTee } from '../../src/attestation/index.ts';
+import { toByteString } from '../../src/base/bytes.ts';
+import { BrokerClient } from '../../src/broker/client.ts';
+import { signRequest, verifyExport } from '../../src/broker/index.ts';
+import { PrivateKey } from '../../src/crypto/index.ts';
+import { Exchange } from '../../src/pal/broker/exchange.ts';
+import { serve } from '../../src/pal/broker/server.ts';
+import { NodeDirectory } from '../../src/pal/node/storage.ts';
+import { ANYBODY, Bench, simAttester } from './support.ts';
+
+const bench = await Bench.make();
+const server = await serve(bench.broker, { host: '127.0.0.1', port: 0, maxConnections: 100, requestTimeoutMs: 1000 });
+after(async () => {
+  await server.close();
+  await bench.close();
+});
+
+/** Sends bytes as they are; resolves with what came back when the connection ends, or the answer is complete. */
+function raw(bytes: string, end: 'wait' | 'hang up' = 'wait'): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const socket = connect(server.port, '127.0.0.1', () => socket.write(bytes, 'latin1', () => end === 'hang up' && socket.destroy()));
+    let answer = '';
+    socket.on('data', (part) => {
+      answer += part.toString('latin1');
+      const head = answer.indexOf('\r\n\r\n');
+      const length = /content-length: (\d+)/i.exec(answer)?.[1];
+      if (head >= 0 && length !== undefined && answer.length >= head + 4 + Number(length)) socket.destroy();
+    });
+    socket.on('close', () => resolve(answer));
+    socket.on('error', (error: NodeJS.ErrnoException) => (error.code === 'ECONNRESET' || error.code === 'EPIPE' ? resolve(answer) : reject(error)));
+  });
+}
+const bodyOf = (answer: string) => JSON.parse(answer.slice(answer.indexOf('\r\n\r\n') + 4));
+
+test('a recorded conversation of the client of Confidential Containers, byte for byte', async () => {
+  const { teeKey, secret, resource, messages } = JSON.parse(readFileSync(new URL('fixtures/kbs-client.json', import.meta.url), 'utf8')) as { teeKey: string; secret: string; resource: string; messages: { from: string; bytes: string }[] };
+  assert.deepEqual(
+    messages.map(({ from }) => from),
+    ['client', 'broker', 'client', 'broker', 'client', 'broker'],
+  );
+  const [askAuth, , askAttest, , askResource, gotResource] = messages.map(({ bytes }) => bytes);
+  await bench.alice('PUT', `/cloister/v0/resources/${resource}`, secret);
+  await bench.alice('PUT', '/cloister/v0/policies/recorded', 'permit (principal, action, resource in Cloister::Repository::"recorded");');
+
+  const challenge = await raw(askAuth);
+  assert.match(challenge, /^HTTP\/1\.1 200 OK\r\n/);
+  assert.match(challenge, /\r\nset-cookie: kbs-session-id=[0-9a-f]{32}; /);
+  assert.deepEqual(Object.keys(bodyOf(challenge)), ['nonce', 'extra-params']);
+
+  // The session that the client was given then: the broker of today knows it by its hash.
+  const session = /kbs-session-id=([0-9a-f]{32})/.exec(askAttest)?.[1] as string;
+  const { nonce } = bodyOf(askAttest)['runtime-data'];
+  await bench.broker.services.database.run("INSERT INTO sessions (id, tee, nonce, state, expires) VALUES ($1, 'sample', $2, 'challenged', $3)", createHash('sha256').update(session).digest('hex'), nonce, Date.now() + 60_000);
+  const attested = await raw(askAttest);
+  assert.match(attested, /^HTTP\/1\.1 200 OK\r\n/);
+  const claims = JSON.parse(Buffer.from(bodyOf(attested).token.split('.')[1], 'base64url').toString());
+  assert.deepEqual(claims.submods.cpu0['ear.veraison.annotated-evidence'].runtime_data_claims, bodyOf(askAttest)['runtime-data']);
+
+  const key = createPrivateKey(teeKey);
+  for (const answer of [await raw(askResource), gotResource]) {
+    assert.match(answer, /^HTTP\/1\.1 200 OK\r\n/);
+    assert.equal(new TextDecoder().decode((await flattenedDecrypt(bodyOf(answer), key)).plaintext), secret);
+  }
+});
+
+test('slow, greedy and rude clients are answered, cut off, and no harm to others', async () => {
+  const post = (length: number): string => `POST /kbs/v0/auth HTTP/1.1\r\nhost: x\r\ncontent-length: ${length}\r\n\r\n`;
+  assert.match(await raw(post(100_000)), /^HTTP\/1\.1 413 /, 'told by its length alone');
+  assert.match(await raw(`POST /kbs/v0/auth HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n${'4000\r\n'}${'x'.repeat(0x4000)}\r\n4000\r\n${'x'.repeat(0x4000)}\r\n`), /^HTTP\/1\.1 413 /);
+  const started = performance.now();
+  const slow = await Promise.all([raw(`${post(50)}{`), raw('POST /kbs/v0/auth HTTP/1.1\r\nhost:'), raw(post(5))]);
+  assert.ok(performance.now() - started < 10_000, 'a client that does not finish is cut off');
+  for (const answer of slow) assert.match(answer, /^(HTTP\/1\.1 408 [^]*)?$/);
+  await Promise.all(Array.from({ length: 30 }, () => raw(`${post(50)}{`, 'hang up')));
+  assert.match(await raw(`GET /${'a'.repeat(20_000)} HTTP/1.1\r\nhost: x\r\n\r\n`), /^HTTP\/1\.1 4(31|04) /);
+  assert.match(await raw('GET / HTTP/1.1\r\n\r\n'), /^HTTP\/1\.1 40\d /);
+  assert.match(await raw('\0\0\0\r\n\r\n'), /^(HTTP\/1\.1 400 [^]*)?$/);
+  assert.match(await raw('GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n'), /^HTTP\/1\.1 200 [^]*"ok"/);
+  assert.match(await raw('GET /metrics HTTP/1.1\r\nhost: x\r\n\r\n'), /kbs_attestation_successes_total\{tee_type="sample"\} 1\n/);
+});
+
+test('one address cannot take the broker for itself', async () => {
+  const limited = await Bench.make({ options: { sessionMs: 60_000, requestsPerSecond: 10, version: 'test' } });
+  const statuses = await Promise.all(Array.from({ length: 50 }, () => limited.request('GET', '/healthz')));
+  assert.ok(statuses.filter(({ status }) => status === 200).length <= 21);
+  const refused = statuses.find(({ status }) => status === 429);
+  assert.equal(refused?.headers['retry-after'], '1');
+  limited.skewMs = 2000;
+  assert.equal((await limited.request('GET', '/healthz')).status, 200);
+  await limited.close();
+});
+
+test('killed in the middle of releases: whatever was received is in the log, which verifies', { timeout: 60_000 }, async () => {
+  const place = mkdtempSync(join(tmpdir(), 'cloister-broker-kill-'));
+  const state = join(place, 'kbs');
+  const env = { ...process.env, CLOISTER_STATE: join(place, 'state') };
+  const main = new URL('../../src/cli/main.ts', import.meta.url).pathname;
+  const exchange = new Exchange();
+  const owner = async (base: URL, method: string, path: string, content = ''): Promise<Buffer> => {
+    const key = PrivateKey.fromPem(readFileSync(join(state, 'admin.pem'), 'utf8'));
+    const body = new TextEncoder().encode(content);
+    const authorization = `Bearer ${await signRequest('admin', key, { method, path, query: new URLSearchParams(), body }, Date.now())}`;
+    const answer = await exchange.send({ base, method, path, headers: { authorization }, body });
+    assert.equal(answer.status, 200, answer.body.toString());
+    return answer.body;
+  };
+  try {
+    let received = 0;
+    for (let round = 0; round < 3; round++) {
+      rmSync(join(state, 'serving.json'), { force: true });
+      const broker = spawn(process.execPath, [main, 'broker', 'serve', '--state', state, '--listen', '127.0.0.1:0', '--allow-sim', '--insecure-http', '--rate-limit', '0'], { env, stdio: 'ignore' });
+      const ended = new Promise((resolve) => broker.once('exit', resolve));
+      while (!existsSync(join(state, 'serving.json'))) await new Promise((resolve) => setTimeout(resolve, 20));
+      const base = new URL(JSON.parse(readFileSync(join(state, 'serving.json'), 'utf8')).url);
+      await owner(base, 'PUT', '/cloister/v0/resources/a/key/k', `secret ${round}`);
+      await owner(base, 'PUT', '/cloister/v0/policies/any', ANYBODY);
+      const tee = new SimTee(new NodeDirectory(toByteString(join(place, 'state/sim'))), bench.tee().measurements());
+      const send = async (method: string, path: string, headers: Readonly<Record<string, string>>, body?: string) => {
+        const answer = await exchange.send({ base, method, path, headers, ...(body !== undefined && { body }) });
+        return { status: answer.status, body: answer.body.toString(), cookie: answer.headers['set-cookie']?.[0]?.split(';')[0] as string };
+      };
+      let alive = true;
+      const clients = Array.from({ length: 8 }, async () => {
+        while (alive) {
+          await new BrokerClient(send, simAttester(tee)).resource('a/key/k').then(
+            () => received++,
+            () => {},
+          );
+          if (received > 20 * (round + 1) && broker.exitCode === null) broker.kill('SIGKILL');
+        }
+      });
+      await ended;
+      alive = false;
+      await Promise.all(clients);
+    }
+    const broker = spawn(process.execPath, [main, 'audit', 'export', '--state', state], { env, stdio: ['ignore', 'pipe', 'inherit'] });
+    let text = '';
+    broker.stdout.on('data', (part) => {
+      text += part;
+    });
+    await new Promise((resolve) => broker.once('close', resolve));
+    const { failures, entries } = verifyExport(text);
+    assert.deepEqual(failures, []);
+    const released = entries.filter(({ event }) => event === 'resource-released').length;
+    assert.ok(received > 60, `${received} received`);
+    assert.ok(released >= received, `${received} received, ${released} in the log`);
+  } finally {
+    exchange.close();
+    rmSync(place, { recursive: true, force: true });
+  }
+});

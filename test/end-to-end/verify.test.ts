@@ -2,12 +2,14 @@
 
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
+import { generateKeyPairSync } from 'node:crypto';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
+import { verifyEar } from '../../src/attestation/token/index.ts';
 import { forgeAmd } from '../attestation/forge/amd.ts';
 import { forgeIntel } from '../attestation/forge/intel.ts';
 
@@ -84,6 +86,21 @@ describe('cloister verify', () => {
     const refused = verify(quote, '--collateral', folder, '--policy', policy('cd'.repeat(48)), ...AT);
     assert.equal(refused.status, 1);
     assert.match(refused.stdout, /✗ policy\n│ {2}└─ measurement: /);
+  });
+
+  test('an EAR token says the same, and verifies with the key set that is written beside it', async () => {
+    const key = file('ear.pem', generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey.export({ format: 'pem', type: 'pkcs8' }));
+    const set = join(place, 'jwks.json');
+    const refused = verify(quote, '--collateral', bundle, '--root', root, '--ear', key, '--jwks', set, '--nonce', '00', ...AT);
+    assert.equal(refused.status, 1, 'there is no TPM quote over the nonce');
+    const opened = await verifyEar(refused.stdout.trim(), JSON.parse(readFileSync(set, 'utf8')), new Date());
+    assert.ok('payload' in opened, JSON.stringify(opened));
+    assert.equal(opened.payload.eat_nonce, '00');
+    const good = verify(quote, '--collateral', bundle, '--root', root, '--ear', key, ...AT);
+    assert.equal(good.status, 0);
+    const claims = JSON.parse(Buffer.from(good.stdout.split('.')[1], 'base64url').toString()).submods.cpu0;
+    assert.equal(claims['ear.status'], 'affirming');
+    assert.equal(verify(quote, '--collateral', bundle, '--ear', root).status, 2);
   });
 
   test('without a network it says what to do', () => {

@@ -1,4 +1,6 @@
+import { writeFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
+import { type EarKey, earPayload, importEarKey, jwks, signEar } from '../../attestation/token/index.ts';
 import {
   AUTHENTIC,
   type Collateral,
@@ -12,8 +14,11 @@ import {
   recogniseTpmQuote,
   reportText,
   UnreadableError,
+  type Verdict,
   verifyEvidence,
 } from '../../attestation/verifier/index.ts';
+import { KeyError, PrivateKey } from '../../crypto/index.ts';
+import { VERSION } from '../../libos/version.ts';
 import { httpOptions, loadCollateral, readInput } from '../collateral.ts';
 import { type Command, flag, type Invocation, JSON_OPTION, printJson, value, values } from '../command.ts';
 
@@ -84,6 +89,29 @@ async function collateralOf(invocation: Invocation, evidence: Evidence, policy: 
   return (await fetchCollateral(evidence, httpOptions(value(invocation, 'pcs'), value(invocation, 'kds')))).collateral;
 }
 
+const TOKEN_SECONDS = 300;
+
+/** A P-256 key in PEM. Throws UnreadableError. */
+async function earKeyOf(path: string): Promise<EarKey> {
+  try {
+    const key = PrivateKey.fromPem(new TextDecoder().decode(readInput(path)));
+    if (key.publicKey.algorithm !== 'ES256') throw new KeyError('a P-256 key is needed');
+    return await importEarKey(new Uint8Array(Buffer.from(key.pem().replace(/-----[^-]+-----|\s/g, ''), 'base64')));
+  } catch (error) {
+    if (error instanceof KeyError) throw new UnreadableError(`${path}: ${error.message}`);
+    throw error;
+  }
+}
+
+async function earToken(invocation: Invocation, verdict: Verdict, key: EarKey): Promise<string> {
+  const set = value(invocation, 'jwks');
+  if (set !== undefined) writeFileSync(set, `${JSON.stringify(jwks(key), null, 2)}\n`);
+  return signEar(
+    earPayload(verdict, { verifier: { build: `cloister ${VERSION}`, developer: 'Cloister' }, policyId: value(invocation, 'policy') ?? 'authentic', issuedAt: new Date(), lifetime: TOKEN_SECONDS, nonce: value(invocation, 'nonce') }),
+    key,
+  );
+}
+
 function complain(invocation: Invocation, message: string, hint?: string): number {
   if (flag(invocation, 'json')) printJson({ error: message });
   process.stderr.write(`cloister: ${message}\n${hint === undefined ? '' : `  ${hint}\n`}`);
@@ -114,6 +142,8 @@ Exits with 0 when the evidence is accepted, 1 when it is refused, 2 when evidenc
     { flag: '--pcs URL', doc: "Another service than Intel's, such as a PCCS." },
     { flag: '--kds URL', doc: "Another service than AMD's." },
     { flag: '--offline', doc: 'Fetch nothing.' },
+    { flag: '--ear KEY', doc: 'Print the verdict as an EAR token, signed with this P-256 key (PEM), for five minutes.' },
+    { flag: '--jwks FILE', doc: 'With --ear: write the key set that verifies the token.' },
     JSON_OPTION,
   ],
   examples: ['cloister verify quote.bin', 'cloister verify quote.bin --collateral collateral.json --at 2025-06-20', 'cloister verify server.pem --policy policy.yaml --json'],
@@ -122,10 +152,13 @@ Exits with 0 when the evidence is accepted, 1 when it is refused, 2 when evidenc
     try {
       const at = timeOf(value(invocation, 'at'));
       const policy = await policyOf(invocation);
+      const earKey = value(invocation, 'ear');
+      const key = earKey === undefined ? undefined : await earKeyOf(earKey);
       const evidence = evidenceOf(invocation);
       const collateral = await collateralOf(invocation, evidence, policy);
       const verdict = await verifyEvidence(evidence, { collateral, policy, at });
-      if (flag(invocation, 'json')) printJson(verdict);
+      if (key !== undefined) process.stdout.write(`${await earToken(invocation, verdict, key)}\n`);
+      else if (flag(invocation, 'json')) printJson(verdict);
       else process.stdout.write(reportText(verdict, evidence.form, at));
       return verdict.accepted ? ACCEPTED : REFUSED;
     } catch (error) {

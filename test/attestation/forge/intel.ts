@@ -67,7 +67,7 @@ export interface Changes {
 }
 
 const level = (svn: number, status: string, date: string, tdx: boolean, advisoryIDs: readonly string[] = []): Loose => ({
-  tcb: { sgxtcbcomponents: Array.from({ length: 16 }, () => ({ svn })), pcesvn: 11, ...(tdx && { tdxtcbcomponents: Array.from({ length: 16 }, (_, index) => ({ svn: index < 3 ? svn : 0 })) }) },
+  tcb: { sgxtcbcomponents: Array.from({ length: 16 }, () => ({ svn })), pcesvn: 11, ...(tdx && { tdxtcbcomponents: Array.from({ length: 16 }, (_, index) => ({ svn: index === 0 || index === 2 ? svn : 0 })) }) },
   tcbDate: date,
   tcbStatus: status,
   ...(advisoryIDs.length > 0 && { advisoryIDs }),

@@ -17,7 +17,7 @@ export function readInput(path: string): Uint8Array {
   }
 }
 
-function filesIn(path: string): NamedBytes[] {
+function filesIn(path: string, recursive: boolean): NamedBytes[] {
   let directory: boolean;
   try {
     directory = statSync(path).isDirectory();
@@ -25,7 +25,7 @@ function filesIn(path: string): NamedBytes[] {
     throw new UnreadableError(`cannot read ${path}: ${(error as NodeJS.ErrnoException).code ?? (error as Error).message}`);
   }
   if (!directory) return [{ name: path, bytes: readInput(path) }];
-  const entries = readdirSync(path, { withFileTypes: true, recursive: true }).filter((entry) => entry.isFile());
+  const entries = readdirSync(path, { withFileTypes: true, recursive }).filter((entry) => entry.isFile());
   if (entries.length > MAX_FILES) throw new UnreadableError(`${path} has ${entries.length} files, more than any collateral`);
   return entries
     .map((entry) => join(entry.parentPath, entry.name))
@@ -33,8 +33,16 @@ function filesIn(path: string): NamedBytes[] {
     .map((name) => ({ name, bytes: readInput(name) }));
 }
 
-/** From files and folders. Throws UnreadableError. */
-export const loadCollateral = (paths: readonly string[]): Collateral => readCollateral(paths.flatMap(filesIn));
+/** From files and folders; what lies in folders within them counts where nothing else is there. Throws UnreadableError. */
+export function loadCollateral(paths: readonly string[]): Collateral {
+  try {
+    return readCollateral(paths.flatMap((path) => filesIn(path, false)));
+  } catch (error) {
+    const deep = error instanceof UnreadableError ? paths.flatMap((path) => filesIn(path, true)) : [];
+    if (deep.length === 0) throw error;
+    return readCollateral(deep);
+  }
+}
 
 const cacheDirectory = (): string => join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'cloister', 'collateral');
 

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { AUTHENTIC, type Policy, readCollateral, recognise, type Verdict, verifyEvidence } from '../../src/attestation/verifier/index.ts';
 import { AT, CA_SERIAL, type Changes, type Forged, forgeIntel, KEYS, PCK_SERIAL, ROOT_CERTIFICATE, SIGNER_SERIAL } from './forge/intel.ts';
-import { certificate, newKey } from './forge/x509.ts';
+import { certificate, crl, newKey } from './forge/x509.ts';
 
 const utf8 = new TextEncoder();
 const judge = ({ evidence, bundle, roots }: Forged, policy: Partial<Policy> = {}, at = AT): Promise<Verdict> =>
@@ -151,6 +151,32 @@ describe('forged platforms of Intel', () => {
   test('several faults are reported together', async () => {
     const verdict = await judge(forgeIntel({ body: (body) => void (body[48] |= 2), pckCrl: { revoked: [PCK_SERIAL] }, rootCrl: null, qeSigner: KEYS.other }));
     assert.deepEqual(verdict.failures.map(({ code }) => code).sort(), ['debug', 'pck-revoked', 'qe-signature', 'root-crl-missing']);
+  });
+
+  test("another root's lists and chains of the same names beside the right ones do no harm, and older ones do not win", async () => {
+    const { evidence, bundle, roots } = forgeIntel();
+    const files = [
+      { name: 'forged root list', bytes: crl({ issuer: 'Intel SGX Root CA', key: KEYS.other, thisUpdate: new Date('2026-01-10'), nextUpdate: new Date('2027-01-01') }) },
+      { name: 'forged PCK list', bytes: crl({ issuer: 'Intel SGX PCK Platform CA', key: KEYS.other, thisUpdate: new Date('2026-01-10'), nextUpdate: new Date('2027-01-01') }) },
+      { name: 'older PCK list', bytes: crl({ issuer: 'Intel SGX PCK Platform CA', key: KEYS.ca, thisUpdate: new Date('2025-12-31'), nextUpdate: new Date('2026-02-01'), revoked: [PCK_SERIAL] }) },
+      { name: 'bundle', bytes: utf8.encode(JSON.stringify(bundle)) },
+    ];
+    assert.deepEqual((await verifyEvidence(recognise(evidence), { collateral: readCollateral(files), policy: { ...AUTHENTIC, roots }, at: AT })).failures, []);
+    const newer = { name: 'newer PCK list', bytes: crl({ issuer: 'Intel SGX PCK Platform CA', key: KEYS.ca, thisUpdate: new Date('2026-01-14'), nextUpdate: new Date('2026-02-14'), revoked: [PCK_SERIAL] }) };
+    const verdict = await verifyEvidence(recognise(evidence), { collateral: readCollateral([...files, newer]), policy: { ...AUTHENTIC, roots }, at: AT });
+    assert.deepEqual(
+      verdict.failures.map(({ code }) => code),
+      ['pck-revoked'],
+    );
+  });
+
+  test('of several TCB information files the one for the platform counts, and of those the latest evaluation', async () => {
+    const [old, current] = [forgeIntel({ tcbInfo: (info) => void (info.tcbEvaluationDataNumber = 16) }), forgeIntel({ tcbInfo: (info) => void (info.tcbLevels[0].tcbStatus = 'OutOfDate') })];
+    const other = forgeIntel({ tcbInfo: (info) => Object.assign(info, { fmspc: '00606A000000', tcbEvaluationDataNumber: 30 }) });
+    const files = [old, current, other].map(({ bundle }, index) => ({ name: `bundle ${index}`, bytes: utf8.encode(JSON.stringify(bundle)) }));
+    const verdict = await verifyEvidence(recognise(current.evidence), { collateral: readCollateral(files), policy: { ...AUTHENTIC, roots: current.roots }, at: AT });
+    assert.equal(verdict.claims.tcbEvaluationDataNumber, 17);
+    assert.equal(verdict.tcbStatus, 'OutOfDate');
   });
 
   test('trailing bytes are tolerated and counted', async () => {

@@ -91,13 +91,15 @@ async function judgeAround(evidence: Evidence, { reportData, registers }: Judged
  */
 export async function verifyEvidence(evidence: Evidence, { collateral = NO_COLLATERAL, policy, at = new Date() }: VerifyOptions): Promise<Verdict> {
   const findings = new Findings();
+  // What is judged cannot change between one look and the next.
+  const own = { ...evidence, quote: new Uint8Array(evidence.quote) };
   const time = at.getTime();
   if (!Number.isFinite(time)) throw new UnreadableError('the time of verification is not a time');
   if (!policy.tee.includes(evidence.tee)) findings.fail('tee-not-accepted', `${evidence.tee} is not accepted; accepted: ${policy.tee.join(', ') || 'none'}`);
   for (const problem of collateral.problems) findings.fail('collateral-format', problem);
   try {
-    const judged = await JUDGES[evidence.tee](evidence, policy, collateral, time, findings);
-    await judgeAround(evidence, judged, policy, time, findings);
+    const judged = await JUDGES[evidence.tee](own, policy, collateral, time, findings);
+    await judgeAround(own, judged, policy, time, findings);
   } catch (error) {
     if (!(error instanceof FormatError)) throw error;
     findings.fail(/version \d+$/.test(error.message) ? 'evidence-version' : 'evidence-format', error.message);

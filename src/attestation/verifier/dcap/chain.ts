@@ -7,6 +7,7 @@ import { type Certificate, parseCertificate } from '../x509/certificate.ts';
 import { day, holdsUnder, linkFault, validAt, validity } from '../x509/chain.ts';
 import { DerError } from '../x509/der.ts';
 import { pemChain } from '../x509/pem.ts';
+import { verifySignature } from '../x509/subtle.ts';
 import { isPckChain, type Quote } from './abi.ts';
 import { PCK_EXTENSION } from './pck.ts';
 
@@ -45,14 +46,18 @@ function authorityOf(der: Uint8Array): Certificate {
 
 const isPck = (certificate: Certificate): boolean => certificate.extensions.has(PCK_EXTENSION);
 
-function certificatesOf(quote: Quote, { collateral, findings, roots }: Context): readonly Certificate[] | undefined {
+async function certificatesOf(quote: Quote, { collateral, findings, roots }: Context): Promise<readonly Certificate[] | undefined> {
   if (!isPckChain(quote.certification)) {
-    const leaves = collateral.certificates.filter(isPck);
+    const all = collateral.certificates.filter(isPck);
+    const made = await Promise.all(all.map(({ spki }) => verifySignature({ name: 'ECDSA', curve: 'P-256', hash: 'SHA-256' }, spki, quote.qeReportSignature, quote.qeReport.raw)));
+    const leaves = all.length === 1 ? all : all.filter((_, index) => made[index]);
     if (leaves.length !== 1) {
-      findings.fail('pck-missing', `the quote names its platform by certification data of type ${quote.certification.type}, and the collateral has ${leaves.length === 0 ? 'no' : 'more than one'} PCK certificate`);
+      findings.fail('pck-missing', `the quote names its platform by certification data of type ${quote.certification.type}, and the collateral has ${leaves.length === 0 ? 'no' : 'more than one'} PCK certificate of it`);
       return undefined;
     }
-    const authority = collateral.certificates.find((certificate) => PCK_CA_NAMES.includes(certificate.commonName) && equalBytes(certificate.subject, leaves[0].issuer));
+    const named = collateral.certificates.filter((certificate) => PCK_CA_NAMES.includes(certificate.commonName) && equalBytes(certificate.subject, leaves[0].issuer));
+    const issued = await Promise.all(named.map(({ spki }) => holdsUnder(leaves[0], spki)));
+    const authority = named.find((_, index) => issued[index]) ?? named[0];
     const tops = authority === undefined ? [] : collateral.certificates.filter(({ subject }) => equalBytes(subject, authority.issuer));
     const top = tops.find((certificate) => pinnedRoot(certificate, roots) !== undefined) ?? tops[0];
     return [leaves[0], ...(authority === undefined ? [] : [authority]), ...(top === undefined ? [] : [top])];
@@ -74,7 +79,7 @@ export const pinnedRoot = (certificate: Certificate, roots: readonly Certificate
 
 export async function verifyPckChain(quote: Quote, context: Context): Promise<PckChain | undefined> {
   const { at, roots, findings } = context;
-  const certificates = certificatesOf(quote, context);
+  const certificates = await certificatesOf(quote, context);
   if (certificates === undefined) return undefined;
   const leaf = certificates.find(isPck);
   if (leaf === undefined) {
@@ -97,10 +102,12 @@ export async function verifyPckChain(quote: Quote, context: Context): Promise<Pc
   return { leaf, authority, root };
 }
 
-/** The newest list of an issuer; among several, one that is current. */
-function listOf(issuer: Certificate, { collateral, at }: Context): CrlDocument | undefined {
-  const lists = collateral.crls.filter(({ crl }) => equalBytes(crl.issuer, issuer.subject)).sort((a, b) => b.crl.thisUpdate - a.crl.thisUpdate);
-  return lists.find(({ crl }) => crl.thisUpdate <= at && at <= crl.nextUpdate) ?? lists[0];
+/** The newest list of an issuer that is current; of those by its name, one that it signed comes first. */
+async function listOf(issuer: Certificate, { collateral, at }: Context): Promise<CrlDocument | undefined> {
+  const named = collateral.crls.filter(({ crl }) => equalBytes(crl.issuer, issuer.subject)).sort((a, b) => b.crl.thisUpdate - a.crl.thisUpdate);
+  const holds = await Promise.all(named.map(({ crl }) => holdsUnder(crl, issuer.spki)));
+  const signed = named.filter((_, index) => holds[index]);
+  return signed.find(({ crl }) => crl.thisUpdate <= at && at <= crl.nextUpdate) ?? signed[0] ?? named[0];
 }
 
 async function checkList(which: 'root-crl' | 'pck-crl', list: CrlDocument, issuer: Certificate, { findings, at }: Context): Promise<void> {
@@ -123,14 +130,14 @@ async function checkListChain(list: CrlDocument, { findings, roots }: Context): 
 export async function checkRevocation({ leaf, authority, root }: PckChain, context: Context): Promise<CrlDocument | undefined> {
   const { findings, collateral } = context;
   const anchor = root ?? context.roots[0];
-  const rootList = anchor === undefined ? undefined : listOf(anchor, context);
+  const rootList = anchor === undefined ? undefined : await listOf(anchor, context);
   if (anchor === undefined || rootList === undefined) findings.fail('root-crl-missing', "the root's revocation list is not in the collateral");
   else {
     await checkList('root-crl', rootList, anchor, context);
     if (authority !== undefined && rootList.crl.revoked.has(authority.serial)) findings.fail('pck-ca-revoked', `${authority.commonName}, serial number ${authority.serial}, is revoked`);
   }
   if (authority === undefined) return rootList;
-  const list = listOf(authority, context);
+  const list = await listOf(authority, context);
   if (list === undefined) {
     const other = collateral.crls.find(({ crl }) => crl !== rootList?.crl);
     if (other === undefined) findings.fail('pck-crl-missing', `the revocation list of ${authority.commonName} is not in the collateral`);

@@ -40,7 +40,11 @@ describe('console', { skip: CHROMIUM === undefined ? 'needs chromium' : false },
     [good, old] = [serve(html, false), serve(html, true)];
     for (const { server } of [good, old]) await new Promise<void>((resolve) => server.listen(0, 'localhost', resolve));
     page = await openPage(address(good));
-    for (let tries = 0; (await page.evaluate('document.readyState')) !== 'complete' && tries < 200; tries++) await new Promise((resolve) => setTimeout(resolve, 50));
+    // The browser begins with an empty page, which is complete as well.
+    for (let tries = 0; !(await page.evaluate("document.readyState === 'complete' && document.getElementById('result') !== null")); tries++) {
+      assert.ok(tries < 200, 'the page does not come up');
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
   });
   after(async () => {
     await page?.close();

@@ -29,10 +29,11 @@ export function show(into: HTMLElement, verdict: Verdict, form: string, at: Date
     const own = failures.filter(({ code }) => groupOf(code) === group);
     return element('li', { class: own.length === 0 ? 'accepted' : 'refused' }, `${own.length === 0 ? '✓' : '✗'} ${title}`, element('ul', {}, ...own.map(({ code, message }) => element('li', {}, element('code', {}, code), ` ${message}`))));
   });
-  const { unchecked = [], ...said } = claims;
+  const { unchecked = [], warning, ...said } = claims;
   into.replaceChildren(
     element('h2', { id: 'verdict', class: accepted ? 'accepted' : 'refused' }, accepted ? 'Accepted' : 'Refused'),
     element('p', {}, `${tee.toUpperCase()}, ${form}, at ${at.toISOString()}`),
+    ...(typeof warning === 'string' ? [element('p', { class: 'refused' }, warning)] : []),
     ...(tcbStatus === null ? [] : [element('p', {}, `TCB ${tcbStatus}${tcbDate === null ? '' : `, level of ${tcbDate.slice(0, 10)}`}${advisories.length === 0 ? '' : `; ${advisories.join(', ')}`}`)]),
     element('ul', { id: 'judged' }, ...judged),
     element('h3', {}, accepted ? 'Claims' : 'Claims (not to be believed: the evidence is refused)'),

@@ -16,6 +16,7 @@ import {
   POLICY_KEYS,
   readCollateral,
   recognise,
+  reportText,
   UnreadableError,
   type Verdict,
   verifyEvidence,
@@ -77,6 +78,13 @@ describe('certificates that carry evidence', () => {
     const der = Buffer.from(good.pem.replace(/-----[^-]+-----|\s/g, ''), 'base64');
     der[der.length - 1] ^= 1;
     assert.deepEqual(codes(await judgePem({ ...good, pem: pem(der) })), ['certificate-signature']);
+  });
+
+  test('a chain has its evidence in one certificate, wherever that stands', async () => {
+    const good = carried('2.23.133.5.4.9', dice(claims), sha256(claims));
+    const plain = pem(certificate({ subject: 'plain', key }));
+    assert.deepEqual(codes(await judgePem({ ...good, pem: plain + good.pem })), []);
+    assert.throws(() => recognise(utf8.encode(good.pem + good.pem)), UnreadableError);
   });
 
   test('another tag, CBOR with a second encoding, or no extension is unreadable', () => {
@@ -188,6 +196,11 @@ describe('simulated quotes', () => {
     const other = generateKeyPairSync('ec', { namedCurve: 'P-256' }).publicKey.export({ format: 'pem', type: 'spki' }) as string;
     assert.deepEqual(codes(await verifyEvidence(recognise(quote), { policy: { ...policy, simKeys: [other] } })), ['quote-signature']);
     assert.deepEqual(codes(await verifyEvidence(recognise(quote), { policy: { ...policy, productId: 1, minimumSecurityVersion: 5, measurement: ['00'.repeat(48)] } })), ['measurement', 'product-id', 'security-version']);
+  });
+
+  test('say that they protect nothing', async () => {
+    const verdict = await verifyEvidence(recognise(quote), { policy });
+    assert.match(reportText(verdict, 'sim', AT), /^ACCEPTED {2}SIM.*\nSIMULATED: nothing is protected/);
   });
 
   test('no changed byte is accepted', async () => {

@@ -40,6 +40,15 @@ function fromCertificate(der: Uint8Array, form: string): Evidence {
   }
 }
 
+function carries(der: Uint8Array): boolean {
+  try {
+    return readCarrier(parseCertificate(der)) !== undefined;
+  } catch (error) {
+    if (error instanceof DerError || error instanceof UnreadableError) return false;
+    throw error;
+  }
+}
+
 /** Reports come with a header when read from the device: status, size, reserved (32 bytes). */
 function snpOffset(bytes: Uint8Array): number | undefined {
   const looks = (at: number): boolean => {
@@ -165,9 +174,12 @@ function fromText(text: string, depth: number): Evidence | undefined {
     return fromJson(json as Json, depth);
   }
   if (trimmed.includes('-----BEGIN ')) {
-    const block = pemBlocks(trimmed)?.find(({ label }) => label === 'CERTIFICATE' || label === 'TRUSTED CERTIFICATE');
-    if (block === undefined) throw new UnreadableError('the PEM is damaged, or holds no certificate');
-    return fromCertificate(block.der, 'PEM certificate');
+    const blocks = pemBlocks(trimmed)?.filter(({ label }) => label === 'CERTIFICATE' || label === 'TRUSTED CERTIFICATE') ?? [];
+    if (blocks.length === 0) throw new UnreadableError('the PEM is damaged, or holds no certificate');
+    // A chain has the evidence in its leaf, wherever that stands.
+    const carrying = blocks.filter(({ der }) => carries(der));
+    if (carrying.length > 1) throw new UnreadableError('several certificates with evidence: give one');
+    return fromCertificate((carrying[0] ?? blocks[0]).der, 'PEM certificate');
   }
   const bare = trimmed
     .replace(/\s+/g, '')

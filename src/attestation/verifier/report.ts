@@ -41,12 +41,12 @@ function draw(branches: readonly Branch[], indent: string): string[] {
 /** Several lines, each ended. `form` is what the evidence was recognised as. */
 export function reportText(verdict: Verdict, form: string, at: Date): string {
   const { tee, accepted, failures, claims, tcbStatus, tcbDate, advisories } = verdict;
-  const { unchecked = [], ...said } = claims;
+  const { unchecked = [], warning, ...said } = claims;
   const judged = GROUPS.map(([group, title]): Branch => {
     const own = failures.filter(({ code }) => groupOf(code) === group);
     return { text: `${own.length === 0 ? '✓' : '✗'} ${title}`, branches: own.map(({ code, message }) => ({ text: `${code}: ${message}` })) };
   });
   const status: Branch[] = tcbStatus === null ? [] : [{ text: `TCB ${tcbStatus}${tcbDate === null ? '' : `, level of ${tcbDate.slice(0, 10)}`}`, branches: advisories.length === 0 ? [] : [{ text: `advisories: ${advisories.join(', ')}` }] }];
   const lines = draw([...judged, ...status, { text: accepted ? 'claims' : 'claims (not to be believed: the evidence is refused)', branches: claimBranches(said) }, { text: `unchecked by the policy: ${inline(unchecked)}` }], '');
-  return `${accepted ? 'ACCEPTED' : 'REFUSED'}  ${tee.toUpperCase()}, ${form}, at ${at.toISOString().slice(0, 19)}Z\n${lines.join('\n')}\n`;
+  return `${accepted ? 'ACCEPTED' : 'REFUSED'}  ${tee.toUpperCase()}, ${form}, at ${at.toISOString().slice(0, 19)}Z\n${typeof warning === 'string' ? `${warning}\n` : ''}${lines.join('\n')}\n`;
 }

@@ -1,0 +1,19 @@
+/** A share of what `npm run fuzz` does at length, with a seed of its own each time. */
+
+import { test } from 'node:test';
+import { fuzz as certificate } from '../../fuzz/certificate.ts';
+import { fuzz as collateral } from '../../fuzz/collateral.ts';
+import { fuzz as eventLog } from '../../fuzz/event-log.ts';
+import { fuzz as quote } from '../../fuzz/quote.ts';
+
+// biome-ignore format: a table
+const TARGETS = [
+  ['certificates and lists',                      certificate, 2000],
+  ['collateral',                                  collateral,   300],
+  ['event logs, CBOR, HCL reports, TPM quotes',   eventLog,    2000],
+  ['quotes and reports',                          quote,        600],
+] as const;
+for (const [name, run, iterations] of TARGETS) {
+  const seed = Math.floor(Math.random() * 2 ** 31);
+  test(`${name}: ${iterations} mutated ones, none accepted (seed ${seed})`, () => run(seed, iterations));
+}

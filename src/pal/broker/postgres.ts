@@ -1,6 +1,6 @@
 /** PostgreSQL, for several brokers behind a balancer. */
 
-import type { Pool, PoolClient } from 'pg';
+import type { Pool, PoolClient, QueryResult } from 'pg';
 import { type Database, DatabaseError, type Sql, type SqlRow, type SqlValue } from '../../broker/sql.ts';
 
 const CONNECTIONS = 10;
@@ -8,18 +8,37 @@ const TIMEOUT_MS = 5000;
 /** One writer of the audit log's chain at a time, over all brokers: any fixed number. */
 const ADVISORY_LOCK = 0x636c6f69;
 
-function over(client: Pool | PoolClient): Sql {
-  const send = async (statement: string, values: readonly SqlValue[]) => {
+/** A connection of the pool that the server has left, before anything was done over it. */
+const isGone = (error: unknown): boolean => /^(EPIPE|ECONNRESET|57P0[123])$/.test(String((error as { code?: string }).code)) || /terminated unexpectedly/.test((error as Error).message);
+
+/** `again`: how often a statement that only reads may be tried anew, where its connection was gone. */
+function over(client: Pool | PoolClient, again = 0): Sql {
+  const send = async (statement: string, values: readonly SqlValue[], left = 0): Promise<QueryResult> => {
     try {
       return await client.query({ text: statement, values: values.map((value) => (value instanceof Uint8Array ? Buffer.from(value) : value)) });
     } catch (error) {
+      if (left > 0 && isGone(error)) return send(statement, values, left - 1);
       throw new DatabaseError(`the database: ${(error as Error).message}`);
     }
   };
   return {
-    query: async (statement, ...values) => (await send(statement, values)).rows as SqlRow[],
+    query: async (statement, ...values) => (await send(statement, values, again)).rows as SqlRow[],
     run: async (statement, ...values) => (await send(statement, values)).rowCount ?? 0,
   };
+}
+
+/** A connection with a transaction in it. */
+async function begin(pool: Pool, left = CONNECTIONS): Promise<PoolClient> {
+  let client: PoolClient | undefined;
+  try {
+    client = await pool.connect();
+    await client.query('BEGIN');
+    return client;
+  } catch (error) {
+    client?.release(error as Error);
+    if (client !== undefined && left > 0 && isGone(error)) return begin(pool, left - 1);
+    throw new DatabaseError(`the database: ${(error as Error).message}`);
+  }
 }
 
 /** Throws DatabaseError; messages do not hold the password of the URL. */
@@ -28,22 +47,16 @@ export async function openPostgres(url: string): Promise<Database> {
   const pool = new pg.Pool({ connectionString: url, max: CONNECTIONS, connectionTimeoutMillis: TIMEOUT_MS, query_timeout: TIMEOUT_MS, idle_in_transaction_session_timeout: TIMEOUT_MS, application_name: 'cloister-broker' });
   // A connection that breaks while idle: the next query gets another, or says what is wrong.
   pool.on('error', () => {});
-  const plain = over(pool);
+  const plain = over(pool, CONNECTIONS);
   const database: Database = {
     kind: 'postgresql',
     query: plain.query,
     run: plain.run,
     async transaction(work) {
-      let client: PoolClient;
-      try {
-        client = await pool.connect();
-      } catch (error) {
-        throw new DatabaseError(`the database: ${(error as Error).message}`);
-      }
+      const client = await begin(pool);
       const sql = over(client);
       let broken: Error | undefined;
       try {
-        await sql.run('BEGIN');
         await sql.query('SELECT pg_advisory_xact_lock($1)', ADVISORY_LOCK);
         const result = await work(sql);
         await sql.run('COMMIT');

@@ -3,8 +3,8 @@
  * Everything happens in a temporary directory, which is removed at the end, and through the command line that users have.
  */
 
-import { execFileSync, spawnSync } from 'node:child_process';
-import { closeSync, copyFileSync, mkdtempSync, openSync, readdirSync, readFileSync, readSync, realpathSync, rmSync, statSync, writeSync } from 'node:fs';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import { closeSync, copyFileSync, existsSync, mkdirSync, mkdtempSync, openSync, readdirSync, readFileSync, readSync, realpathSync, rmSync, statSync, writeFileSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -37,7 +37,7 @@ function expect(holds: boolean, what: string): void {
 
 /** Runs the command line as a user would, and shows it. */
 function run(words: readonly string[], shown: 'shown' | 'quiet' = 'shown', input?: string): { code: number; output: string; error: string; seconds: number } {
-  say(`$ cloister ${words.map((word) => (/^[\w./:=-]+$/.test(word) ? word : `'${word}'`)).join(' ')}`.slice(0, 200));
+  say(`$ cloister ${words.map((word) => (/^[\w./:=-]+$/.test(word) ? word : `'${word}'`)).join(' ')}`.replaceAll(`${place}/`, '').slice(0, 200));
   const start = performance.now();
   const { status, stdout, stderr } = spawnSync(cloister, words, { cwd: instance, env, encoding: 'utf8', maxBuffer: 1 << 28, input: input ?? '' });
   const result = { code: status ?? 255, output: stdout, error: stderr, seconds: (performance.now() - start) / 1000 };
@@ -89,7 +89,69 @@ function scan(directory: string, texts: readonly string[]): { bytes: number; fou
   return { bytes, found: undefined };
 }
 
-function quickstart(): void {
+/** A broker of the data's owner, until `work` is done. */
+async function withBroker(state: string, work: (url: string) => void): Promise<void> {
+  say(`$ cloister broker serve --state ${state.replace(`${place}/`, '')} --allow-sim &`);
+  const broker = spawn(cloister, ['broker', 'serve', '--state', state, '--listen', '127.0.0.1:0', '--allow-sim'], { env, stdio: 'ignore' });
+  const ended = new Promise((resolve) => broker.once('exit', resolve));
+  try {
+    for (let waited = 0; !existsSync(join(state, 'serving.json')); waited += 50) {
+      if (waited > 20_000 || broker.exitCode !== null) throw new Stop('the broker does not start');
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+    work(JSON.parse(readFileSync(join(state, 'serving.json'), 'utf8')).url);
+  } finally {
+    broker.kill('SIGTERM');
+    await ended;
+  }
+}
+
+async function attested(): Promise<void> {
+  step("Data of somebody else: its owner's broker gives the key to the program that the owner allows");
+  const state = join(place, 'kbs');
+  const clinic = join(place, 'clinic');
+  execFileSync(cloister, ['new', 'clinic'], { cwd: place, env });
+  const program = join(clinic, 'image/bin/cat');
+  copyFileSync(realpathSync('/bin/cat'), program);
+  mkdirSync(join(place, 'records'));
+  writeFileSync(join(place, 'records/patients.csv'), 'name,born\nAda,1815\nGrace,1906\n');
+  await withBroker(state, (url) => {
+    const owner = (...words: readonly string[]): string => must([...words, '--state', state], 'quiet').output;
+    say(owner('seal', join(place, 'records'), join(clinic, 'records.sealed'), '--to', 'kbs:///clinic/key/records').replace(`${place}/`, ''));
+    rmSync(join(place, 'records'), { recursive: true });
+    const configuration = join(clinic, 'cloister.yaml');
+    const certificate = readFileSync(join(state, 'certificate.pem'), 'utf8').trim().replace(/^/gm, '    ');
+    writeFileSync(
+      configuration,
+      readFileSync(configuration, 'utf8')
+        .replace(/^ {2}url: ""/m, `  url: ${url}`)
+        .replace(/^ {2}certificate: ""/m, `  certificate: |\n${certificate}`)
+        .replace(/^volumes: \[\]/m, 'volumes:\n  - { target: /records, source: records.sealed, key: kbs:///clinic/key/records }'),
+    );
+    say('cloister.yaml: volumes: [{ target: /records, source: records.sealed, key: kbs:///clinic/key/records }]');
+    const build = (): string => JSON.parse(must(['-C', clinic, 'build', '--no-translate', '--json'], 'quiet').output).measurement;
+    const measurement = build();
+    say(owner('policy', 'set', 'clinic', '--ready', 'exact-build', '--for', 'clinic', '--with', `measurement=${measurement}`).split('\n')[0]);
+    const read = ['-C', clinic, 'run', '--quiet', '/bin/cat', '/records/patients.csv'];
+    expect(must(read).output.includes('Ada,1815'), 'the program that the owner allows reads the data');
+
+    step('The same program with one byte changed');
+    const bytes = readFileSync(program);
+    bytes[bytes.length - 1] ^= 1;
+    writeFileSync(program, bytes);
+    build();
+    const refused = run(read);
+    say(refused.error);
+    expect(refused.code === 121 && refused.output === '', `refused with exit code ${refused.code}; the program does not learn why, the owner does:`);
+    const why = owner('audit', 'show', '--limit', '1').trimEnd().split('\n').at(-1) ?? '';
+    say(why.replace(/ {2,}/g, '  '));
+    expect(why.includes('the evidence says'), 'the log names the condition that did not hold');
+    owner('audit', 'export', '-o', join(place, 'audit.jsonl'));
+    say(must(['audit', 'verify', join(place, 'audit.jsonl')], 'quiet').output.split('\n')[0]);
+  });
+}
+
+async function quickstart(): Promise<void> {
   const begin = performance.now();
   step('A new instance');
   say('$ cloister new hello');
@@ -157,13 +219,15 @@ function quickstart(): void {
   closeSync(again);
   expect(run(['cat', ':/data/result.txt'], 'quiet').output === inside.output, 'flipped back: the sealed result is still there');
 
+  await attested();
+
   process.stdout.write(
     `\nDone in ${((performance.now() - begin) / 1000).toFixed(0)} s. This was a SIMULATED enclave: it shows how everything works and protects nothing from this machine.\nNext: cloister new hello && cp /bin/date hello/image/bin && cd hello && cloister build && cloister run /bin/date\n`,
   );
 }
 
 try {
-  quickstart();
+  await quickstart();
 } catch (error) {
   if (!(error instanceof Stop)) throw error;
   process.stderr.write(`\nThe quickstart stops here: ${error.message}\n`);

@@ -57,7 +57,10 @@ describe('PostgreSQL', { skip: can ? false : 'PostgreSQL is not installed here (
     // A nonce is used once, whichever of them it comes back to.
     const { services } = one.broker;
     const versions = await Promise.all(Array.from({ length: 20 }, (_, at) => benches[at % 2].alice('PUT', '/cloister/v0/resources/a/key/v', String(at))));
-    assert.deepEqual(versions.map(({ json }) => json.version).sort((a, b) => a - b), Array.from({ length: 20 }, (_, at) => at + 1));
+    assert.deepEqual(
+      versions.map(({ json }) => json.version).sort((a, b) => a - b),
+      Array.from({ length: 20 }, (_, at) => at + 1),
+    );
     const { failures, entries } = verifyExport(await exportLog(services.database, services.auditKey.publicKey.pem()));
     assert.deepEqual(failures, [], 'both of them wrote one chain');
     assert.ok(entries.filter(({ event }) => event === 'resource-released').length >= 61);
@@ -74,4 +77,3 @@ describe('PostgreSQL', { skip: can ? false : 'PostgreSQL is not installed here (
     assert.equal(new TextDecoder().decode(await client.resource('a/key/k')), 'shared', 'the session is in the database');
   });
 });
-

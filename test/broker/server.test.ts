@@ -107,6 +107,7 @@ test('killed in the middle of releases: whatever was received is in the log, whi
   const env = { ...process.env, CLOISTER_STATE: join(place, 'state') };
   const main = new URL('../../src/cli/main.ts', import.meta.url).pathname;
   const exchange = new Exchange();
+  let running: ReturnType<typeof spawn> | undefined;
   const owner = async (base: URL, method: string, path: string, content = ''): Promise<Buffer> => {
     const key = PrivateKey.fromPem(readFileSync(join(state, 'admin.pem'), 'utf8'));
     const body = new TextEncoder().encode(content);
@@ -120,6 +121,7 @@ test('killed in the middle of releases: whatever was received is in the log, whi
     for (let round = 0; round < 3; round++) {
       rmSync(join(state, 'serving.json'), { force: true });
       const broker = spawn(process.execPath, [main, 'broker', 'serve', '--state', state, '--listen', '127.0.0.1:0', '--allow-sim', '--insecure-http', '--rate-limit', '0'], { env, stdio: 'ignore' });
+      running = broker;
       const ended = new Promise((resolve) => broker.once('exit', resolve));
       while (!existsSync(join(state, 'serving.json'))) await new Promise((resolve) => setTimeout(resolve, 20));
       const base = new URL(JSON.parse(readFileSync(join(state, 'serving.json'), 'utf8')).url);
@@ -156,6 +158,7 @@ test('killed in the middle of releases: whatever was received is in the log, whi
     assert.ok(received > 60, `${received} received`);
     assert.ok(released >= received, `${received} received, ${released} in the log`);
   } finally {
+    running?.kill('SIGKILL');
     exchange.close();
     rmSync(place, { recursive: true, force: true });
   }

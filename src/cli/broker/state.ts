@@ -8,7 +8,7 @@
  *     serving.json     address and process of the broker that runs here
  */
 
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { isAbsolute, join, resolve } from 'node:path';
 import { parse as parseYaml } from 'yaml';
@@ -213,7 +213,9 @@ export function servingAt(state: string): Serving | undefined {
 }
 
 export function announce(state: string, serving: Serving): void {
-  writeFileSync(servingFile(state), `${JSON.stringify(serving)}\n`);
+  // Whoever waits for it finds it whole.
+  writeFileSync(`${servingFile(state)}.new`, `${JSON.stringify(serving)}\n`);
+  renameSync(`${servingFile(state)}.new`, servingFile(state));
   process.on('exit', () => rmSync(servingFile(state), { force: true }));
 }
 

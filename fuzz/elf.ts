@@ -123,7 +123,7 @@ function load(bytes: Uint8Array): void {
 function ahead(bytes: Uint8Array, random: Random): void {
   const elf = new LaidOutElf(bytes, BASE);
   // Translating takes a second for a whole library.
-  if (elf.functions.length < 20 || (bytes.length < 100_000 && random(100) === 0)) translateElf(elf);
+  if (elf.functions.length < 20 || (bytes.length < 100_000 && random(100) === 0)) translateElf(elf, 'lost');
 }
 
 export function fuzz(seed: number, iterations: number): void {

@@ -87,7 +87,7 @@ export function translateImage(root: ImageDirectory, cache: HostDirectory | unde
 
 /** No bytes where there is nothing to translate. */
 function encoded(elf: LaidOutElf): Uint8Array {
-  const made = translateElf(elf);
+  const made = translateElf(elf, 'lost');
   return made === undefined ? new Uint8Array(0) : encodeModule(made);
 }
 

@@ -10,6 +10,7 @@ import { ADDRESS_LIMIT } from '../kernel/platform.ts';
 import { byteString } from '../base/bytes.ts';
 import { decode, type Insn, TRUNCATED } from '../x86/index.ts';
 import { type CodeReader, control } from './discover.ts';
+import type { Faults } from './lift.ts';
 import { type MadeModule, sourceDigest } from './store.ts';
 import { translateFile, type TranslateOptions } from './translate.ts';
 import type { SourceRange } from './unit.ts';
@@ -235,11 +236,11 @@ export class LaidOutElf implements CodeReader {
  * All functions of a file as one module, in which they call one another directly. One that cannot be translated, or is too
  * large, is not a unit: it is tried again when it runs.
  */
-export function translateElf(elf: LaidOutElf, progress: (done: number, of: number) => void = () => {}): MadeModule | undefined {
+export function translateElf(elf: LaidOutElf, faults: Faults, progress: (done: number, of: number) => void = () => {}): MadeModule | undefined {
   const entries = new Set(elf.functions);
   const called = directlyCalled(elf, entries);
   const options: TranslateOptions = {
-    precise: false,
+    faults,
     checked: false,
     flagsAcrossReturns: false,
     ahead: true,

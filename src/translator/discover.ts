@@ -61,6 +61,8 @@ export interface BasicBlock {
   readonly control: Control;
   /** Nothing could be decoded at `end`. */
   readonly broken: boolean;
+  /** All registers are stored at its end: see `checkpoints.ts`. */
+  readonly checkpoint?: true;
 }
 
 export interface Limits {

@@ -8,13 +8,13 @@
 import { assert } from '../base/assert.ts';
 import type { Engine, Executor, ExecutorHooks, GuestMemory, MemoryBackend, Trap } from '../kernel/platform.ts';
 import { PAGE_SIZE, PROT_EXEC, PROT_READ, PROT_WRITE } from '../kernel/platform.ts';
-import { CPU, type CpuState, decode, type Insn, RSP, TRUNCATED } from '../x86/index.ts';
+import { CPU, type CpuState, decode, type Insn, RAX, RSP, TRUNCATED } from '../x86/index.ts';
 import type { CodeReader } from './discover.ts';
 import { faultAddress } from './fault.ts';
-import type { InnerPlace } from './lift.ts';
-import { SLICE, STOP_FETCH, STOP_HOOK, STOP_REASON, STOP_TRAP, TRAP_KINDS } from './layout.ts';
+import type { Faults, InnerPlace } from './lift.ts';
+import { GO_ON, LEFT, MAX_DEPTH, SLICE, STOP_FETCH, STOP_HOOK, STOP_REASON, STOP_TRAP, TRAP_KINDS } from './layout.ts';
 import { runtimeModule } from './runtime.ts';
-import { CodeSpace, type LiveModule } from './space.ts';
+import { CodeSpace, type ExactUnit, type LiveModule } from './space.ts';
 import type { CodeStore } from './store.ts';
 import { type Translation, translateModule } from './translate.ts';
 import { type CompiledModule, type FaultMap, faultPc, ModuleCache, type SourceRange, UNIT_FRAME, unitName } from './unit.ts';
@@ -66,9 +66,11 @@ class TranslatedModule implements CompiledModule {
   readonly innerPlaces: CompiledModule['innerPlaces'];
   origin: CompiledModule['origin'];
   readonly #bytes: readonly Uint8Array[];
+  readonly #kind: 'u' | 'k';
 
-  constructor(root: number, made: Translation, guest: Uint8Array) {
+  constructor(root: number, made: Translation, guest: Uint8Array, kind: 'u' | 'k') {
     this.root = root;
+    this.#kind = kind;
     this.units = made.units;
     this.source = made.ranges.map(([start, end]) => ({ start, length: end - start }));
     this.#bytes = made.ranges.map(([start, end]) => guest.slice(start, end));
@@ -87,7 +89,7 @@ class TranslatedModule implements CompiledModule {
   }
 
   entry(exports: WebAssembly.Exports, pc: number): WebAssembly.ExportValue | undefined {
-    return exports[unitName(this.root, pc)];
+    return exports[unitName(this.root, pc, this.#kind)];
   }
 }
 
@@ -126,23 +128,28 @@ class TranslatorExecutor implements Executor, CodeReader {
   }
 
   get #variant(): string {
-    return `${this.#space.precise ? 'p' : ''}${this.#space.flagsAcrossReturns ? 'f' : ''}${this.#checked ? 'c' : ''}@`;
+    return `${this.#space.recoverable ? 'r' : ''}${this.#space.flagsAcrossReturns ? 'f' : ''}${this.#checked ? 'c' : ''}@`;
   }
 
   run(): Trap {
     const { cpu } = this;
     if (cpu.i32[CPU.fuel >> 2] <= 0) cpu.i32[CPU.fuel >> 2] = SLICE;
     this.#space.owner = this;
-    try {
-      cpu.i32[STOP_REASON >> 2] = STOP_HOOK;
-      do {
-        this.#changedCode = false;
-        this.#hookStopped = false;
-        this.#space.enter();
-      } while (this.#changedCode && !this.#hookStopped && cpu.i32[STOP_REASON >> 2] === STOP_HOOK);
-    } catch (error) {
-      return this.#caught(error);
-    }
+    cpu.i32[STOP_REASON >> 2] = STOP_HOOK;
+    let enter = this.#space.enter as () => void;
+    do {
+      this.#changedCode = false;
+      this.#hookStopped = false;
+      try {
+        enter();
+        enter = this.#space.enter;
+      } catch (error) {
+        const trap = this.#caught(error);
+        if (trap !== undefined) return trap;
+        enter = () => this.#enterExact();
+        this.#changedCode = true;
+      }
+    } while (this.#changedCode && !this.#hookStopped && cpu.i32[STOP_REASON >> 2] === STOP_HOOK);
     const reason = cpu.i32[STOP_REASON >> 2];
     if (reason === STOP_HOOK) return { kind: 'stopped' };
     if (reason === STOP_FETCH) return { kind: 'fault', address: this.#executable(cpu.rip) ? this.#window.end : cpu.rip, access: 'execute' };
@@ -196,7 +203,7 @@ class TranslatorExecutor implements Executor, CodeReader {
       this.cpu.i32[STOP_REASON >> 2] = STOP_FETCH;
       return undefined;
     }
-    const compiled = this.#translate(pc);
+    const compiled = this.#translate(pc, this.#space.recoverable ? 'recovered' : 'lost');
     if (compiled === undefined) {
       // An instruction that goes on where nothing can be executed is a fault there, others are none.
       this.cpu.i32[STOP_REASON >> 2] = this.#decode(pc) === TRUNCATED ? STOP_FETCH : STOP_TRAP + TRAP_KINDS.indexOf('ud');
@@ -209,7 +216,7 @@ class TranslatorExecutor implements Executor, CodeReader {
   /** A translation made at build time, for the ordinary variant. */
   #stored(pc: number): LiveModule | undefined {
     const { store, statistics } = this.#engine;
-    if (store === undefined || this.#space.precise || this.#space.flagsAcrossReturns || this.#checked) return undefined;
+    if (store === undefined || this.#space.recoverable || this.#space.flagsAcrossReturns || this.#checked) return undefined;
     for (const compiled of store.find(pc)) {
       const live = this.#space.modules.get(compiled.root);
       if (live?.compiled === compiled) {
@@ -233,12 +240,46 @@ class TranslatorExecutor implements Executor, CodeReader {
     return this.#space.add(compiled);
   }
 
-  #translate(pc: number): CompiledModule | undefined {
+  /** From a checkpoint to the fault behind it: runs the unit there that stores its registers. */
+  #enterExact(): void {
+    const { cpu } = this;
+    const unit = this.#exactAt(cpu.rip);
+    // A fault is due before anything else may run; should it not come, the time slice ends when it would have.
+    const fuel = cpu.i32[CPU.fuel >> 2];
+    cpu.i32[CPU.fuel >> 2] = Math.max(fuel, SLICE);
+    const [rsp, rax] = unit.run(MAX_DEPTH);
+    cpu.i32[CPU.fuel >> 2] = fuel;
+    if (rsp === LEFT) {
+      if (rax === GO_ON) this.#space.enter();
+      return;
+    }
+    cpu.u64[RSP] = BigInt.asUintN(64, rsp);
+    cpu.u64[RAX] = BigInt.asUintN(64, rax);
+    // It has read the return address itself.
+    cpu.rip = this.readU64(cpu.reg(RSP) - 8) ?? 0;
+    this.#space.enter();
+  }
+
+  #exactAt(pc: number): ExactUnit {
+    const known = this.#space.exact.get(pc);
+    if (known !== undefined && this.#usable(known.compiled)) return known;
+    const { cache } = this.#engine;
+    const variant = `k${this.#variant}`;
+    let compiled = cache.find(pc, variant, (module) => this.#usable(module));
+    if (compiled === undefined) {
+      compiled = this.#translate(pc, 'kept');
+      assert(compiled !== undefined, `a checkpoint at ${pc.toString(16)}, where there is no instruction`);
+      cache.add(variant, compiled);
+    }
+    return this.#space.addExact(compiled);
+  }
+
+  #translate(pc: number, faults: Faults): CompiledModule | undefined {
     const { statistics } = this.#engine;
     const started = performance.now();
-    const resumed = this.#space.holds(pc);
+    const resumed = faults === 'kept' || this.#space.holds(pc);
     const made = translateModule(pc, this, {
-      precise: this.#space.precise,
+      faults,
       checked: this.#checked,
       flagsAcrossReturns: this.#space.flagsAcrossReturns,
       writable: (start, end) => (this.#isWritable(start) || this.#isWritable(end - 1) ? this.#memory.bytes.slice(start, end) : undefined),
@@ -251,7 +292,7 @@ class TranslatorExecutor implements Executor, CodeReader {
       isLoop: (target) => this.#space.innerPlaces.has(target),
     });
     if (made === undefined) return undefined;
-    const compiled = new TranslatedModule(pc, made, this.#memory.bytes);
+    const compiled = new TranslatedModule(pc, made, this.#memory.bytes, faults === 'kept' ? 'k' : 'u');
     statistics.translated += made.units.length;
     statistics.wasmBytes += made.bytes.length;
     statistics.translateMs += performance.now() - started;
@@ -344,13 +385,17 @@ class TranslatorExecutor implements Executor, CodeReader {
     return this.#memory.bytes.slice(pc, Math.min(pc + 15, this.#window.end));
   }
 
-  /** A wasm trap is a guest fault; anything else is a bug of ours and goes on. */
-  #caught(error: unknown): Trap {
+  /**
+   * A wasm trap is a guest fault; anything else is a bug of ours and goes on. Undefined: the registers are those of the last
+   * checkpoint, and have to be found from there.
+   */
+  #caught(error: unknown): Trap | undefined {
     if (!(error instanceof WebAssembly.RuntimeError)) throw error;
     const at = this.#locate(error);
     // A `ret` went to a return address that cannot be read: the outer loop looked.
     if (at === undefined) return { kind: 'fault', address: this.cpu.reg(RSP) - 8, access: 'read' };
-    const pc = faultPc(at.module.compiled.faults, at.offset);
+    if (this.#space.recoverable && !at.isExact) return undefined;
+    const pc = faultPc(at.compiled.faults, at.offset);
     assert(pc !== undefined, `a trap at no known instruction: ${String(error.stack)}`);
     this.cpu.rip = pc;
     const insn = this.decode(pc);
@@ -359,11 +404,13 @@ class TranslatorExecutor implements Executor, CodeReader {
   }
 
   /** The innermost unit on the stack of an error. */
-  #locate(error: Error): { pc: number; module: LiveModule; offset: number } | undefined {
+  #locate(error: Error): { compiled: CompiledModule; isExact: boolean; offset: number } | undefined {
     const frame = UNIT_FRAME.exec(error.stack ?? '');
     if (frame === null) return undefined;
-    const module = this.#space.modules.get(Number.parseInt(frame[2], 16));
-    return module === undefined ? undefined : { pc: Number.parseInt(frame[1], 16), module, offset: Number.parseInt(frame[3], 16) };
+    const root = Number.parseInt(frame[2], 16);
+    const isExact = frame[1] === 'k';
+    const module = isExact ? this.#space.exact.get(root) : this.#space.modules.get(root);
+    return module === undefined ? undefined : { compiled: module.compiled, isExact, offset: Number.parseInt(frame[3], 16) };
   }
 
   codeChanged(address: number, length: number): void {
@@ -372,8 +419,8 @@ class TranslatorExecutor implements Executor, CodeReader {
   }
 
   requirePreciseFaults(): void {
-    if (this.#space.precise) return;
-    this.#space.precise = true;
+    if (this.#space.recoverable) return;
+    this.#space.recoverable = true;
     this.#forgetCode();
   }
 
@@ -391,7 +438,7 @@ class TranslatorExecutor implements Executor, CodeReader {
   forkOver(memory: GuestMemory, hooks: ExecutorHooks): Executor {
     const child = new TranslatorExecutor(this.#engine, memory, this.#backend, hooks);
     child.cpu.u8.set(this.cpu.u8.subarray(0, CPU.contextBytes));
-    if (this.#space.precise) child.requirePreciseFaults();
+    if (this.#space.recoverable) child.requirePreciseFaults();
     if (this.#space.flagsAcrossReturns) child.keepFlags();
     return child;
   }

@@ -42,6 +42,7 @@ export interface UnitBlock {
   readonly defs: ReadonlyMap<number, Node>;
   readonly terminator: UnitTerminator;
   readonly flowEffects: BlockEffects;
+  readonly checkpoint: boolean;
   /** For a call: rsp with the return address pushed, and as it is when the callee has returned. */
   readonly frame: { readonly pushed: Node; readonly popped: Node } | undefined;
   definedBefore(effect: Node): Iterable<readonly [number, Node]>;
@@ -49,8 +50,14 @@ export interface UnitBlock {
 
 const MEMORY = /^(i32|i64|f32|f64|v128)\.(load|store)/;
 
+/**
+ * What becomes of the registers at a fault: `lost`; `recovered`, from the last checkpoint (`checkpoints.ts`); or `kept`,
+ * stored before every access.
+ */
+export type Faults = 'lost' | 'recovered' | 'kept';
+
 export interface LiftOptions {
-  readonly precise: boolean;
+  readonly faults: Faults;
   /** Some code reads flags after a call returns: every `ret` must leave them in the register file. */
   readonly flagsAcrossReturns: boolean;
   /** The parameters of a unit that can be called directly. */
@@ -62,7 +69,7 @@ export interface LiftOptions {
 /** What a unit returns. */
 export const RESULTS = signatureOf([RSP, RAX]);
 
-const FLAGS_DESCRIPTOR = (1 << REG_FLAGS_CODE) | (1 << REG_FLAGS_A) | (1 << REG_FLAGS_B);
+export const FLAGS_DESCRIPTOR = (1 << REG_FLAGS_CODE) | (1 << REG_FLAGS_A) | (1 << REG_FLAGS_B);
 
 /**
  * Nobody will read the flags where control goes: after a `ret` (the executor knows of all return points that do, and
@@ -107,7 +114,7 @@ export function liftBlock(block: BasicBlock, code: CodeReader, options: LiftOpti
       terminator = { kind: 'call', target: builder.load('i64.load', builder.i64(through)) };
     }
   }
-  if (terminator.kind === 'return' && terminator.extraBytes === 0 && !options.precise) {
+  if (terminator.kind === 'return' && terminator.extraBytes === 0 && options.faults !== 'kept') {
     // The caller looks where it went: see `layout.ts`.
     builder.effects.pop();
   }
@@ -128,6 +135,7 @@ export function liftBlock(block: BasicBlock, code: CodeReader, options: LiftOpti
     defs: builder.defs,
     terminator,
     definedBefore: (effect) => builder.definedBefore(effect),
+    checkpoint: block.checkpoint === true,
     frame: kind === 'call' ? frameOf(builder) : undefined,
     flowEffects: {
       readsLow: builder.readsLow | (passed.low & ~builder.writesLow),
@@ -143,7 +151,7 @@ export function liftBlock(block: BasicBlock, code: CodeReader, options: LiftOpti
       cleanLow: 0,
       cleanHigh: 0,
       loads: undefined,
-      storesInside: builder.effects.some((effect) => effect.op === 'trapIf' || (options.precise && MEMORY.test(effect.op))),
+      storesInside: builder.effects.some((effect) => effect.op === 'trapIf' || (options.faults === 'kept' && MEMORY.test(effect.op))),
     },
   };
 }
@@ -225,6 +233,7 @@ export function syntheticBlock(terminator: UnitTerminator, successors: readonly 
     defs: builder.defs,
     terminator,
     flowEffects: { ...NO_EFFECTS, mayStoreAtEnd: terminator.kind === 'switch' },
+    checkpoint: false,
     frame: undefined,
     definedBefore: () => [],
   };

@@ -12,7 +12,7 @@ import { CPU, RAX, RSP } from '../x86/index.ts';
 import type { AccessEmitter } from './access.ts';
 import { type Flow, isBackEdge } from './flow.ts';
 import { CPU_MEMORY, DEPTH_STRIDE, GO_ON, GUEST, HASH_FACTOR, LEFT, LOOP_BUDGET, LOOP_FUEL, SLOT_BITS, slotOf, STOP_REASON, STOP_TRAP, SWITCH_INDEX, TAGS, TO_EXECUTOR, TRAP_KINDS } from './layout.ts';
-import { type InnerPlace, RESULTS, type UnitBlock, type UnitTerminator } from './lift.ts';
+import { type Faults, type InnerPlace, RESULTS, type UnitBlock, type UnitTerminator } from './lift.ts';
 import type { BlockEffects, RegisterFlow } from './registers.ts';
 import { spendFuel } from './runtime.ts';
 import { type Signature, signatureOf } from './signature.ts';
@@ -58,7 +58,7 @@ export class UnitWriter {
   readonly #flagCalls: ReadonlySet<number>;
   readonly #imports: UnitImports;
   readonly #access: AccessEmitter;
-  readonly #precise: boolean;
+  readonly #faults: Faults;
   readonly #parameters: readonly number[];
   readonly #entry: number;
   readonly #locals = new Int32Array(48).fill(-1);
@@ -85,7 +85,7 @@ export class UnitWriter {
     flagCalls: ReadonlySet<number>,
     imports: UnitImports,
     access: AccessEmitter,
-    precise: boolean,
+    faults: Faults,
     signature: Signature | undefined,
   ) {
     this.#parameters = signature?.registers ?? [];
@@ -101,7 +101,7 @@ export class UnitWriter {
     this.#flagCalls = flagCalls;
     this.#imports = imports;
     this.#access = access;
-    this.#precise = precise;
+    this.#faults = faults;
     this.#labels = new Int32Array(blocks.length).fill(-1);
     this.#temporaries = new Temporaries(this.body);
     this.#values = new ValueEmitter(this.body, this.#temporaries, (id) => this.#local(id));
@@ -142,6 +142,8 @@ export class UnitWriter {
   /** `mayChange`: source bytes that the guest can write to. */
   write(mayChange: readonly WritableRange[]): void {
     const b = this.body;
+    // Whoever enters in the middle has left everything in the register file.
+    if (this.#faults === 'recovered' && this.#places().length === 0) this.#storeParameters();
     if (mayChange.length > 0) this.#lookForChanges(mayChange);
     const loops = this.#flow.loopHeader.some((flag) => flag === 1);
     if (this.#blocks.some(({ terminator }) => terminator.kind === 'call')) this.#prologue();
@@ -272,11 +274,11 @@ export class UnitWriter {
     b.if();
     this.#storeDirtyLocals(from);
     const { terminator: last } = this.#blocks[from];
-    const { pc, terminator } = this.#blocks[last.kind === 'route' ? last.to : to];
+    const target = last.kind === 'route' ? last.to : to;
+    const { pc, terminator } = this.#blocks[target];
     const table = terminator.kind === 'switch' ? terminator.number : 0;
     const place = this.#places().find((each) => (terminator.kind === 'switch' ? each.number === table : each.pc === pc));
-    if (terminator.kind === 'switch') storeRegister(b, 'i64', CPU.rip, () => b.localGet(this.#pc()));
-    else this.#storeRip(pc);
+    this.#storeRipOf(target);
     if (place === undefined) {
       b.localGet(0);
       b.returnCall(this.#imports.reenter);
@@ -441,6 +443,7 @@ export class UnitWriter {
     b.localSet(this.#pc());
     this.#dispatchTo(this.#pc(), 'tail');
     b.end();
+    if (this.#faults === 'recovered') this.#storeParameters();
     this.#goto(index, next);
   }
 
@@ -467,6 +470,10 @@ export class UnitWriter {
       case 'jump':
       case 'fallthrough':
         this.#setLocals(index, block);
+        if (block.checkpoint) {
+          this.#storeClean(index);
+          this.#storeRip(block.end);
+        }
         this.#leaveOrGoto(index, block.next, terminator.kind === 'jump' ? terminator.target : block.end);
         return;
       case 'branch': {
@@ -504,7 +511,7 @@ export class UnitWriter {
         b.op('i32.wrap_i64');
         b.localSet(this.#index(terminator.number));
         this.#setLocals(index, block);
-        this.#storeClean(index);
+        if (this.#storeClean(index)) storeRegister(b, 'i64', CPU.rip, () => b.localGet(this.#pc()));
         this.#goto(index, terminator.dispatch);
         return;
       }
@@ -523,7 +530,7 @@ export class UnitWriter {
         }
         b.i32(terminator.index);
         b.localSet(this.#route());
-        this.#storeClean(index);
+        if (this.#storeClean(index)) this.#storeRipOf(terminator.to);
         this.#goto(index, terminator.through);
         return;
       }
@@ -559,7 +566,7 @@ export class UnitWriter {
     for (const effect of block.effects) {
       if (effect.a !== undefined) values.count(effect.a);
       if (effect.b !== undefined) values.count(effect.b);
-      if (effect.op === 'trapIf' || (this.#precise && MEMORY_OPS.test(effect.op))) {
+      if (effect.op === 'trapIf' || (this.#faults === 'kept' && MEMORY_OPS.test(effect.op))) {
         for (const [, node] of block.definedBefore(effect)) values.count(node);
       }
       if (effect.op === 'helper') for (const [, node] of effect.args) values.count(node);
@@ -636,7 +643,7 @@ export class UnitWriter {
       }
       return;
     }
-    if (this.#precise) this.#storeSet(index, [...block.definedBefore(node)]);
+    if (this.#faults === 'kept') this.#storeSet(index, [...block.definedBefore(node)]);
     const op = node.op as 'i64.load';
     if (node.type !== undefined) {
       this.#access.load(b, op, node.imm, () => {
@@ -698,11 +705,12 @@ export class UnitWriter {
     this.#storeLocals((dirtyInLow[index] | writesLow) & ~passed.low, (dirtyInHigh[index] | writesHigh) & ~passed.high);
   }
 
-  /** Stores what successors will load (after `#setLocals`). */
-  #storeClean(index: number): void {
+  /** Stores what successors will load (after `#setLocals`). Returns whether that has to be everything. */
+  #storeClean(index: number): boolean {
     const { cleanLow, cleanHigh, writesLow, writesHigh } = this.#effects[index];
     const { dirtyInLow, dirtyInHigh } = this.#registers;
     this.#storeLocals((dirtyInLow[index] | writesLow) & cleanLow, (dirtyInHigh[index] | writesHigh) & cleanHigh);
+    return this.#faults === 'recovered' && cleanHigh !== 0;
   }
 
   /** Stores everything dirty at the end of a block, new values straight from their expressions. */
@@ -740,6 +748,13 @@ export class UnitWriter {
 
   #storeRip(pc: number): void {
     storeRegister(this.body, 'i64', CPU.rip, () => this.body.i64n(pc));
+  }
+
+  /** The pc of a block; of a dispatch, the one it goes to. */
+  #storeRipOf(block: number): void {
+    const { pc, terminator } = this.#blocks[block];
+    if (terminator.kind === 'switch') storeRegister(this.body, 'i64', CPU.rip, () => this.body.localGet(this.#pc()));
+    else this.#storeRip(pc);
   }
 
   #trap(kind: (typeof TRAP_KINDS)[number], pc: number): void {
@@ -922,6 +937,7 @@ export class UnitWriter {
     b.op('i64.ne');
     b.unlikely();
     b.brIf(bad);
+    if (this.#faults === 'recovered') this.#checkpointAtReturn(block, popped);
     this.#access.load(b, 'i64.load', 0, () => {
       values.emit(pushed);
       this.faults.push({ offset: b.length, pc: block.end });
@@ -939,6 +955,14 @@ export class UnitWriter {
     values.emit(popped);
     b.localSet(this.#local(RSP));
     this.#continueAt(index, block);
+  }
+
+  /** The callee has stored all but its results. */
+  #checkpointAtReturn({ end }: UnitBlock, popped: Node): void {
+    const b = this.body;
+    storeRegister(b, 'i64', RSP * 8, () => this.#values.emit(popped));
+    storeRegister(b, 'i64', RAX * 8, () => b.localGet(this.#local(RAX)));
+    this.#storeRip(end);
   }
 
   /**

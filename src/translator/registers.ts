@@ -10,8 +10,11 @@
 import { FLAG_IDS, REG_FLAGS_A, REG_FLAGS_B, REG_FLAGS_CODE } from '../ir/index.ts';
 import type { Flow } from './flow.ts';
 
+const maskOf = (ids: readonly number[]): number => ids.reduce((mask, id) => mask | (1 << id), 0);
 /** All ids of flags, and of their descriptor. */
-const FLAGS = [...FLAG_IDS, REG_FLAGS_CODE, REG_FLAGS_A, REG_FLAGS_B].reduce((mask, id) => mask | (1 << id), 0);
+const FLAGS = maskOf([...FLAG_IDS, REG_FLAGS_CODE, REG_FLAGS_A, REG_FLAGS_B]);
+/** What has a place in the register file: single flags have none. */
+const STORABLE = ~maskOf(FLAG_IDS);
 
 export interface EdgeLoads {
   /** The successors concerned. */
@@ -97,11 +100,11 @@ export function analyzeRegisters(flow: Flow, effects: readonly BlockEffects[], e
           low |= loaded ? r.liveInLow[next] & ~e.loads.low : r.liveInLow[next];
           high |= loaded ? r.liveInHigh[next] & ~e.loads.high : r.liveInHigh[next];
         }
-        low |= (r.dirtyInLow[block] | e.writesLow) & e.cleanLow;
+        low |= (r.dirtyInLow[block] | e.writesLow) & e.cleanLow & STORABLE;
         high |= (r.dirtyInHigh[block] | e.writesHigh) & e.cleanHigh;
       }
       if (e.storesAtEnd || e.mayStoreAtEnd) {
-        low |= (r.dirtyInLow[block] | e.writesLow) & e.storedLow;
+        low |= (r.dirtyInLow[block] | e.writesLow) & e.storedLow & STORABLE;
         high |= (r.dirtyInHigh[block] | e.writesHigh) & e.storedHigh;
       }
       r.neededLow[block] = low;

@@ -32,6 +32,12 @@ export interface LiveUnit {
   readonly home: number;
 }
 
+/** A unit that stores all registers before each access. */
+export interface ExactUnit {
+  readonly compiled: CompiledModule;
+  readonly run: (depth: number) => readonly [bigint, bigint];
+}
+
 interface Zone extends CodeOrigin {
   /** All source bytes of its modules lie in between. */
   low: number;
@@ -66,8 +72,10 @@ export class CodeSpace {
   /** Where units can be entered in the middle, by address of the jump table or of the loop. */
   readonly innerPlaces = new Map<number, { readonly root: number; readonly number: number }>();
   owner: SpaceOwner | undefined;
+  /** Units that are run from a checkpoint to the fault behind it, by root: see the executor. */
+  readonly exact = new Map<number, ExactUnit>();
   /** How all of its units were made; a later process keeps to it (see the executor). */
-  precise = false;
+  recoverable = false;
   flagsAcrossReturns = false;
   readonly #memory: GuestMemory;
   readonly #table: WebAssembly.Table;
@@ -138,6 +146,13 @@ export class CodeSpace {
       else modules.add(module);
     }
     return module;
+  }
+
+  addExact(compiled: CompiledModule): ExactUnit {
+    const { exports } = new WebAssembly.Instance(compiled.module, this.imports);
+    const unit: ExactUnit = { compiled, run: compiled.entry(exports, compiled.root) as ExactUnit['run'] };
+    this.exact.set(compiled.root, unit);
+    return unit;
   }
 
   /** Where the bytes of a module come from, if it is one constant file. */
@@ -307,6 +322,7 @@ export class CodeSpace {
     this.#clearTags();
     for (const module of this.modules.values()) module.valid = false;
     this.modules.clear();
+    this.exact.clear();
     this.units.clear();
     this.innerPlaces.clear();
     this.#zones.length = 0;

@@ -4,11 +4,12 @@ import { assert } from '../base/assert.ts';
 import { FLAG_IDS } from '../ir/index.ts';
 import { FunctionBody, ModuleBuilder } from '../wasm/index.ts';
 import { accessEmitter } from './access.ts';
+import { withCheckpoints } from './checkpoints.ts';
 import { AHEAD_LIMITS, type BasicBlock, type CodeReader, discover, type JumpTable, type Limits, RESUME_LIMITS, RUN_TIME_LIMITS, TABLE_LIMITS } from './discover.ts';
 import { dispatchEffects } from './dispatching.ts';
 import { analyzeFlow, type Flow, isBackEdge, isReducible } from './flow.ts';
 import { findTable } from './jumptable.ts';
-import { type InnerPlace, liftBlock, type LiftOptions, syntheticBlock, type UnitBlock, withTargets } from './lift.ts';
+import { type Faults, FLAGS_DESCRIPTOR, type InnerPlace, liftBlock, type LiftOptions, syntheticBlock, type UnitBlock, withTargets } from './lift.ts';
 import { type FaultSite, type UnitImports, UnitWriter, type WritableRange } from './lower.ts';
 import { makeReducible, outerLoops, reachable } from './reduce.ts';
 import { analyzeRegisters, type BlockEffects, type RegisterFlow } from './registers.ts';
@@ -18,8 +19,7 @@ import { GETTER_UNITS, getterName } from './store.ts';
 import { type FaultMap, unitName } from './unit.ts';
 
 export interface TranslateOptions {
-  /** Registers are stored before every instruction that may fault. */
-  readonly precise: boolean;
+  readonly faults: Faults;
   /** The host does not protect pages: look permissions up. */
   readonly checked: boolean;
   /** Every `ret` of every unit leaves the flags in the register file. */
@@ -85,7 +85,7 @@ export function translateModule(root: number, code: CodeReader, options: Transla
 
   const m = new ModuleBuilder();
   const imports = importRuntime(m, helperNames(units), options.checked);
-  const functions = new UnitFunctions(m, root, imports.unitType);
+  const functions = new UnitFunctions(m, root, imports.unitType, options.faults);
   // Those that something calls directly have a signature now.
   for (const { pc } of units) functions.declare(pc, signatures.get(pc));
   const ranges = mergeRanges(touched);
@@ -97,7 +97,7 @@ export function translateModule(root: number, code: CodeReader, options: Transla
     functions.define(unit, imports, options, mayChange);
   }
   const pcs = [...units.map(({ pc }) => pc), ...functions.loops()];
-  for (const pc of pcs) m.exportFunction(unitName(root, pc), functions.entry(pc));
+  for (const pc of pcs) m.exportFunction(unitName(root, pc, options.faults === 'kept' ? 'k' : 'u'), functions.entry(pc));
   const { bytes, codeOffsets } = m.finish();
   return {
     units: pcs,
@@ -125,7 +125,7 @@ export function translateFile(entries: readonly number[], isCalled: (pc: number)
   const m = new ModuleBuilder();
   const imports = importRuntime(m, allHelperNames(options.checked), options.checked);
   const root = entries[0];
-  const functions = new UnitFunctions(m, root, imports.unitType);
+  const functions = new UnitFunctions(m, root, imports.unitType, options.faults);
   for (const pc of entries) functions.declare(pc, isCalled(pc) ? signatureAt(pc, code, options.isEntry) : undefined);
   const places = new Map<number, Translation['innerPlaces']>();
   /** Units after which some caller reads flags: their `ret`s leave them in the register file. */
@@ -223,7 +223,7 @@ function innerEntry(unit: number, number: number): FunctionBody {
 /** The functions of a module's units: one for each, and one that takes parameters where others call it directly. */
 class UnitFunctions {
   readonly #m: ModuleBuilder;
-  readonly #root: number;
+  readonly #name: (pc: number) => string;
   readonly #unitType: number;
   readonly #entries = new Map<number, number>();
   /** Functions that enter a unit at one of its loops, by the loop's pc. */
@@ -233,9 +233,9 @@ class UnitFunctions {
   readonly #faults = new Map<number, readonly FaultSite[]>();
   #first = -1;
 
-  constructor(m: ModuleBuilder, root: number, unitType: number) {
+  constructor(m: ModuleBuilder, root: number, unitType: number, faults: Faults) {
     this.#m = m;
-    this.#root = root;
+    this.#name = (pc) => unitName(root, pc, faults === 'kept' ? 'k' : 'u');
     this.#unitType = unitType;
   }
 
@@ -246,12 +246,12 @@ class UnitFunctions {
     if (this.#first < 0) this.#first = entry;
     this.#entries.set(pc, entry);
     if (signature === undefined) {
-      m.nameFunction(entry, unitName(this.#root, pc));
+      m.nameFunction(entry, this.#name(pc));
       return;
     }
     const index = m.function(m.type(parameterTypes(signature), ['i64', 'i64']));
     this.#direct.set(pc, { index, signature });
-    m.nameFunction(index, unitName(this.#root, pc));
+    m.nameFunction(index, this.#name(pc));
   }
 
   entry(pc: number): number {
@@ -265,8 +265,8 @@ class UnitFunctions {
   define({ pc, blocks, flow, flagCalls }: AnalyzedUnit, runtime: RuntimeImports, options: TranslateOptions, mayChange: readonly WritableRange[], limit = Number.POSITIVE_INFINITY): boolean {
     const self = this.entry(pc);
     const direct = this.#direct.get(pc);
-    const { registers, effects } = allocate(blocks, flow, direct?.signature);
-    const writer = new UnitWriter(pc, blocks, flow, registers, effects, flagCalls, { ...runtime, self, direct: (target) => this.#direct.get(target) }, accessEmitter(options.checked), options.precise, direct?.signature);
+    const { registers, effects } = allocate(blocks, flow, direct?.signature, options.faults);
+    const writer = new UnitWriter(pc, blocks, flow, registers, effects, flagCalls, { ...runtime, self, direct: (target) => this.#direct.get(target) }, accessEmitter(options.checked), options.faults, direct?.signature);
     writer.write(mayChange);
     if (writer.body.length > limit) return false;
     this.#m.define(direct?.index ?? self, writer.body);
@@ -327,9 +327,10 @@ class UnitFunctions {
 
 function analyzeUnit(pc: number, code: CodeReader, options: TranslateOptions, touched: [number, number][], directSignature: LiftOptions['signatureOf']): AnalyzedUnit {
   const tables = new Map<number, JumpTable>();
-  const found = discoverWithTables(pc, code, options, tables);
-  for (const block of found) touched.push([block.pc, block.end]);
-  const lift = { precise: options.precise, flagsAcrossReturns: options.flagsAcrossReturns || options.keepsFlags === true, signatureOf: directSignature, touched: (start: number, end: number): void => void touched.push([start, end]) };
+  const whole = discoverWithTables(pc, code, options, tables);
+  const found = options.faults === 'recovered' ? withCheckpoints(whole) : whole;
+  for (const block of whole) touched.push([block.pc, block.end]);
+  const lift = { faults: options.faults, flagsAcrossReturns: options.flagsAcrossReturns || options.keepsFlags === true, signatureOf: directSignature, touched: (start: number, end: number): void => void touched.push([start, end]) };
 
   const dispatches = new Map<number, { readonly block: number; readonly number: number; targets: readonly number[] }>();
   for (const { address, targets } of tables.values()) {
@@ -338,7 +339,7 @@ function analyzeUnit(pc: number, code: CodeReader, options: TranslateOptions, to
     if (known === undefined) dispatches.set(address, { block: found.length + dispatches.size, number: dispatches.size + 1, targets });
     else if (known.targets.length < targets.length) known.targets = targets;
   }
-  const number = new Map(found.map((block, index) => [block.pc, index]));
+  const number = new Map(whole.map((block, index) => [block.pc, index]));
   let blocks = found.map((block) => {
     const table = block.control === 'indirect' ? tables.get(block.insns[block.insns.length - 1].pc) : undefined;
     if (table === undefined) return liftBlock(block, code, lift);
@@ -391,14 +392,26 @@ function analyzeUnit(pc: number, code: CodeReader, options: TranslateOptions, to
 }
 
 /** Decides which registers are in locals where, and has the flags that are needed computed. */
-function allocate(blocks: readonly UnitBlock[], flow: Flow, signature: Signature | undefined): { readonly registers: RegisterFlow; readonly effects: readonly BlockEffects[] } {
-  const effects = dispatchEffects(blocks).map((each, index) => {
+function allocate(blocks: readonly UnitBlock[], flow: Flow, signature: Signature | undefined, faults: Faults): { readonly registers: RegisterFlow; readonly effects: readonly BlockEffects[] } {
+  let effects = dispatchEffects(blocks).map((each, index) => {
     const back = blocks[index].successors.some((to) => isBackEdge(flow, index, to));
     return back ? { ...each, mayStoreAtEnd: true } : each;
   });
-  const registers = analyzeRegisters(flow, effects, signature?.low ?? 0, signature?.high ?? 0);
+  if (faults === 'recovered') effects = checkpointEffects(blocks, flow, effects);
+  // A checkpoint at the entry stores the parameters.
+  const entry = faults === 'recovered' ? undefined : signature;
+  const registers = analyzeRegisters(flow, effects, entry?.low ?? 0, entry?.high ?? 0);
   blocks.forEach((block, index) => block.builder.define(registers.neededLow[index]));
   return { registers, effects };
+}
+
+/** At checkpoints, and wherever some registers are stored, all are; flags only where some instruction may read them. */
+function checkpointEffects(blocks: readonly UnitBlock[], flow: Flow, effects: readonly BlockEffects[]): BlockEffects[] {
+  const { last: read } = flagsRead(flow, blocks, 0, ({ flowEffects }) => (flowEffects.storedLow & FLAGS_DESCRIPTOR) !== 0);
+  return effects.map((each, block) => {
+    if (!blocks[block].checkpoint && each.cleanLow === 0 && each.cleanHigh === 0) return each;
+    return { ...each, cleanLow: read[block] === 0 ? ~FLAGS_DESCRIPTOR : -1, cleanHigh: -1 };
+  });
 }
 
 /** Where a block goes on outside of its unit by a jump to an address. */
@@ -426,21 +439,33 @@ function leavesFor({ terminator, next, taken, end }: UnitBlock): number[] {
 function callsWhoseFlagsAreRead(flow: Flow, blocks: readonly UnitBlock[], readAtRet: number): Set<number> {
   const calls = blocks.flatMap(({ terminator, next }, block) => (terminator.kind === 'call' && next >= 0 ? [block] : []));
   if (calls.length === 0) return new Set();
-  const live = new Int32Array(blocks.length);
+  const { first } = flagsRead(flow, blocks, readAtRet, () => false);
+  return new Set(calls.filter((block) => first[blocks[block].next] !== 0));
+}
+
+/**
+ * Flags that some instruction reads from the beginning and from the end of each block on, before they are set. `isReadBehind`: by code
+ * that a block which stores all registers goes on to.
+ */
+function flagsRead(flow: Flow, blocks: readonly UnitBlock[], readAtRet: number, isReadBehind: (block: UnitBlock) => boolean): { readonly first: Int32Array; readonly last: Int32Array } {
+  const first = new Int32Array(blocks.length);
+  const last = new Int32Array(blocks.length);
   for (let changed = true; changed; ) {
     changed = false;
     for (let at = flow.order.length - 1; at >= 0; at--) {
       const block = flow.order[at];
       const { flowEffects, successors, terminator } = blocks[block];
       let flags = terminator.kind === 'return' ? readAtRet : 0;
-      if (!flowEffects.storesAtEnd) for (const next of successors) flags |= live[next];
+      if (!flowEffects.storesAtEnd) for (const next of successors) flags |= first[next];
+      if ((flowEffects.storesAtEnd || flowEffects.mayStoreAtEnd) && isReadBehind(blocks[block])) flags = ALL_FLAGS;
+      last[block] = flags;
       flags = ((flags & ~flowEffects.writesLow) | flowEffects.readsLow) & ALL_FLAGS;
-      if (flags === live[block]) continue;
-      live[block] = flags;
+      if (flags === first[block]) continue;
+      first[block] = flags;
       changed = true;
     }
   }
-  return new Set(calls.filter((block) => live[blocks[block].next] !== 0));
+  return { first, last };
 }
 
 function analyze(blocks: readonly UnitBlock[]): Flow {

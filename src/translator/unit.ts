@@ -34,13 +34,13 @@ export interface FaultMap {
   readonly pcs: Float64Array;
 }
 
-/** What a unit is called in its module, and in stack traces. */
-export function unitName(root: number, pc: number): string {
-  return `u${pc.toString(16)}_${root.toString(16)}`;
+/** What a unit is called in its module, and in stack traces. `k`: it keeps registers for faults. */
+export function unitName(root: number, pc: number, kind: 'u' | 'k' = 'u'): string {
+  return `${kind}${pc.toString(16)}_${root.toString(16)}`;
 }
 
-/** A frame of V8's stack traces that is in a unit: pc, root, offset in the module. */
-export const UNIT_FRAME = /\bu([0-9a-f]+)_([0-9a-f]+) \(wasm:\/\/[^)]*:0x([0-9a-f]+)\)/;
+/** A frame of V8's stack traces that is in a unit: kind, root, offset in the module. */
+export const UNIT_FRAME = /\b([uk])[0-9a-f]+_([0-9a-f]+) \(wasm:\/\/[^)]*:0x([0-9a-f]+)\)/;
 
 /** The guest pc for the wasm offset of a trap. */
 export function faultPc(map: FaultMap, offset: number): number | undefined {

@@ -8,9 +8,8 @@
 import { checkLoadable, ElfError, type ElfHeader, ET_DYN, frameStarts, parseHeader, parseSegments, PF_X, PHDR_BYTES, PT_DYNAMIC, PT_GNU_EH_FRAME, PT_LOAD, type Segment } from '../elf/index.ts';
 import { ADDRESS_LIMIT } from '../kernel/platform.ts';
 import { byteString } from '../base/bytes.ts';
-import { decode, type Insn, TRUNCATED } from '../x86/index.ts';
+import { decode, type Insn, RDI, TRUNCATED } from '../x86/index.ts';
 import { type CodeReader, control } from './discover.ts';
-import type { Faults } from './lift.ts';
 import { type MadeModule, sourceDigest } from './store.ts';
 import { translateFile, type TranslateOptions } from './translate.ts';
 import type { SourceRange } from './unit.ts';
@@ -60,6 +59,12 @@ const NO_RETURN = new Set([
   '__libc_start_main',
   '__libc_fatal',
 ]);
+/** What a program calls to have faults reported to it; and the signals that say so. */
+const SETS_HANDLER = new Set(['sigaction', 'signal', '__sysv_signal', 'bsd_signal', 'sigset']);
+const SIGBUS = 7n,
+  SIGSEGV = 11n;
+/** Instructions between the signal's number and the call. */
+const ARGUMENTS = 12;
 /** `.eh_frame_hdr` as linkers write it: version 1, table of signed 32-bit offsets from its own start. */
 const EH_TABLE = 0x3b,
   EH_COUNT = 0x03;
@@ -76,7 +81,8 @@ export class LaidOutElf implements CodeReader {
   readonly #view: DataView;
   readonly #low: number;
   readonly #code: readonly (readonly [number, number])[];
-  readonly #noReturn = new Set<number>();
+  /** Words of the global offset table that lead to functions of other files, with their names. */
+  readonly #imports = new Map<number, string>();
 
   /** Throws ElfError. */
   constructor(bytes: Uint8Array, base: number) {
@@ -110,7 +116,7 @@ export class LaidOutElf implements CodeReader {
       if (tag === 0) break;
       values.set(tag, this.readU64(this.base + at + 8) ?? 0);
     }
-    this.#findNoReturn(values);
+    this.#findImports(values);
     const table = values.get(DT_RELA) ?? 0;
     const size = values.get(DT_RELASZ) ?? 0;
     for (let at = this.base + table; at < this.base + table + size; at += 24) {
@@ -124,8 +130,7 @@ export class LaidOutElf implements CodeReader {
     }
   }
 
-  /** Words of the global offset table that lead to functions of other files which never return. */
-  #findNoReturn(dynamic: ReadonlyMap<number, number>): void {
+  #findImports(dynamic: ReadonlyMap<number, number>): void {
     const at = (tag: number): number => this.base + (dynamic.get(tag) ?? 0);
     for (const [table, size] of [
       [DT_JMPREL, DT_PLTRELSZ],
@@ -137,7 +142,7 @@ export class LaidOutElf implements CodeReader {
         if (where === undefined || symbol === undefined) break;
         if (symbol === 0) continue;
         const name = this.readI32(at(DT_SYMTAB) + symbol * 24);
-        if (name !== undefined && NO_RETURN.has(this.#string(at(DT_STRTAB) + name))) this.#noReturn.add(this.base + where);
+        if (name !== undefined) this.#imports.set(this.base + where, this.#string(at(DT_STRTAB) + name));
       }
     }
   }
@@ -220,11 +225,41 @@ export class LaidOutElf implements CodeReader {
 
   /** Calls of what the C library and the unwinder declare not to return, by way of the procedure linkage table. */
   neverReturns(target: number): boolean {
+    return NO_RETURN.has(this.#importCalledAt(target) ?? '');
+  }
+
+  /** The function of another file that an entry of the procedure linkage table jumps to. */
+  #importCalledAt(target: number): string | undefined {
     let insn = this.decode(target);
     if (insn?.row.mnemonic === 'endbr64') insn = this.decode(target + insn.length);
     const operand = insn?.ops[0];
-    if (insn?.row.mnemonic !== 'jmp' || operand?.kind !== 'mem' || !operand.ripRelative) return false;
-    return this.#noReturn.has(operand.disp);
+    if (insn?.row.mnemonic !== 'jmp' || operand?.kind !== 'mem' || !operand.ripRelative) return undefined;
+    return this.#imports.get(operand.disp);
+  }
+
+  /**
+   * Whether some code here asks for faults to be reported to it: calls `sigaction`, or one of its kind, for SIGSEGV or SIGBUS.
+   * A guess, for speed alone.
+   */
+  handlesFaults(): boolean {
+    if (![...this.#imports.values()].some((name) => SETS_HANDLER.has(name))) return false;
+    return this.functions.some((start, index) => {
+      const end = this.functions[index + 1] ?? Number.POSITIVE_INFINITY;
+      let since = ARGUMENTS;
+      for (let pc = start; pc < end; since++) {
+        const insn = this.decode(pc);
+        if (insn === undefined) return false;
+        pc += insn.length;
+        const [first, second] = insn.ops;
+        const { mnemonic } = insn.row;
+        if (mnemonic === 'mov' && first.kind === 'gpr' && first.index === RDI && second.kind === 'imm' && (second.value === SIGSEGV || second.value === SIGBUS)) since = 0;
+        else if (mnemonic === 'call' && since < ARGUMENTS) {
+          const name = first.kind === 'rel' ? this.#importCalledAt(first.target) : first.kind === 'mem' && first.ripRelative ? this.#imports.get(first.disp) : undefined;
+          if (SETS_HANDLER.has(name ?? '')) return true;
+        }
+      }
+      return false;
+    });
   }
 
   slice(start: number, end: number): Uint8Array {
@@ -236,7 +271,7 @@ export class LaidOutElf implements CodeReader {
  * All functions of a file as one module, in which they call one another directly. One that cannot be translated, or is too
  * large, is not a unit: it is tried again when it runs.
  */
-export function translateElf(elf: LaidOutElf, faults: Faults, progress: (done: number, of: number) => void = () => {}): MadeModule | undefined {
+export function translateElf(elf: LaidOutElf, faults: 'lost' | 'recovered', progress: (done: number, of: number) => void = () => {}): MadeModule | undefined {
   const entries = new Set(elf.functions);
   const called = directlyCalled(elf, entries);
   const options: TranslateOptions = {
@@ -252,7 +287,7 @@ export function translateElf(elf: LaidOutElf, faults: Faults, progress: (done: n
   };
   const made = translateFile(elf.functions, (pc) => called.has(pc), elf, options, MAX_FUNCTION, progress);
   if (made.units.length === 0) return undefined;
-  return { ...made, source: elf.source, sourceDigest: sourceDigest(elf.source, (start, length) => elf.slice(start, start + length)) };
+  return { ...made, recovers: faults === 'recovered', source: elf.source, sourceDigest: sourceDigest(elf.source, (start, length) => elf.slice(start, start + length)) };
 }
 
 /** Functions that others call or jump to by their address; a linear look at the code, so perhaps some that nobody does. */

@@ -213,11 +213,11 @@ class TranslatorExecutor implements Executor, CodeReader {
     return this.#instantiate(compiled);
   }
 
-  /** A translation made at build time, for the ordinary variant. */
+  /** A translation made at build time. */
   #stored(pc: number): LiveModule | undefined {
     const { store, statistics } = this.#engine;
-    if (store === undefined || this.#space.recoverable || this.#space.flagsAcrossReturns || this.#checked) return undefined;
-    for (const compiled of store.find(pc)) {
+    if (store === undefined || this.#space.flagsAcrossReturns || this.#checked) return undefined;
+    for (const compiled of store.find(pc, this.#space.recoverable)) {
       const live = this.#space.modules.get(compiled.root);
       if (live?.compiled === compiled) {
         if (this.#revalidate(live)) return live;

@@ -1,10 +1,10 @@
 /**
  * Translations made when an image was built, as they lie in it: one file, with a module for each ELF file.
  *
- *     magic "CLOISTERCODE4\0\0\0", u32 paths, u32 modules
+ *     magic "CLOISTERCODE5\0\0\0", u32 paths, u32 modules
  *     paths × (f64 base, u32 length, path)                   where the kernel maps each position-independent file
  *     modules × (f64 offset, f64 length)                     padded to 8 before
- *     module: u32 ranges, u32 units, u32 innerPlaces, u32 faults, u32 wasm bytes, u32 0, SHA-256 of the source bytes,
+ *     module: u32 ranges, u32 units, u32 innerPlaces, u32 faults, u32 wasm bytes, u32 recovers, SHA-256 of the source bytes,
  *             ranges × (f64 start, f64 length), units × f64 pc (ascending), innerPlaces × (f64 address, f64 root, f64 number),
  *             faults × f64 pc, faults × u32 offset, wasm     padded to 8 at the end
  *
@@ -17,7 +17,7 @@ import { bytesOf, byteString } from '../base/bytes.ts';
 import { sha256Hasher } from '../crypto/index.ts';
 import type { CompiledModule, FaultMap, SourceRange } from './unit.ts';
 
-const MAGIC = 'CLOISTERCODE4\0\0\0';
+const MAGIC = 'CLOISTERCODE5\0\0\0';
 const DIGEST = 32;
 /** Bytes of a module's fixed head. */
 const HEAD = 24 + DIGEST;
@@ -35,6 +35,8 @@ export interface MadeModule {
   readonly units: readonly number[];
   readonly faults: FaultMap;
   readonly innerPlaces: CompiledModule['innerPlaces'];
+  /** With checkpoints, for processes that handle faults. */
+  readonly recovers: boolean;
   readonly wasm: Uint8Array;
 }
 
@@ -46,12 +48,12 @@ export function sourceDigest(source: readonly SourceRange[], memory: (start: num
   return new Uint8Array(hasher.digest());
 }
 
-export function encodeModule({ source, sourceDigest: digest, units, faults, innerPlaces, wasm }: MadeModule): Uint8Array {
+export function encodeModule({ source, sourceDigest: digest, units, faults, innerPlaces, recovers, wasm }: MadeModule): Uint8Array {
   const floats = source.length * 2 + units.length + innerPlaces.length * 3 + faults.pcs.length;
   const wasmAt = HEAD + floats * 8 + faults.offsets.length * 4;
   const out = new Uint8Array(pad8(wasmAt + wasm.length));
   const data = new DataView(out.buffer);
-  [source.length, units.length, innerPlaces.length, faults.pcs.length, wasm.length].forEach((value, index) => data.setUint32(index * 4, value, true));
+  [source.length, units.length, innerPlaces.length, faults.pcs.length, wasm.length, recovers ? 1 : 0].forEach((value, index) => data.setUint32(index * 4, value, true));
   out.set(digest, 24);
   let at = HEAD;
   const float = (value: number): void => {
@@ -140,15 +142,21 @@ export class CodeStore {
     );
   }
 
-  /** The modules with a unit at a pc: one for each program that has code there. */
-  *find(pc: number): Generator<CompiledModule> {
-    for (const module of this.#modules) if (module.indexOf(pc) >= 0) yield module;
+  /**
+   * The modules with a unit at a pc: one for each program that has code there. With checkpoints they serve those that need
+   * none as well, where there is nothing better.
+   */
+  *find(pc: number, recovers: boolean): Generator<CompiledModule> {
+    for (const kind of recovers ? [true] : [false, true]) {
+      for (const module of this.#modules) if (module.recovers === kind && module.indexOf(pc) >= 0) yield module;
+    }
   }
 }
 
 /** Reads what is asked for when it is asked for: most programs of an image never run. */
 class StoredModule implements CompiledModule {
   readonly looks = false;
+  readonly recovers: boolean;
   readonly source: readonly SourceRange[];
   origin: CompiledModule['origin'];
   readonly #bytes: (offset: number, length: number) => Uint8Array;
@@ -161,6 +169,7 @@ class StoredModule implements CompiledModule {
     this.#bytes = bytes;
     const head = bytes(0, HEAD);
     this.#counts = new Uint32Array(head.buffer, 0, 5);
+    this.recovers = new DataView(head.buffer).getUint32(20, true) === 1;
     this.#digest = head.subarray(24);
     const ranges = this.#floats(0, this.#counts[0] * 2);
     this.source = Array.from({ length: this.#counts[0] }, (_, index) => ({ start: ranges[index * 2], length: ranges[index * 2 + 1] }));

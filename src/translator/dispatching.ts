@@ -4,11 +4,13 @@
  * What one of the targets writes would have to be stored at the calls of all others, and what one reads be loaded after
  * them. So only what many targets read at once stays in locals over a dispatch; other registers are stored before it where
  * they are newer, and loaded behind it by the targets that read them.
+ *
+ * They are stored before the ways to a dispatch join: behind that, what is newer on one of them would be stored on all.
  */
 
 import { FLAG_IDS, REG_FLAGS_A, REG_FLAGS_B, REG_FLAGS_CODE } from '../ir/index.ts';
 import { RSP } from '../x86/index.ts';
-import type { UnitBlock } from './lift.ts';
+import { syntheticBlock, type UnitBlock, withTargets } from './lift.ts';
 import type { BlockEffects } from './registers.ts';
 
 /** Of so many targets, one at least has to read a register that is kept. */
@@ -20,6 +22,66 @@ const ALWAYS = [RSP, ...FLAG_IDS, REG_FLAGS_CODE, REG_FLAGS_A, REG_FLAGS_B].redu
 
 /** What stores registers before it goes to a dispatch, or has them stored. */
 const ENTRANCES = new Set<UnitBlock['terminator']['kind']>(['tableJump', 'route', 'enter']);
+
+const hasManyTargets = ({ terminator }: UnitBlock): boolean => terminator.kind === 'switch' && new Set(terminator.blocks).size > MANY;
+
+/** By block, the number of blocks that lead to it. */
+function sourceCounts(blocks: readonly UnitBlock[]): Int32Array {
+  const counts = new Int32Array(blocks.length);
+  for (const { successors } of blocks) for (const to of successors) counts[to]++;
+  return counts;
+}
+
+/** Blocks from which control can only go to a jump through a large table, that jump among them. */
+function waysOut(blocks: readonly UnitBlock[]): boolean[] {
+  const isWay = blocks.map(({ terminator }) => terminator.kind === 'tableJump' && hasManyTargets(blocks[terminator.dispatch]));
+  for (let changed = true; changed; ) {
+    changed = false;
+    blocks.forEach(({ terminator, next, successors }, block) => {
+      if (isWay[block] || (terminator.kind !== 'jump' && terminator.kind !== 'fallthrough') || next < 0 || successors.length !== 1 || !isWay[next]) return;
+      isWay[block] = true;
+      changed = true;
+    });
+  }
+  return isWay;
+}
+
+/** Gives the edges where ways to a dispatch join a block of their own each, for what has to be stored there. */
+export function withJoins(blocks: readonly UnitBlock[]): UnitBlock[] {
+  const isWay = waysOut(blocks);
+  const counts = sourceCounts(blocks);
+  const out = [...blocks];
+  blocks.forEach((block, from) => {
+    if (block.terminator.kind !== 'branch') return;
+    const joins = new Map<number, number>();
+    for (const to of block.successors) {
+      if (isWay[to] && counts[to] >= 2) joins.set(to, out.push({ ...syntheticBlock({ kind: 'fallthrough' }, [to], blocks[to].pc), next: to }) - 1);
+    }
+    if (joins.size > 0) out[from] = withTargets(block, (to) => joins.get(to) ?? to);
+  });
+  return out;
+}
+
+/** Where ways to a dispatch join, what the dispatch wants stored is stored before. */
+function spread(blocks: readonly UnitBlock[], effects: BlockEffects[]): void {
+  const isWay = waysOut(blocks);
+  const counts = sourceCounts(blocks);
+  /** What is stored at the end of the way and not written before. */
+  const wanted = (block: number): [number, number] => {
+    let [low, high] = [-1, -1];
+    for (let at = block; ; at = blocks[at].next) {
+      const { writesLow, writesHigh, cleanLow, cleanHigh } = effects[at];
+      low &= ~writesLow;
+      high &= ~writesHigh;
+      if (blocks[at].terminator.kind === 'tableJump') return [low & cleanLow, high & cleanHigh];
+    }
+  };
+  blocks.forEach(({ terminator, next }, from) => {
+    if (!isWay[from] || terminator.kind === 'tableJump' || counts[next] < 2) return;
+    const [cleanLow, cleanHigh] = wanted(next);
+    effects[from] = { ...effects[from], cleanLow: effects[from].cleanLow | cleanLow, cleanHigh: effects[from].cleanHigh | cleanHigh };
+  });
+}
 
 /** The effects of a unit's blocks, with what dispatches and entries in the middle add. */
 export function dispatchEffects(blocks: readonly UnitBlock[]): BlockEffects[] {
@@ -43,6 +105,7 @@ export function dispatchEffects(blocks: readonly UnitBlock[]): BlockEffects[] {
       if ((kind === 'tableJump' || kind === 'route') && other.successors.includes(block)) effects[from] = { ...effects[from], cleanLow: ~low, cleanHigh: ~high };
     });
   });
+  spread(blocks, effects);
   return effects;
 }
 

@@ -470,9 +470,9 @@ export class UnitWriter {
       case 'jump':
       case 'fallthrough':
         this.#setLocals(index, block);
-        if (block.checkpoint) {
-          this.#storeClean(index);
-          this.#storeRip(block.end);
+        if (this.#storeClean(index)) {
+          if (block.next >= 0) this.#storeRipOf(block.next);
+          else this.#storeRip(block.end);
         }
         this.#leaveOrGoto(index, block.next, terminator.kind === 'jump' ? terminator.target : block.end);
         return;

@@ -6,7 +6,7 @@ import { FunctionBody, ModuleBuilder } from '../wasm/index.ts';
 import { accessEmitter } from './access.ts';
 import { withCheckpoints } from './checkpoints.ts';
 import { AHEAD_LIMITS, type BasicBlock, type CodeReader, discover, type JumpTable, type Limits, RESUME_LIMITS, RUN_TIME_LIMITS, TABLE_LIMITS } from './discover.ts';
-import { dispatchEffects } from './dispatching.ts';
+import { dispatchEffects, withJoins } from './dispatching.ts';
 import { analyzeFlow, type Flow, isBackEdge, isReducible } from './flow.ts';
 import { findTable } from './jumptable.ts';
 import { type Faults, FLAGS_DESCRIPTOR, type InnerPlace, liftBlock, type LiftOptions, syntheticBlock, type UnitBlock, withTargets } from './lift.ts';
@@ -355,7 +355,7 @@ function analyzeUnit(pc: number, code: CodeReader, options: TranslateOptions, to
       ),
     );
   }
-  blocks = reachable(blocks);
+  blocks = withJoins(reachable(blocks));
   const asFound = analyze(blocks);
   const places: { number: number; block: number; pc: number }[] = [];
   blocks.forEach(({ terminator }, block) => {

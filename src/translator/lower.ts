@@ -423,7 +423,13 @@ export class UnitWriter {
     b.localGet(0);
     b.i32(0xffff);
     b.op('i32.and');
-    b.localSet(0);
+    b.localTee(0);
+    b.op('i32.eqz');
+    b.unlikely();
+    b.if();
+    // As in the prologue, which this way does not take. The register file is complete.
+    this.#leave(GO_ON);
+    b.end();
     for (const { number, block, pc } of places) {
       b.localGet(which);
       b.i32(number);

@@ -105,7 +105,7 @@ function testState(x: Case, state: State, native: Native, subject: Subject): 'tr
     subject.enter(state);
     stopped = subject.run(x, end);
   } catch (error) {
-    return [`the engine throws: ${(error as Error).stack!.slice(0, 1400)}`];
+    return [`the engine throws: ${(error as Error).message.slice(0, 400)}`];
   }
   if (!mayDivide) return stopped.trap === '#de' && stopped.rip === native.pc ? 'trap' : [`#DE expected, got ${stopped.trap ?? 'none'}`];
   if (stopped.trap !== undefined) return [`the engine stops with ${stopped.trap} at ${stopped.rip.toString(16)}`];

@@ -80,8 +80,7 @@ export function withCheckpoints(blocks: readonly BasicBlock[]): BasicBlock[] {
   blocks.forEach(({ next, taken }, index) => {
     for (const to of [next, taken]) if (to >= 0) sources.set(to, [...(sources.get(to) ?? []), index]);
   });
-  const isAnew = (index: number): boolean =>
-    (sources.get(index) ?? []).every((from) => (blocks[from].control === 'call' || blocks[from].control === 'syscall') && blocks[from].next === index && blocks[from].taken !== index);
+  const isAnew = (index: number): boolean => (sources.get(index) ?? []).every((from) => (blocks[from].control === 'call' || blocks[from].control === 'syscall') && blocks[from].next === index && blocks[from].taken !== index);
   const out: BasicBlock[] = [...blocks];
   blocks.forEach((block, index) => {
     const cuts = cutsOf(block, isAnew(index));

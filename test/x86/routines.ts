@@ -79,6 +79,8 @@ const pushed: Piece = (w, callees, depth) => {
 const directCall: Piece = (w, callees) => {
   const routine = callees.length === 0 ? undefined : w.source.pick(callees);
   if (routine === undefined || !w.fits(routine)) return w.instruction();
+  // The callee may look at the caller's flags; not at those that an earlier callee left (docs/divergences.md).
+  w.settleFlags();
   for (let at = 0; at < routine.takes; at += 8) w.raw('push imm', 0x6a, w.below(128));
   w.jump('call', [0xe8], routine.address);
   w.spend(routine);
@@ -87,6 +89,7 @@ const directCall: Piece = (w, callees) => {
 const registerCall: Piece = (w, callees) => {
   const routine = callees.length === 0 ? undefined : w.source.pick(callees);
   if (routine === undefined || !w.fits(routine) || routine.takes > 0) return w.instruction();
+  w.settleFlags();
   w.move(RDX, routine.address);
   w.raw('call rdx', 0xff, 0xd2);
   w.spend(routine);

@@ -434,6 +434,13 @@ export class UnitWriter {
       b.localGet(which);
       b.i32(number);
       b.op('i32.eq');
+      if (pc !== 0) {
+        // The number may be from a time when other code stood here. A dispatch looks at the pc in any case.
+        loadRegister(b, 'i64', CPU.rip);
+        b.i64n(pc);
+        b.op('i64.eq');
+        b.op('i32.and');
+      }
       b.if();
       if (pc === 0) {
         loadRegister(b, 'i64', CPU.rip);

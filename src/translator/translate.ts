@@ -3,6 +3,7 @@
 import { assert } from '../base/assert.ts';
 import { FLAG_IDS } from '../ir/index.ts';
 import { FunctionBody, ModuleBuilder } from '../wasm/index.ts';
+import { CPU } from '../x86/index.ts';
 import { accessEmitter } from './access.ts';
 import { withCheckpoints } from './checkpoints.ts';
 import { AHEAD_LIMITS, type BasicBlock, type CodeReader, discover, type JumpTable, type Limits, RESUME_LIMITS, RUN_TIME_LIMITS, TABLE_LIMITS } from './discover.ts';
@@ -16,6 +17,7 @@ import { analyzeRegisters, type BlockEffects, type RegisterFlow } from './regist
 import { allHelperNames, importSpace } from './runtime.ts';
 import { elsewhere, parameterTypes, type Signature, signatureAt, signatureOf, wrapper } from './signature.ts';
 import { GETTER_UNITS, getterName } from './store.ts';
+import { storeRegister } from './values.ts';
 import { type FaultMap, unitName } from './unit.ts';
 
 export interface TranslateOptions {
@@ -210,9 +212,10 @@ function getter(functions: readonly number[]): FunctionBody {
   return b;
 }
 
-/** `number`: of the place in the unit. */
-function innerEntry(unit: number, number: number): FunctionBody {
-  const b = new FunctionBody(1, 16);
+/** `number`: of the place in the unit, which is at `pc`. */
+function innerEntry(unit: number, number: number, pc: number): FunctionBody {
+  const b = new FunctionBody(1, 32);
+  storeRegister(b, 'i64', CPU.rip, () => b.i64n(pc));
   b.localGet(0);
   b.i32(number << 16);
   b.op('i32.or');
@@ -281,8 +284,8 @@ class UnitFunctions {
     for (const { pc, number } of terminator.places) {
       if (pc === 0 || this.#entries.has(pc)) continue;
       const index = this.#loops.get(pc);
-      if (index === undefined) this.#loops.set(pc, this.#m.function(this.#unitType, innerEntry(self, number)));
-      else this.#m.define(index, innerEntry(self, number));
+      if (index === undefined) this.#loops.set(pc, this.#m.function(this.#unitType, innerEntry(self, number, pc)));
+      else this.#m.define(index, innerEntry(self, number, pc));
     }
   }
 

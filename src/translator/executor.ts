@@ -64,6 +64,7 @@ class TranslatedModule implements CompiledModule {
   readonly faults: FaultMap;
   readonly looks: boolean;
   readonly innerPlaces: CompiledModule['innerPlaces'];
+  readonly resumesOthers: boolean;
   origin: CompiledModule['origin'];
   readonly #bytes: readonly Uint8Array[];
   readonly #kind: 'u' | 'k';
@@ -78,6 +79,7 @@ class TranslatedModule implements CompiledModule {
     this.faults = made.faults;
     this.looks = made.looks;
     this.innerPlaces = made.innerPlaces;
+    this.resumesOthers = made.resumesOthers;
   }
 
   matches(guest: Uint8Array): boolean {
@@ -209,7 +211,7 @@ class TranslatorExecutor implements Executor, CodeReader {
       this.cpu.i32[STOP_REASON >> 2] = this.#decode(pc) === TRUNCATED ? STOP_FETCH : STOP_TRAP + TRAP_KINDS.indexOf('ud');
       return undefined;
     }
-    cache.add(this.#variant, compiled);
+    if (!compiled.resumesOthers) cache.add(this.#variant, compiled);
     return this.#instantiate(compiled);
   }
 
@@ -231,7 +233,7 @@ class TranslatorExecutor implements Executor, CodeReader {
   }
 
   #revalidate(module: LiveModule): boolean {
-    if (!module.valid && this.#usable(module.compiled)) this.#space.place(module);
+    if (!module.valid && !module.compiled.resumesOthers && this.#usable(module.compiled)) this.#space.place(module);
     return module.valid;
   }
 
@@ -302,11 +304,8 @@ class TranslatorExecutor implements Executor, CodeReader {
   /** The unit that is entered must be found by its pc, which direct calls of it do not see to. */
   #innerPlaceAt(address: number): InnerPlace | undefined {
     const place = this.#space.innerPlaces.get(address);
-    if (place !== undefined) {
-      const module = this.#moduleFor(place.root);
-      if (module === undefined) return undefined;
-      this.#space.install(this.#space.unit(module, place.root));
-    }
+    if (place === undefined || this.#space.modules.get(place.module.compiled.root) !== place.module || !this.#revalidate(place.module)) return undefined;
+    this.#space.install(this.#space.unit(place.module, place.root));
     return place;
   }
 

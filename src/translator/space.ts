@@ -70,7 +70,7 @@ export class CodeSpace {
   readonly units = new Map<number, LiveUnit>();
   readonly modules = new Map<number, LiveModule>();
   /** Where units can be entered in the middle, by address of the jump table or of the loop. */
-  readonly innerPlaces = new Map<number, { readonly root: number; readonly number: number }>();
+  readonly innerPlaces = new Map<number, { readonly root: number; readonly number: number; readonly module: LiveModule }>();
   owner: SpaceOwner | undefined;
   /** Units that are run from a checkpoint to the fault behind it, by root: see the executor. */
   readonly exact = new Map<number, ExactUnit>();
@@ -83,6 +83,8 @@ export class CodeSpace {
   readonly #installed = new Map<number, LiveUnit>();
   readonly #zones: Zone[] = [];
   readonly #loose = new Set<LiveModule>();
+  /** Modules that hold only as long as others do. */
+  readonly #resuming = new Set<LiveModule>();
   /** Pages that hold source bytes of units. */
   readonly #codePages = new Map<number, Set<LiveModule>>();
   #homes = SLOTS;
@@ -139,7 +141,8 @@ export class CodeSpace {
     this.modules.set(compiled.root, module);
     this.#loose.add(module);
     this.place(module);
-    for (const place of compiled.innerPlaces) this.innerPlaces.set(place.at, place);
+    for (const { at, root, number } of compiled.innerPlaces) this.innerPlaces.set(at, { root, number, module });
+    if (compiled.resumesOthers) this.#resuming.add(module);
     for (const page of pagesOf(compiled)) {
       const modules = this.#codePages.get(page);
       if (modules === undefined) this.#codePages.set(page, new Set([module]));
@@ -256,6 +259,10 @@ export class CodeSpace {
   #drop(module: LiveModule): void {
     if (!module.valid) return;
     module.valid = false;
+    if (module.compiled.innerPlaces.length > 0) {
+      for (const other of this.#resuming) this.#drop(other);
+      this.#resuming.clear();
+    }
     for (const { pc } of module.live) {
       const slot = slotOf(pc);
       const at = (TAGS >> 2) + slot * 2;
@@ -277,7 +284,7 @@ export class CodeSpace {
   }
 
   #raise(module: LiveModule): void {
-    if (module.valid) return;
+    if (module.valid || module.compiled.resumesOthers) return;
     module.valid = true;
     for (const unit of module.live) {
       const slot = slotOf(unit.pc);
@@ -327,6 +334,7 @@ export class CodeSpace {
     this.innerPlaces.clear();
     this.#zones.length = 0;
     this.#loose.clear();
+    this.#resuming.clear();
     this.#codePages.clear();
     this.#installed.clear();
   }

@@ -156,6 +156,7 @@ export class CodeStore {
 /** Reads what is asked for when it is asked for: most programs of an image never run. */
 class StoredModule implements CompiledModule {
   readonly looks = false;
+  readonly resumesOthers = false;
   readonly recovers: boolean;
   readonly source: readonly SourceRange[];
   origin: CompiledModule['origin'];

@@ -51,6 +51,8 @@ export interface Translation {
   readonly looks: boolean;
   /** Where its units can be entered in the middle: addresses of jump tables that they dispatch, and of loops. */
   readonly innerPlaces: readonly (InnerPlace & { readonly at: number })[];
+  /** See `CompiledModule`. */
+  readonly resumesOthers: boolean;
   /** Guest bytes that the translation depends on: start and end, disjoint and ascending. */
   readonly ranges: readonly (readonly [number, number])[];
 }
@@ -105,6 +107,7 @@ export function translateModule(root: number, code: CodeReader, options: Transla
     units: pcs,
     looks: mayChange.length > 0,
     innerPlaces: units.flatMap((unit) => unit.innerPlaces),
+    resumesOthers: units.some(({ blocks }) => blocks.some(({ terminator }) => terminator.kind === 'tableResume')),
     bytes,
     faults: functions.faultMap(codeOffsets),
     ranges,

@@ -22,6 +22,8 @@ export interface CompiledModule {
   readonly looks: boolean;
   /** Where its units can be entered in the middle: by the address of a jump table that is dispatched there, or of a loop. */
   readonly innerPlaces: readonly { readonly at: number; readonly root: number; readonly number: number }[];
+  /** Some of its units go on in the middle of units of other modules: it holds only as long as those do, in one address space. */
+  readonly resumesOthers: boolean;
   /** Whether the guest's bytes are those that it was made from. */
   matches(guest: Uint8Array): boolean;
   /** The function of a unit, from the exports of an instance; undefined where there is none at the pc. */

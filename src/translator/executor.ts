@@ -249,8 +249,13 @@ class TranslatorExecutor implements Executor, CodeReader {
     // A fault is due before anything else may run; should it not come, the time slice ends when it would have.
     const fuel = cpu.i32[CPU.fuel >> 2];
     cpu.i32[CPU.fuel >> 2] = Math.max(fuel, SLICE);
-    const [rsp, rax] = unit.run(MAX_DEPTH);
-    cpu.i32[CPU.fuel >> 2] = fuel;
+    let results: readonly [bigint, bigint];
+    try {
+      results = unit.run(MAX_DEPTH);
+    } finally {
+      cpu.i32[CPU.fuel >> 2] = fuel;
+    }
+    const [rsp, rax] = results;
     if (rsp === LEFT) {
       if (rax === GO_ON) this.#space.enter();
       return;
@@ -289,7 +294,8 @@ class TranslatorExecutor implements Executor, CodeReader {
       // A piece of a unit that may keep flags, for a caller that reads them.
       keepsFlags: resumed,
       resumed,
-      innerPlaceAt: (address) => this.#innerPlaceAt(address),
+      // What runs once up to a fault is shared by all spaces, so it enters no other unit in the middle.
+      innerPlaceAt: (address) => (faults === 'kept' ? undefined : this.#innerPlaceAt(address)),
       isEntry: (target) => (this.#space.units.has(target) || this.#space.isUnit(target)) && !this.#space.innerPlaces.has(target),
       isLoop: (target) => this.#space.innerPlaces.has(target),
     });

@@ -4,7 +4,7 @@
  */
 
 import { equalBytes, toHex } from '../../../base/bytes.ts';
-import { bitStringBytes, booleanOf, childrenOf, context, DerCursor, DerError, type DerNode, integerBytes, oidOf, readDer, smallInteger, TAG, timeOf } from './der.ts';
+import { booleanOf, childrenOf, context, DerCursor, DerError, type DerNode, integerBytes, oidOf, readDer, signedContent, smallInteger, TAG, timeOf } from './der.ts';
 import { type Algorithm, ecdsaFromDer, verifySignature } from './subtle.ts';
 
 export interface Extension {
@@ -69,12 +69,7 @@ export function readExtensions(sequence: DerNode): ReadonlyMap<string, Extension
 
 /** Throws DerError. */
 export function parseCertificate(der: Uint8Array): Certificate {
-  const outer = new DerCursor(readDer(der, TAG.sequence));
-  const tbsNode = outer.next(TAG.sequence);
-  const signatureAlgorithm = outer.next(TAG.sequence).raw;
-  const signature = bitStringBytes(outer.next(TAG.bitString));
-  outer.end();
-  const tbs = new DerCursor(tbsNode);
+  const { raw, fields: tbs, signatureAlgorithm, signature } = signedContent(der);
   const version = new DerCursor(tbs.next(context(0)));
   if (smallInteger(version.next(TAG.integer)) !== 2) throw new DerError('not version 3');
   version.end();
@@ -90,7 +85,7 @@ export function parseCertificate(der: Uint8Array): Certificate {
   const explicit = tbs.optional(context(3));
   const extensions = explicit === undefined ? new Map<string, Extension>() : readExtensions(readDer(explicit.body, TAG.sequence));
   tbs.end();
-  return { raw: der, tbs: tbsNode.raw, serial, issuer, subject: subject.raw, commonName: commonNameOf(subject), notBefore, notAfter, spki, extensions, signatureAlgorithm, signature };
+  return { raw: der, tbs: raw, serial, issuer, subject: subject.raw, commonName: commonNameOf(subject), notBefore, notAfter, spki, extensions, signatureAlgorithm, signature };
 }
 
 /** Curve of a SubjectPublicKeyInfo, `RSA`, or undefined for anything else, damaged ones as well. */

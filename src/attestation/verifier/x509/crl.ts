@@ -2,7 +2,7 @@
 
 import { equalBytes, toHex } from '../../../base/bytes.ts';
 import { readExtensions } from './certificate.ts';
-import { bitStringBytes, childrenOf, context, DerCursor, DerError, integerBytes, readDer, smallInteger, TAG, timeOf } from './der.ts';
+import { childrenOf, context, DerCursor, DerError, integerBytes, readDer, signedContent, smallInteger, TAG, timeOf } from './der.ts';
 
 export interface Crl {
   readonly raw: Uint8Array;
@@ -18,12 +18,7 @@ export interface Crl {
 
 /** Throws DerError; also for a list without `nextUpdate`, whose freshness nobody could judge, and for critical extensions. */
 export function parseCrl(der: Uint8Array): Crl {
-  const outer = new DerCursor(readDer(der, TAG.sequence));
-  const tbsNode = outer.next(TAG.sequence);
-  const signatureAlgorithm = outer.next(TAG.sequence).raw;
-  const signature = bitStringBytes(outer.next(TAG.bitString));
-  outer.end();
-  const tbs = new DerCursor(tbsNode);
+  const { raw, fields: tbs, signatureAlgorithm, signature } = signedContent(der);
   if (smallInteger(tbs.next(TAG.integer)) !== 1) throw new DerError('not a list of version 2');
   if (!equalBytes(tbs.next(TAG.sequence).raw, signatureAlgorithm)) throw new DerError('two signature algorithms');
   const issuer = tbs.next(TAG.sequence).raw;
@@ -43,5 +38,5 @@ export function parseCrl(der: Uint8Array): Crl {
   const explicit = tbs.optional(context(0));
   if (explicit !== undefined) for (const [id, { critical }] of readExtensions(readDer(explicit.body, TAG.sequence))) if (critical) throw new DerError(`critical extension ${id}`);
   tbs.end();
-  return { raw: der, tbs: tbsNode.raw, issuer, thisUpdate, nextUpdate, revoked, signatureAlgorithm, signature };
+  return { raw: der, tbs: raw, issuer, thisUpdate, nextUpdate, revoked, signatureAlgorithm, signature };
 }

@@ -145,3 +145,22 @@ export function timeOf({ tag, body }: DerNode): number {
   if (!Number.isFinite(time) || new Date(time).toISOString().slice(0, 19) !== iso.slice(0, 19)) throw new DerError('time');
   return time;
 }
+
+/** What a certificate and a list of revoked ones have in common (RFC 5280 §4.1, §5.1): content, algorithm, signature. */
+export interface SignedContent {
+  /** As it is signed. */
+  readonly raw: Uint8Array;
+  readonly fields: DerCursor;
+  readonly signatureAlgorithm: Uint8Array;
+  readonly signature: Uint8Array;
+}
+
+/** Throws DerError. */
+export function signedContent(der: Uint8Array): SignedContent {
+  const outer = new DerCursor(readDer(der, TAG.sequence));
+  const content = outer.next(TAG.sequence);
+  const signatureAlgorithm = outer.next(TAG.sequence).raw;
+  const signature = bitStringBytes(outer.next(TAG.bitString));
+  outer.end();
+  return { raw: content.raw, fields: new DerCursor(content), signatureAlgorithm, signature };
+}

@@ -23,6 +23,9 @@ const ENTRIES = { exec: 'dist/cli/exec.js', run: 'dist/cli/run.js', worker: 'dis
 /** ASCII alone, which is read without decoding and takes a byte a character. All else stands in strings. */
 const ascii = (code) => code.replace(/[^\x00-\x7f]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`);
 
+/** V8's options are part of what makes a cache valid, so they are set before it is read: see `libos/worker.ts`. */
+const OPTIONS = `require('node:v8').setFlagsFromString('--wasm-lazy-validation');`;
+
 /** Keeps the cache where there is none yet: the first run of each entry trains it. */
 const TRAIN = `
 process.on('exit', () => {
@@ -31,6 +34,7 @@ process.on('exit', () => {
 });`;
 
 const starter = (file, cached) => `'use strict';
+${OPTIONS}
 const { readFileSync } = require('node:fs');
 const { Script } = require('node:vm');
 const at = \`\${__dirname}/${file}\`;

@@ -2,10 +2,11 @@
  * Translation ahead of time: every function of an ELF file, as it will lie in memory.
  *
  * Functions are found by the binary search table of `.eh_frame_hdr` (LSB, "Exception Frames"), which stripped
- * files have too, and by `.eh_frame` itself. What is not found this way is translated when it is first reached.
+ * files have too, by `.eh_frame` itself, by what the dynamic section names, and where known ones call them. What is not found
+ * this way is translated when it is first reached.
  */
 
-import { checkLoadable, ElfError, type ElfHeader, ET_DYN, frameStarts, parseHeader, parseSegments, PF_X, PHDR_BYTES, PT_DYNAMIC, PT_GNU_EH_FRAME, PT_LOAD, type Segment } from '../elf/index.ts';
+import { checkLoadable, ElfError, type ElfHeader, ET_DYN, type Frame, functionFrames, parseHeader, parseSegments, PF_X, PHDR_BYTES, PT_DYNAMIC, PT_GNU_EH_FRAME, PT_LOAD, type Segment } from '../elf/index.ts';
 import { ADDRESS_LIMIT } from '../kernel/platform.ts';
 import { byteString } from '../base/bytes.ts';
 import { decode, type Insn, RDI, TRUNCATED } from '../x86/index.ts';
@@ -20,13 +21,27 @@ const MAX_LAID_OUT = 1 << 30;
 /** Bytes of wasm of one function; larger ones are rare and wait until they are needed. */
 const MAX_FUNCTION = 1_500_000;
 const R_X86_64_RELATIVE = 8;
+const R_X86_64_JUMP_SLOT = 7;
+const R_X86_64_IRELATIVE = 37;
 const DT_PLTRELSZ = 2,
   DT_STRTAB = 5,
   DT_SYMTAB = 6,
   DT_RELA = 7,
   DT_RELASZ = 8,
-  DT_JMPREL = 23;
+  DT_JMPREL = 23,
+  DT_INIT = 12,
+  DT_FINI = 13,
+  DT_INIT_ARRAY = 25,
+  DT_FINI_ARRAY = 26,
+  DT_INIT_ARRAYSZ = 27,
+  DT_FINI_ARRAYSZ = 28,
+  DT_FLAGS = 30,
+  DT_FLAGS_1 = 0x6fff_fffb;
+const DF_BIND_NOW = 8,
+  DF_1_NOW = 1;
 const MAX_NAME = 64;
+/** Of functions, as compilers make it; cold parts are not aligned. */
+const ALIGNMENT = 16;
 /** By the headers of glibc, musl, libgcc and libstdc++. What lies behind calls of them is not part of the caller. */
 const NO_RETURN = new Set([
   'abort',
@@ -81,6 +96,8 @@ export class LaidOutElf implements CodeReader {
   readonly #view: DataView;
   readonly #low: number;
   readonly #code: readonly (readonly [number, number])[];
+  /** Ascending. */
+  readonly #frames: readonly Frame[];
   /** Words of the global offset table that lead to functions of other files, with their names. */
   readonly #imports = new Map<number, string>();
 
@@ -103,22 +120,30 @@ export class LaidOutElf implements CodeReader {
     for (const { offset, vaddr, filesz } of loads) this.#memory.set(bytes.subarray(offset, offset + filesz), vaddr - lowest);
     this.#code = loads.filter(({ flags }) => (flags & PF_X) !== 0).map(({ vaddr, memsz }) => [this.base + vaddr, this.base + vaddr + memsz] as const);
     this.source = loads.filter(({ flags, filesz }) => (flags & PF_X) !== 0 && filesz > 0).map(({ vaddr, filesz }) => ({ start: this.base + vaddr, length: filesz }));
-    this.#relocate(segments);
-    this.functions = this.#functions(header, segments, frameStarts(bytes, header));
+    const dynamic = this.#dynamic(segments);
+    this.#findImports(dynamic);
+    this.#relocate(dynamic);
+    this.#frames = functionFrames(bytes, header)
+      .map(({ start, length }) => ({ start: this.base + start, length }))
+      .sort((a, b) => a.start - b.start);
+    this.functions = this.#functions(header, segments, [...this.#frames.map(({ start }) => start), ...this.#named(dynamic)]);
   }
 
-  #relocate(segments: readonly Segment[]): void {
-    const dynamic = segments.find(({ type }) => type === PT_DYNAMIC);
-    if (dynamic === undefined) return;
+  #dynamic(segments: readonly Segment[]): ReadonlyMap<number, number> {
     const values = new Map<number, number>();
+    const dynamic = segments.find(({ type }) => type === PT_DYNAMIC);
+    if (dynamic === undefined) return values;
     for (let at = dynamic.vaddr; at < dynamic.vaddr + dynamic.memsz; at += 16) {
       const tag = this.readU64(this.base + at) ?? 0;
       if (tag === 0) break;
       values.set(tag, this.readU64(this.base + at + 8) ?? 0);
     }
-    this.#findImports(values);
-    const table = values.get(DT_RELA) ?? 0;
-    const size = values.get(DT_RELASZ) ?? 0;
+    return values;
+  }
+
+  #relocate(dynamic: ReadonlyMap<number, number>): void {
+    const table = dynamic.get(DT_RELA) ?? 0;
+    const size = dynamic.get(DT_RELASZ) ?? 0;
     for (let at = this.base + table; at < this.base + table + size; at += 24) {
       const where = this.readU64(at);
       const kind = this.readU64(at + 8);
@@ -128,6 +153,33 @@ export class LaidOutElf implements CodeReader {
       const place = this.#place(this.base + where, 8);
       if (place >= 0) this.#view.setBigUint64(place, BigInt(this.base + addend), true);
     }
+  }
+
+  /**
+   * Code that the dynamic section leads to: what runs before and after the program, what chooses functions, and what binds each
+   * import when it is first called (the second half of its entry in the procedure linkage table).
+   */
+  #named(dynamic: ReadonlyMap<number, number>): number[] {
+    const found: number[] = [];
+    for (const tag of [DT_INIT, DT_FINI]) {
+      const at = dynamic.get(tag);
+      if (at !== undefined) found.push(this.base + at);
+    }
+    for (const [tag, size] of [
+      [DT_INIT_ARRAY, DT_INIT_ARRAYSZ],
+      [DT_FINI_ARRAY, DT_FINI_ARRAYSZ],
+    ]) {
+      const array = this.base + (dynamic.get(tag) ?? 0);
+      for (let at = array; at < array + (dynamic.get(size) ?? 0); at += 8) found.push(this.readU64(at) ?? 0);
+    }
+    const bindsLater = ((dynamic.get(DT_FLAGS) ?? 0) & DF_BIND_NOW) === 0 && ((dynamic.get(DT_FLAGS_1) ?? 0) & DF_1_NOW) === 0;
+    const linkage = this.base + (dynamic.get(DT_JMPREL) ?? 0);
+    for (let at = linkage; at < linkage + (dynamic.get(DT_PLTRELSZ) ?? 0); at += 24) {
+      const kind = this.readI32(at + 8);
+      if (kind === R_X86_64_IRELATIVE) found.push(this.base + (this.readU64(at + 16) ?? 0));
+      else if (kind === R_X86_64_JUMP_SLOT && bindsLater) found.push(this.base + (this.readU64(this.base + (this.readU64(at) ?? 0)) ?? 0));
+    }
+    return found;
   }
 
   #findImports(dynamic: ReadonlyMap<number, number>): void {
@@ -169,32 +221,54 @@ export class LaidOutElf implements CodeReader {
         }
       }
     }
-    for (const start of more) if (this.#isCode(this.base + start)) found.add(this.base + start);
+    for (const start of more) if (this.#isCode(start)) found.add(start);
     this.#sortOut(found);
     return [...found].sort((a, b) => a - b);
   }
 
-  /** A linear look at the code of what is known: what is only jumped to conditionally from another function is a cold part of that. */
+  /**
+   * A linear look at the code of what is known: what is only jumped to conditionally from another function, and not
+   * aligned, is a cold part of that; what is called is a function, unless it is the middle of one (the look may have met data).
+   */
   #sortOut(found: Set<number>): void {
-    const sorted = [...found].sort((a, b) => a - b);
     const branched = new Set<number>();
     const called = new Set<number>();
-    sorted.forEach((start, index) => {
-      const end = sorted[index + 1] ?? Number.POSITIVE_INFINITY;
+    const look = (start: number, end: number): void => {
       for (let pc = start; pc < end; ) {
         const insn = this.decode(pc);
         if (insn === undefined) break;
         const operand = insn.ops[0];
-        if (operand?.kind === 'rel' && this.#isCode(operand.target)) {
-          const kind = control(insn);
-          if (kind === 'call') called.add(operand.target);
-          else if (kind === 'branch' && operand.target !== start) branched.add(operand.target);
-        }
         pc += insn.length;
+        if (operand?.kind !== 'rel' || !this.#isCode(operand.target)) continue;
+        const kind = control(insn);
+        // A call of what follows asks for the pc.
+        if (kind === 'call' && operand.target !== pc && !this.#isInside(operand.target)) called.add(operand.target);
+        else if (kind === 'branch' && operand.target !== start) branched.add(operand.target);
       }
-    });
+    };
+    let sorted = [...found].sort((a, b) => a - b);
+    sorted.forEach((start, index) => look(start, sorted[index + 1] ?? Number.POSITIVE_INFINITY));
+    for (let fresh = [...called].filter((pc) => !found.has(pc)); fresh.length > 0; fresh = [...called].filter((pc) => !found.has(pc))) {
+      for (const pc of fresh) found.add(pc);
+      sorted = [...found].sort((a, b) => a - b);
+      // What lies before the next function has been looked at, unless nothing known precedes it.
+      for (const pc of fresh) if (sorted[0] === pc) look(pc, sorted[1] ?? Number.POSITIVE_INFINITY);
+    }
+    for (const pc of branched) if (!called.has(pc) && pc % ALIGNMENT !== 0) found.delete(pc);
+  }
 
-    for (const pc of branched) if (!called.has(pc)) found.delete(pc);
+  /** Within what unwind information describes as one function, and not its start. */
+  #isInside(pc: number): boolean {
+    const frames = this.#frames;
+    let low = 0;
+    let high = frames.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (frames[middle].start <= pc) low = middle + 1;
+      else high = middle;
+    }
+    const before = frames[low - 1];
+    return before !== undefined && pc > before.start && pc < before.start + before.length;
   }
 
   #isCode(pc: number): boolean {

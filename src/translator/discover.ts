@@ -78,7 +78,7 @@ export const RUN_TIME_LIMITS: Limits = { maxBlocks: 600, maxInsns: 6000, reach: 
 export const TABLE_LIMITS: Limits = { maxBlocks: 3000, maxInsns: 24000, reach: 0x8000 };
 
 /** Where all functions are known beforehand, a jump that does not go to one stays in its function, cold parts included. */
-export const AHEAD_LIMITS: Limits = { maxBlocks: 3000, maxInsns: 24000, reach: Number.POSITIVE_INFINITY };
+export const AHEAD_LIMITS: Limits = { maxBlocks: 4000, maxInsns: 24000, reach: Number.POSITIVE_INFINITY };
 
 /** Units that start in the middle of a function, where it was left: they should not become copies of it. */
 export const RESUME_LIMITS: Limits = { maxBlocks: 200, maxInsns: 2000, reach: 0x4000 };

@@ -105,8 +105,10 @@ export function liftBlock(block: BasicBlock, code: CodeReader, options: LiftOpti
   if (dispatch !== undefined && terminator.kind === 'jumpIndirect') {
     const through = tableAccess(terminator.target);
     const { target } = terminator;
-    if (through !== undefined)
-      terminator = 'block' in dispatch ? { kind: 'tableJump', index: through.index, target, dispatch: dispatch.block, number: dispatch.number } : { kind: 'tableResume', index: through.index, target, resume: dispatch };
+    if (through !== undefined) {
+      const index = through.index.type === 'i64' ? through.index : builder.op('i64.extend_i32_u', through.index);
+      terminator = 'block' in dispatch ? { kind: 'tableJump', index, target, dispatch: dispatch.block, number: dispatch.number } : { kind: 'tableResume', index, target, resume: dispatch };
+    }
   } else if (terminator.kind === 'call' && typeof terminator.target === 'number') {
     const through = linkage(terminator.target, code, options.touched);
     if (through !== undefined) {

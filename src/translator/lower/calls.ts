@@ -39,7 +39,7 @@ export class Calls {
   }
 
   jumpIndirect(block: number, { target }: TerminatorOf<'jumpIndirect'>): void {
-    this.#transfers.toPcIn(this.#computed(block, target), 'tail');
+    this.#transfers.toPcIn(this.#evaluateTarget(block, target), 'tail');
   }
 
   call(block: number, terminator: TerminatorOf<'call'>): void {
@@ -83,7 +83,7 @@ export class Calls {
 
   #enterCallee(block: number, { target }: TerminatorOf<'call'>): void {
     if (typeof target !== 'number') {
-      this.#transfers.toPcIn(this.#computed(block, target), 'call');
+      this.#transfers.toPcIn(this.#evaluateTarget(block, target), 'call');
       return;
     }
     this.#registers.storeDirty(block);
@@ -95,8 +95,8 @@ export class Calls {
       });
   }
 
-  /** Puts a target that is computed into the local of the pc, and stores the registers. */
-  #computed(block: number, target: Node): number {
+  /** Puts a computed target into the local of the pc, and stores the registers: locals keep what it was computed from. */
+  #evaluateTarget(block: number, target: Node): number {
     const { body, locals, values } = this.#context;
     const pc = locals.pc();
     values.emit(target);

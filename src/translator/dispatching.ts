@@ -11,7 +11,7 @@
 import { FLAG_IDS, REG_FLAGS_A, REG_FLAGS_B, REG_FLAGS_CODE } from '../ir/index.ts';
 import { RSP } from '../x86/index.ts';
 import { syntheticBlock, type UnitBlock, withTargets } from './lift.ts';
-import type { BlockEffects } from './registers.ts';
+import { type BlockEffects, isSet } from './registers.ts';
 
 /** Of so many targets, one at least has to read a register that is kept. */
 const SHARE = 3;
@@ -112,7 +112,7 @@ export function dispatchEffects(blocks: readonly UnitBlock[]): BlockEffects[] {
 function keptOver(targets: readonly BlockEffects[]): [number, number] {
   let [low, high] = [ALWAYS, 0];
   for (let id = 0; id < 48; id++) {
-    const readers = targets.filter(({ readsLow, readsHigh }) => (id < 32 ? readsLow >>> id : readsHigh >>> (id - 32)) & 1).length;
+    const readers = targets.filter(({ readsLow, readsHigh }) => isSet(readsLow, readsHigh, id)).length;
     if (readers * SHARE < targets.length) continue;
     if (id < 32) low |= 1 << id;
     else high |= 1 << (id - 32);

@@ -30,6 +30,8 @@ export type UnitTerminator =
   /** The entry of a unit that can be re-entered in the middle: at dispatches, and at loops (`pc`, 0 for a dispatch). */
   | { readonly kind: 'enter'; readonly places: readonly { readonly number: number; readonly block: number; readonly pc: number }[] };
 
+export type TerminatorOf<Kind extends UnitTerminator['kind']> = Extract<UnitTerminator, { readonly kind: Kind }>;
+
 export interface UnitBlock {
   readonly pc: number;
   readonly end: number;

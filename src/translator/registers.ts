@@ -16,6 +16,17 @@ const FLAGS = maskOf([...FLAG_IDS, REG_FLAGS_CODE, REG_FLAGS_A, REG_FLAGS_B]);
 /** What has a place in the register file: single flags have none. */
 const STORABLE = ~maskOf(FLAG_IDS);
 
+/** Whether an id is in a set. */
+export function isSet(low: number, high: number, id: number): boolean {
+  return ((id < 32 ? low >>> id : high >>> (id - 32)) & 1) === 1;
+}
+
+/** The ids in a set, ascending. */
+export function* idsOf(low: number, high: number): Generator<number> {
+  for (let id = 0; id < 32; id++) if ((low >>> id) & 1) yield id;
+  for (let id = 32; id < 48; id++) if ((high >>> (id - 32)) & 1) yield id;
+}
+
 export interface EdgeLoads {
   /** The successors concerned. */
   readonly to: readonly number[];

@@ -60,7 +60,7 @@ export function allHelperNames(checked: boolean): string[] {
 }
 
 /** Leaves the slot of the pc in a local on the stack. */
-function hash(b: FunctionBody, pc: number): void {
+export function hash(b: FunctionBody, pc: number): void {
   b.localGet(pc);
   b.op('i32.wrap_i64');
   b.i32(HASH_FACTOR);

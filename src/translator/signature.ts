@@ -8,9 +8,10 @@
 import { Builder, REG_XMM, registerType } from '../ir/index.ts';
 import type { Type } from '../ops/index.ts';
 import { FunctionBody } from '../wasm/index.ts';
-import { CPU, R8, R9, RCX, RDI, RDX, RSI, RSP } from '../x86/index.ts';
+import { R8, R9, RCX, RDI, RDX, RSI, RSP } from '../x86/index.ts';
 import { type CodeReader, discover } from './discover.ts';
-import { loadRegister, registerPlace, storeRegister } from './values.ts';
+import { loadRegister, storeRegister, storeRip } from './registerfile.ts';
+import { isSet } from './registers.ts';
 
 export interface Signature {
   /** Register ids in the order of the parameters, which follow the depth; rsp is the first. */
@@ -49,8 +50,8 @@ export function signatureAt(entry: number, code: CodeReader, isEntry: (pc: numbe
       changed = true;
     }
   }
-  const isRead = (id: number): boolean => ((id < 32 ? live[0][0] >>> id : live[0][1] >>> (id - 32)) & 1) === 1;
-  return signatureOf([RSP, ...CANDIDATES.filter(isRead)]);
+  const [low, high] = live[0];
+  return signatureOf([RSP, ...CANDIDATES.filter((id) => isSet(low, high, id))]);
 }
 
 export function signatureOf(registers: readonly number[]): Signature {
@@ -70,10 +71,7 @@ export function parameterTypes({ registers }: Signature): Type[] {
 export function wrapper(signature: Signature, unit: number): FunctionBody {
   const b = new FunctionBody(1, 64);
   b.localGet(0);
-  for (const id of signature.registers) {
-    const { type, offset } = registerPlace(id);
-    loadRegister(b, type, offset);
-  }
+  for (const id of signature.registers) loadRegister(b, id);
   b.returnCall(unit);
   return b;
 }
@@ -82,11 +80,8 @@ export function wrapper(signature: Signature, unit: number): FunctionBody {
 export function elsewhere(pc: number, signature: Signature, dispatch: number): FunctionBody {
   const { registers } = signature;
   const b = new FunctionBody(1 + registers.length, 64);
-  registers.forEach((id, at) => {
-    const { type, offset } = registerPlace(id);
-    storeRegister(b, type, offset, () => b.localGet(1 + at));
-  });
-  storeRegister(b, 'i64', CPU.rip, () => b.i64n(pc));
+  registers.forEach((id, at) => storeRegister(b, id, () => b.localGet(1 + at)));
+  storeRip(b, pc);
   b.localGet(0);
   b.returnCall(dispatch);
   return b;

@@ -3,7 +3,6 @@
 import { assert } from '../base/assert.ts';
 import { FLAG_IDS } from '../ir/index.ts';
 import { FunctionBody, ModuleBuilder } from '../wasm/index.ts';
-import { CPU } from '../x86/index.ts';
 import { accessEmitter } from './access.ts';
 import { withCheckpoints } from './checkpoints.ts';
 import { AHEAD_LIMITS, type BasicBlock, type CodeReader, discover, type JumpTable, type Limits, RESUME_LIMITS, RUN_TIME_LIMITS, TABLE_LIMITS } from './discover.ts';
@@ -11,13 +10,14 @@ import { dispatchEffects, withJoins } from './dispatching.ts';
 import { analyzeFlow, type Flow, isBackEdge, isReducible } from './flow.ts';
 import { findTable } from './jumptable.ts';
 import { type Faults, FLAGS_DESCRIPTOR, type InnerPlace, liftBlock, type LiftOptions, syntheticBlock, type UnitBlock, withTargets } from './lift.ts';
-import { type FaultSite, type UnitImports, UnitWriter, type WritableRange } from './lower.ts';
+import { type FaultSite, lowerUnit, type UnitImports, type WritableRange } from './lower.ts';
+import { depthAtPlace } from './lower/transfers.ts';
 import { makeReducible, outerLoops, reachable } from './reduce.ts';
+import { storeRip } from './registerfile.ts';
 import { analyzeRegisters, type BlockEffects, type RegisterFlow } from './registers.ts';
 import { allHelperNames, importSpace } from './runtime.ts';
 import { elsewhere, parameterTypes, type Signature, signatureAt, signatureOf, wrapper } from './signature.ts';
 import { GETTER_UNITS, getterName } from './store.ts';
-import { storeRegister } from './values.ts';
 import { type FaultMap, unitName } from './unit.ts';
 
 export interface TranslateOptions {
@@ -73,6 +73,7 @@ const ENTER_LOOPS = 12;
 /** Numbers of places share a word with the depth. */
 const MAX_PLACES = 1000;
 
+const NO_PARAMETERS = signatureOf([]);
 const ALL_FLAGS = FLAG_IDS.reduce((mask, id) => mask | (1 << id), 0);
 
 /** A module for the unit at `root` and what `more` adds to it; undefined where there is no instruction at `root`. */
@@ -218,10 +219,8 @@ function getter(functions: readonly number[]): FunctionBody {
 /** `number`: of the place in the unit, which is at `pc`. */
 function innerEntry(unit: number, number: number, pc: number): FunctionBody {
   const b = new FunctionBody(1, 32);
-  storeRegister(b, 'i64', CPU.rip, () => b.i64n(pc));
-  b.localGet(0);
-  b.i32(number << 16);
-  b.op('i32.or');
+  storeRip(b, pc);
+  depthAtPlace(b, number);
   b.returnCall(unit);
   return b;
 }
@@ -271,13 +270,15 @@ class UnitFunctions {
   define({ pc, blocks, flow, flagCalls }: AnalyzedUnit, runtime: RuntimeImports, options: TranslateOptions, mayChange: readonly WritableRange[], limit = Number.POSITIVE_INFINITY): boolean {
     const self = this.entry(pc);
     const direct = this.#direct.get(pc);
-    const { registers, effects } = allocate(blocks, flow, direct?.signature, options.faults);
-    const writer = new UnitWriter(pc, blocks, flow, registers, effects, flagCalls, { ...runtime, self, direct: (target) => this.#direct.get(target) }, accessEmitter(options.checked), options.faults, direct?.signature);
-    writer.write(mayChange);
-    if (writer.body.length > limit) return false;
-    this.#m.define(direct?.index ?? self, writer.body);
-    if (direct !== undefined) this.#m.define(self, wrapper(direct.signature, direct.index));
-    this.#faults.set(direct?.index ?? self, writer.faults);
+    const { faults } = options;
+    const signature = direct?.signature ?? NO_PARAMETERS;
+    const { registers, effects } = allocate(blocks, flow, signature, faults);
+    const imports = { ...runtime, self, direct: (target: number) => this.#direct.get(target) };
+    const { body, faultSites } = lowerUnit({ entry: pc, blocks, flow, registers, effects, flagCalls, imports, access: accessEmitter(options.checked), faults, signature, mayChange });
+    if (body.length > limit) return false;
+    this.#m.define(direct?.index ?? self, body);
+    if (direct !== undefined) this.#m.define(self, wrapper(signature, direct.index));
+    this.#faults.set(direct?.index ?? self, faultSites);
     this.#enterAtLoops(blocks[0], self);
     return true;
   }
@@ -300,7 +301,7 @@ class UnitFunctions {
   /** A unit that is not in the module after all: the executor finds another. */
   leaveOut(pc: number, dispatch: number): void {
     const direct = this.#direct.get(pc);
-    const signature = direct?.signature ?? signatureOf([]);
+    const signature = direct?.signature ?? NO_PARAMETERS;
     this.#m.define(direct?.index ?? this.entry(pc), elsewhere(pc, signature, dispatch));
     if (direct !== undefined) this.#m.define(this.entry(pc), wrapper(signature, direct.index));
   }
@@ -398,15 +399,15 @@ function analyzeUnit(pc: number, code: CodeReader, options: TranslateOptions, to
 }
 
 /** Decides which registers are in locals where, and has the flags that are needed computed. */
-function allocate(blocks: readonly UnitBlock[], flow: Flow, signature: Signature | undefined, faults: Faults): { readonly registers: RegisterFlow; readonly effects: readonly BlockEffects[] } {
+function allocate(blocks: readonly UnitBlock[], flow: Flow, signature: Signature, faults: Faults): { readonly registers: RegisterFlow; readonly effects: readonly BlockEffects[] } {
   let effects = dispatchEffects(blocks).map((each, index) => {
     const back = blocks[index].successors.some((to) => isBackEdge(flow, index, to));
     return back ? { ...each, mayStoreAtEnd: true } : each;
   });
   if (faults === 'recovered') effects = checkpointEffects(blocks, flow, effects);
   // A checkpoint at the entry stores the parameters.
-  const entry = faults === 'recovered' ? undefined : signature;
-  const registers = analyzeRegisters(flow, effects, entry?.low ?? 0, entry?.high ?? 0);
+  const { low, high } = faults === 'recovered' ? NO_PARAMETERS : signature;
+  const registers = analyzeRegisters(flow, effects, low, high);
   blocks.forEach((block, index) => block.builder.define(registers.neededLow[index]));
   return { registers, effects };
 }

@@ -5,11 +5,9 @@
  * the next block. Nodes that nothing uses are never emitted.
  */
 
-import { type Node, REG_DF, REG_FLAGS_A, REG_FLAGS_B, REG_FLAGS_CODE } from '../ir/index.ts';
+import type { Node } from '../ir/index.ts';
 import { OPS, type Type } from '../ops/index.ts';
 import type { FunctionBody } from '../wasm/index.ts';
-import { CPU } from '../x86/index.ts';
-import { CPU_MEMORY } from './layout.ts';
 
 export class Temporaries {
   readonly #body: FunctionBody;
@@ -121,28 +119,4 @@ export class ValueEmitter {
       }
     }
   }
-}
-
-/** Type and place in the register file of a register id. */
-export function registerPlace(id: number): { type: Type; offset: number } {
-  if (id < 16) return { type: 'i64', offset: id * 8 };
-  if (id === 16) return { type: 'i64', offset: CPU.fsBase };
-  if (id === 17) return { type: 'i64', offset: CPU.gsBase };
-  if (id === REG_DF) return { type: 'i32', offset: CPU.df };
-  if (id === REG_FLAGS_CODE) return { type: 'i32', offset: CPU.flagsCode };
-  if (id === REG_FLAGS_A) return { type: 'i64', offset: CPU.flagsA };
-  if (id === REG_FLAGS_B) return { type: 'i64', offset: CPU.flagsB };
-  return { type: 'v128', offset: CPU.xmm + (id - 32) * 16 };
-}
-
-/** Loads and stores of the register file. */
-export function loadRegister(b: FunctionBody, type: Type, offset: number): void {
-  b.i32(0);
-  b.memory(type === 'v128' ? 'v128.load' : `${type}.load`, offset, CPU_MEMORY);
-}
-
-export function storeRegister(b: FunctionBody, type: Type, offset: number, value: () => void): void {
-  b.i32(0);
-  value();
-  b.memory(type === 'v128' ? 'v128.store' : `${type}.store`, offset, CPU_MEMORY);
 }

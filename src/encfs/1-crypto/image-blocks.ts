@@ -1,6 +1,6 @@
 /**
  * Reads blocks of an image: from the host, verified, decrypted, kept in a small cache. A reader that goes on where it
- * stopped gets sixteen blocks with one host call.
+ * stopped gets sixteen blocks with one host call; one that wants many at once gets them where it wants them.
  */
 
 import { type HostFile, readFully } from '../../base/host-files.ts';
@@ -11,6 +11,8 @@ import type { ImageCipher } from './image-cipher.ts';
 
 const READ_AHEAD = 16;
 const CACHED_BLOCKS = 1024;
+
+const damaged = (block: number): StorageError => new StorageError('image-corrupt', `the image is damaged: block ${block} (at byte ${blockOffset(block)}) does not match its hash`);
 
 export class ImageBlocks {
   readonly header: ImageHeader;
@@ -49,6 +51,22 @@ export class ImageBlocks {
     return this.#cache.get(block)!;
   }
 
+  /** Plaintext of whole blocks, past the cache; zeros where it throws StorageError `image-corrupt`. */
+  blocksInto(first: number, into: Uint8Array): void {
+    const got = readFully(this.#file, blockOffset(first), into);
+    for (let at = 0; at < into.length; at += IMAGE_BLOCK) {
+      const block = first + at / IMAGE_BLOCK;
+      const stored = into.subarray(at, at + IMAGE_BLOCK);
+      const intact = got >= at + IMAGE_BLOCK && this.#matches(block, stored);
+      const plaintext = intact && this.#cipher !== undefined ? this.#cipher.open(block, stored, this.#tag(block)) : stored;
+      if (!intact || plaintext === undefined) {
+        into.fill(0);
+        throw damaged(block);
+      }
+      if (plaintext !== stored) stored.set(plaintext);
+    }
+  }
+
   #load(first: number, count: number): void {
     const stored = this.#stored.subarray(0, count * IMAGE_BLOCK);
     const got = readFully(this.#file, blockOffset(first), stored);
@@ -59,7 +77,7 @@ export class ImageBlocks {
       const plaintext = got < (at + 1) * IMAGE_BLOCK ? undefined : this.#open(block, stored.subarray(at * IMAGE_BLOCK, (at + 1) * IMAGE_BLOCK));
       if (plaintext === undefined) {
         if (at > 0) return;
-        throw new StorageError('image-corrupt', `the image is damaged: block ${block} (at byte ${blockOffset(block)}) does not match its hash`);
+        throw damaged(block);
       }
       this.#cache.set(block, plaintext);
       if (this.#cache.size > CACHED_BLOCKS) this.#cache.delete(this.#cache.keys().next().value!);
@@ -67,15 +85,20 @@ export class ImageBlocks {
   }
 
   #open(block: number, stored: Uint8Array): Uint8Array | undefined {
-    const at = block * authenticatorBytes(this.header.kind);
-    if (!this.#hashMatches(sha256(stored), at)) return undefined;
-    if (this.#cipher === undefined) return stored.slice();
-    return this.#cipher.open(block, stored, this.#table.subarray(at + SHA256_BYTES, at + SHA256_BYTES + TAG_BYTES));
+    if (!this.#matches(block, stored)) return undefined;
+    return this.#cipher === undefined ? stored.slice() : this.#cipher.open(block, stored, this.#tag(block));
   }
 
-  #hashMatches(hash: Uint8Array, at: number): boolean {
+  #matches(block: number, stored: Uint8Array): boolean {
+    const at = block * authenticatorBytes(this.header.kind);
+    const hash = sha256(stored);
     for (let byte = 0; byte < SHA256_BYTES; byte++) if (hash[byte] !== this.#table[at + byte]) return false;
     return true;
+  }
+
+  #tag(block: number): Uint8Array {
+    const at = block * authenticatorBytes(this.header.kind) + SHA256_BYTES;
+    return this.#table.subarray(at, at + TAG_BYTES);
   }
 
   /** Checks the hash of every block without decrypting or caching. Throws StorageError `image-corrupt`. */
@@ -85,11 +108,7 @@ export class ImageBlocks {
       const stored = this.#stored.subarray(0, count * IMAGE_BLOCK);
       const got = readFully(this.#file, blockOffset(first), stored);
       for (let at = 0; at < count; at++) {
-        const entry = (first + at) * authenticatorBytes(this.header.kind);
-        const hash = sha256(stored.subarray(at * IMAGE_BLOCK, (at + 1) * IMAGE_BLOCK));
-        if (got < (at + 1) * IMAGE_BLOCK || !this.#hashMatches(hash, entry)) {
-          throw new StorageError('image-corrupt', `the image is damaged: block ${first + at} (at byte ${blockOffset(first + at)}) does not match its hash`);
-        }
+        if (got < (at + 1) * IMAGE_BLOCK || !this.#matches(first + at, stored.subarray(at * IMAGE_BLOCK, (at + 1) * IMAGE_BLOCK))) throw damaged(first + at);
       }
     }
   }

@@ -13,6 +13,9 @@ import { ImageCipher } from '../1-crypto/image-cipher.ts';
 import { ImageTree, S_IFDIR, S_IFLNK, S_IFMT, S_IFREG } from '../4-tree/image-tree.ts';
 import { StorageError, type StorageLog } from '../errors.ts';
 
+/** Blocks that are not kept when they are read at once: whole programs, and the code that was made of them. */
+const MANY = 8;
+
 export interface ImageOptions {
   /** SHA-384 of the header, from the signed manifest: the image must be this one. */
   readonly root: Uint8Array;
@@ -106,16 +109,23 @@ export class ImageVolume implements Volume {
     for (let done = 0; done < count; ) {
       const at = start + done;
       const within = at % IMAGE_BLOCK;
-      const piece = Math.min(count - done, IMAGE_BLOCK - within);
-      into.set(this.#block((at - within) / IMAGE_BLOCK).subarray(within, within + piece), done);
+      const left = count - done;
+      if (within === 0 && left >= MANY * IMAGE_BLOCK) {
+        const whole = left - (left % IMAGE_BLOCK);
+        this.#checked(() => this.#blocks.blocksInto(at / IMAGE_BLOCK, into.subarray(done, done + whole)));
+        done += whole;
+        continue;
+      }
+      const piece = Math.min(left, IMAGE_BLOCK - within);
+      into.set(this.#checked(() => this.#blocks.block((at - within) / IMAGE_BLOCK)).subarray(within, within + piece), done);
       done += piece;
     }
     return count;
   }
 
-  #block(block: number): Uint8Array {
+  #checked<T>(read: () => T): T {
     try {
-      return this.#blocks.block(block);
+      return read();
     } catch (error) {
       if (!(error instanceof Error)) throw error;
       this.#log(error.message);

@@ -18,7 +18,7 @@ const file = (content: Uint8Array, mode = 0o644): ImageFile => ({
 });
 const directory = (entries: Record<string, ImageNode>): ImageDirectory => ({ kind: 'directory', mode: 0o755, mtime: 1, entries: new Map(Object.entries(entries)) });
 
-const big = new Uint8Array(100_000).map((_, at) => (at * 7919) >> 3);
+const big = new Uint8Array(300_000).map((_, at) => (at * 7919) >> 3);
 const shared = file(bytesOf('shared'), 0o4755);
 const tree = (): ImageDirectory =>
   directory({
@@ -59,8 +59,11 @@ for (const [kind, imageKey] of [
     const into = new Uint8Array(big.length + 10);
     assert.equal(volume.read(volume.lookup(bin, 'big'), 0, into), big.length);
     assert.deepEqual(into.subarray(0, big.length), big);
-    assert.equal(volume.read(volume.lookup(bin, 'big'), 99_999, into), 1);
-    assert.equal(volume.read(volume.lookup(bin, 'big'), 100_001, into), 0);
+    assert.equal(volume.read(volume.lookup(bin, 'big'), 299_999, into), 1);
+    assert.equal(volume.read(volume.lookup(bin, 'big'), 300_001, into), 0);
+    // Blocks in part, whole ones at once, and again in part.
+    assert.equal(volume.read(volume.lookup(bin, 'big'), 5000, into.subarray(0, 280_000)), 280_000);
+    assert.deepEqual(into.subarray(0, 280_000), big.subarray(5000, 285_000));
     assert.equal(volume.readlink(volume.lookup(volume.root, 'lib')), 'usr/lib');
     assert.equal(volume.lookup(volume.lookup(volume.root, 'etc'), 'caf\xc3\xa9') > 0, true);
     assert.equal(volume.lookup(volume.root, 'nothing'), 0);
@@ -97,11 +100,17 @@ for (const [kind, imageKey] of [
     const volume = open(image, imageKey, (message) => messages.push(message));
     const ino = volume.lookup(volume.root, 'b');
     assert.equal(volume.read(ino, 0, new Uint8Array(1000)), 1000);
-    assert.throws(
-      () => volume.read(ino, 0, new Uint8Array(big.length)),
-      (error) => error === EIO,
-    );
-    assert.match(messages[0], /block 3 .*does not match/);
+    const few = new Uint8Array(5 * 16_384);
+    const many = new Uint8Array(big.length);
+    for (const into of [few, many]) {
+      assert.throws(
+        () => volume.read(ino, 0, into),
+        (error) => error === EIO,
+      );
+    }
+    assert.equal(messages.length, 2);
+    for (const message of messages) assert.match(message, /block 3 .*does not match/);
+    assert.ok(many.every((byte) => byte === 0));
   });
 }
 

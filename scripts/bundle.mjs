@@ -5,7 +5,7 @@
  *     NAME.cjs          what is started: hands NAME.HASH.js to V8 with its cache
  *     NAME.HASH.js      the bundled sources
  *     exec-x64          the client of `exec` for hosts that are x86-64 (src/pal/client)
- *     NAME.HASH.cache   what V8 had compiled when a run ended (scripts/train.mjs); another version of Node ignores it
+ *     NAME.HASH.cache   what V8 had compiled when some runs ended (scripts/train.mjs); another version of Node ignores it
  *
  * The cache is code, as trusted as the sources beside it, and made with them: nothing is kept in the user's directories.
  */
@@ -23,23 +23,25 @@ const ENTRIES = { exec: 'dist/cli/exec.js', run: 'dist/cli/run.js', worker: 'dis
 /** ASCII alone, which is read without decoding and takes a byte a character. All else stands in strings. */
 const ascii = (code) => code.replace(/[^\x00-\x7f]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`);
 
-/** V8's options are part of what makes a cache valid, so they are set before it is read: see `libos/worker.ts`. */
-const OPTIONS = `require('node:v8').setFlagsFromString('--wasm-lazy-validation');`;
+/**
+ * V8's options are part of what makes a cache valid, so they are set before it is read. Functions of a translated library are validated
+ * when they are first called (see `libos/worker.ts`); what an enclave's thread allocates until its first program runs needs no collection.
+ */
+const OPTIONS = `const { setFlagsFromString } = require('node:v8');
+setFlagsFromString('--wasm-lazy-validation');
+setFlagsFromString('--min-semi-space-size=8');`;
 
-/** Keeps the cache where there is none yet: the first run of each entry trains it. */
-const TRAIN = `
-process.on('exit', () => {
-  const { existsSync, writeFileSync } = require('node:fs');
-  if (!existsSync(at + '.cache')) writeFileSync(at + '.cache', script.createCachedData());
-});`;
+/** What has been compiled by the end of a run joins what former ones have left. */
+const TRAIN = "process.on('exit', () => require('node:fs').writeFileSync(at + '.cache', script.createCachedData()));\n";
 
-const starter = (file, cached) => `'use strict';
+const starter = (file, trains) => `'use strict';
 ${OPTIONS}
-const { readFileSync } = require('node:fs');
+const { existsSync, readFileSync } = require('node:fs');
 const { Script } = require('node:vm');
 const at = \`\${__dirname}/${file}\`;
-const script = new Script(readFileSync(\`\${at}.js\`, 'latin1'), { filename: \`\${at}.js\`${cached ? ', cachedData: readFileSync(`${at}.cache`)' : ''} });${cached ? '' : TRAIN}
-script.runInThisContext()(exports, require, module, __filename, __dirname);
+const cachedData = existsSync(\`\${at}.cache\`) ? readFileSync(\`\${at}.cache\`) : undefined;
+const script = new Script(readFileSync(\`\${at}.js\`, 'latin1'), { filename: \`\${at}.js\`, cachedData });
+${trains ? `if (script.cachedDataRejected) throw new Error('compiled code that is not used: ' + at);\n${TRAIN}` : ''}script.runInThisContext()(exports, require, module, __filename, __dirname);
 `;
 
 function start(name, text) {
@@ -58,9 +60,10 @@ for (const [name, input] of Object.entries(ENTRIES)) {
   const code = `(function (exports, require, module, __filename, __dirname) {${ascii(output[0].code)}\n})`;
   files[name] = `${name}.${createHash('sha256').update(code).digest('hex').slice(0, 12)}`;
   writeFileSync(`${out}/${files[name]}.js`, code);
-  start(name, starter(files[name], false));
+  start(name, starter(files[name], true));
 }
 const { execClient } = await import(`${root}dist/pal/client/exec-client.js`);
 const { EXIT_CODES } = await import(`${root}dist/cli/exit-codes.js`);
 writeFileSync(`${out}/exec-x64`, execClient({ notRunning: EXIT_CODES['not-running'][0], host: EXIT_CODES.host[0], internal: EXIT_CODES.internal[0] }), { mode: 0o755 });
-for (const name of train(root, Object.keys(ENTRIES), (name) => `${out}/${files[name]}.cache`)) start(name, starter(files[name], true));
+train(root, () => Object.values(files).forEach((file) => rmSync(`${out}/${file}.cache`, { force: true })));
+for (const name of Object.keys(ENTRIES)) start(name, starter(files[name], false));

@@ -1,4 +1,4 @@
-/** Runs each entry once on a small instance, so that its cache of compiled code holds what an ordinary run needs. */
+/** Runs each entry on small instances, so that its cache of compiled code holds what an ordinary run needs. */
 
 import { spawnSync } from 'node:child_process';
 import { chmodSync, copyFileSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -42,32 +42,39 @@ function smallestProgram() {
   return new Uint8Array(elf.buffer);
 }
 
-/** The names whose cache is there afterwards. */
-export function train(root, names, cacheOf) {
+/** `forget`: drops what has been kept so far. Throws where a program does not run. */
+export function train(root, forget) {
   const work = mkdtempSync(join(tmpdir(), 'cloister-train-'));
-  const instance = join(work, 'instance');
-  const cloister = (...words) => spawnSync(join(root, 'bin/cloister'), ['-C', instance, ...words], { cwd: work, stdio: 'ignore', timeout: 120_000, env: { ...process.env, CLOISTER_STATE: join(work, 'state') } }).status === 0;
-  const forget = () => names.forEach((name) => rmSync(cacheOf(name), { force: true }));
+  const cloister = (instance, ...words) => {
+    const { status, stderr } = spawnSync(join(root, 'bin/cloister'), ['-C', join(work, instance), ...words], { cwd: work, encoding: 'utf8', timeout: 120_000, env: { ...process.env, CLOISTER_STATE: join(work, 'state') } });
+    if (status !== 0) throw new Error(`cloister ${words.join(' ')}: ${stderr.trim()}`);
+  };
+  const make = (instance, program, ...options) => {
+    cloister(instance, 'new', join(work, instance));
+    const at = join(work, instance, 'image', PROGRAM);
+    if (program === undefined) copyFileSync(PROGRAM, at);
+    else {
+      writeFileSync(at, program);
+      chmodSync(at, 0o755);
+    }
+    cloister(instance, 'build', ...options);
+    // The first run of an image verifies all of it: not the usual one.
+    cloister(instance, 'run', PROGRAM);
+  };
+  const isUsable = process.arch === 'x64' && existsSync(PROGRAM);
   try {
-    cloister('new', instance);
-    const program = join(instance, 'image', PROGRAM);
-    if (existsSync(PROGRAM)) copyFileSync(PROGRAM, program);
-    if (!cloister('build', '--no-translate') || !cloister('run', PROGRAM)) {
-      writeFileSync(program, smallestProgram());
-      chmodSync(program, 0o755);
-      cloister('build', '--no-translate');
-    }
-    // Of what has run so far, only the second run of a verified image is the usual one.
+    // Code made at run time, and code made ahead of time.
+    make('made', isUsable ? undefined : smallestProgram(), '--no-translate');
+    make('stored', smallestProgram());
     forget();
-    cloister('status');
-    cloister('run', PROGRAM);
-    if (cloister('start')) {
-      // With an option, so that Node does it and not its own client.
-      cloister('exec', '-w', '/', PROGRAM);
-      cloister('stop');
-    }
+    cloister('stored', 'run', PROGRAM);
+    cloister('made', 'run', PROGRAM);
+    cloister('made', 'start');
+    cloister('made', 'status');
+    // With an option, so that Node does it and not its own client.
+    cloister('made', 'exec', '-w', '/', PROGRAM);
+    cloister('made', 'stop');
   } finally {
     rmSync(work, { recursive: true, force: true });
   }
-  return names.filter((name) => existsSync(cacheOf(name)));
 }

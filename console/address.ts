@@ -1,8 +1,7 @@
 /** Evidence from an enclave at an address, over a nonce of this page. */
 
-import { type Evidence, recognise, UnreadableError } from '../src/attestation/verifier/index.ts';
+import { EVIDENCE_PATH, type Evidence, recognise, UnreadableError } from '../src/attestation/verifier/index.ts';
 
-export const EVIDENCE_PATH = '/.well-known/cloister-evidence';
 const NONCE_BYTES = 32;
 
 /** The answer as it came (it may hold collateral as well), once its runtime data are over the nonce. Throws UnreadableError. */

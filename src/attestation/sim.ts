@@ -10,7 +10,7 @@ import type { HostDirectory } from '../base/host-files.ts';
 import { hkdfSha256, KEY_BYTES, PrivateKey, type PublicKey, randomBytes, SHA384_BYTES, sha384 } from '../crypto/index.ts';
 import { canonicalBytes } from './canonical.ts';
 import type { EnclaveIdentity } from './measurement.ts';
-import { REPORT_DATA_BYTES, type SealBinding, type Tee } from './tee.ts';
+import { checkReportData, type SealBinding, type Tee, type TeeEvidence } from './tee.ts';
 
 export const SIM_WARNING = 'SIMULATED enclave: nothing is protected from this machine. Whoever controls it can read everything and forge its quotes.';
 
@@ -55,7 +55,7 @@ export class SimTee implements Tee {
   }
 
   quote(reportData: Uint8Array): Uint8Array {
-    if (reportData.length !== REPORT_DATA_BYTES) throw new RangeError(`report data has ${REPORT_DATA_BYTES} bytes, not ${reportData.length}`);
+    checkReportData(reportData);
     const { measurement, signer, productId, securityVersion, debuggable } = this.#identity;
     const body = canonicalBytes({
       type: 'sim',
@@ -70,6 +70,10 @@ export class SimTee implements Tee {
     const length = new Uint8Array(4);
     new DataView(length.buffer).setUint32(0, body.length, true);
     return concat([length, body, this.#key.sign(concat([DOMAIN, body]))]);
+  }
+
+  evidence(reportData: Uint8Array): TeeEvidence {
+    return { quote: this.quote(reportData) };
   }
 
   /** As on SGX, a debuggable build gets other keys than one that is not. */

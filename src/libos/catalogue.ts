@@ -1,6 +1,6 @@
 /** Every error that a person can meet, by its stable code: `docs/reference/errors.md` is made of it. */
 
-import type { ManifestErrorCode } from '../attestation/index.ts';
+import type { ManifestErrorCode, TeeErrorCode } from '../attestation/index.ts';
 import type { BrokerClientErrorCode } from '../broker/client.ts';
 import type { StorageErrorCode } from '../encfs/errors.ts';
 import type { ImageBuildErrorCode } from '../image/errors.ts';
@@ -11,7 +11,7 @@ type BrokerErrorCode = BrokerClientErrorCode | 'broker-unreachable' | 'broker-ro
 export type ErrorRow = readonly [kind: FailureKind, meaning: string, whatToDo?: string];
 
 // biome-ignore format: a table
-export const ERRORS: Readonly<Record<ManifestErrorCode | StorageErrorCode | ImageBuildErrorCode | BrokerErrorCode | 'configuration' | 'ENOSPC', ErrorRow>> = {
+export const ERRORS: Readonly<Record<ManifestErrorCode | StorageErrorCode | ImageBuildErrorCode | BrokerErrorCode | TeeErrorCode | 'configuration' | 'ENOSPC', ErrorRow>> = {
   'configuration':        ['configuration', 'cloister.yaml: a key is unknown, missing or has a value of the wrong kind; told with line and column.', 'Correct the lines named above.'],
   'missing-library':      ['build', 'A program needs a library that is neither in the image nor on this machine; told with who needs it and where it was looked for.', 'Install the package that has it, or leave it out on purpose with --no-deps.'],
   'missing-interpreter':  ['build', "A program's dynamic linker is neither in the image nor on this machine.", 'Install the libc that the program was linked with, or leave it out with --no-deps.'],
@@ -44,5 +44,9 @@ export const ERRORS: Readonly<Record<ManifestErrorCode | StorageErrorCode | Imag
   'policy-format':        ['usage', 'A policy is no Cedar, or does not fit the schema; or cases are not as they should be.', 'Correct what is named above.'],
   'reference-format':     ['usage', 'A file holds no reference values, or their signature is wrong.', 'Take the file that cloister build has written: build/reference-values.json'],
   'share-format':         ['key', 'A share of a root key is damaged, missing or of another key.', 'Give as many shares as are needed, each with --share FILE.'],
+  'tee-missing':          ['host', 'The TEE that was asked for is not here, or its door is closed.', 'Without --tee, what is there is found by itself. /sys/kernel/config/tsm/report (TDX, SEV-SNP) or /dev/attestation (SGX) have to be seen by this user.'],
+  'tee-busy':             ['host', 'The TEE gave no evidence in several attempts: others use it, or the host does not answer in time.', 'Try again.'],
+  'tee-answer':           ['host', 'The TEE, or the kernel in front of it, refused, or gave something else than evidence over what was asked.', "Look at the kernel's log; on TDX, at the quote generation service of the host."],
+  'tee-sealing':          ['key', 'The TEE has no sealing keys (TDX, SEV-SNP), or none are set (SGX): what is kept must have its key at a broker.', 'Set layer.key in cloister.yaml to a key at a broker (kbs:///…), and broker.url, then build again.'],
   'ENOSPC':               ['host', "No room on the host's disk. Nothing half-made stays behind.", 'Make room on the disk.'],
 };

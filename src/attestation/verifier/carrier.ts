@@ -2,7 +2,8 @@
  * Certificates that carry evidence in an extension (RA-TLS), and how the evidence binds their key.
  *
  *     2.23.133.5.4.9          TCG DICE tagged evidence: CBOR tag 60000 of [quote, claims]; REPORT_DATA = SHA-256(claims) ‖ 0,
- *                             and the claims hold the hash of the SubjectPublicKeyInfo (interoperable RA-TLS)
+ *                             and the claims hold the hash of the SubjectPublicKeyInfo (interoperable RA-TLS); with a tag of
+ *                             ours for SEV-SNP and sim, see tls/dice.ts
  *     1.2.840.113741.1337.6   Gramine: the quote; REPORT_DATA = SHA-256(SubjectPublicKeyInfo) ‖ 0
  *     1.2.840.113741.1.13.1   SGX SDK: the quote, under the identifier that PCK certificates use for their extension
  *     1.2.840.113556.10.1.1   Open Enclave: a report header, and the quote
@@ -11,7 +12,10 @@
 
 import { decode } from 'cborg';
 import { bytesOf, byteString, equalBytes, toHex } from '../../base/bytes.ts';
+import { DICE_EVIDENCE, DICE_TAG_CLOISTER, DICE_TAG_INTEL } from '../formats.ts';
+import { parseStatedClaims, type Statement } from '../statement.ts';
 import { quoteKind } from './dcap/abi.ts';
+import { statementOr } from './enclave.ts';
 import type { CarrierCertificate } from './evidence.ts';
 import { isZero, Reader } from './reader.ts';
 import type { Findings } from './verdict.ts';
@@ -22,15 +26,14 @@ import { TAG, readDer } from './x509/der.ts';
 import { toBase64 } from './x509/pem.ts';
 import { digest, type HashName } from './x509/subtle.ts';
 
-export const DICE_EVIDENCE = '2.23.133.5.4.9';
-/** Tag of an array of evidence with an Intel quote, and claims (IANA CBOR tags). */
-export const DICE_TAG_INTEL = 60000;
 const GRAMINE = '1.2.840.113741.1337.6';
 const SGX_SDK = '1.2.840.113741.1.13.1';
 const OPEN_ENCLAVE_REPORT = '1.2.840.113556.10.1.1';
 const OPEN_ENCLAVE_EVIDENCE = '1.2.840.113556.10.1.2';
 const OE_REPORT_HEADER_BYTES = 16;
 const OE_EVIDENCE_HEADER_BYTES = 28;
+
+const DICE_TAGS: readonly number[] = [DICE_TAG_INTEL, DICE_TAG_CLOISTER];
 
 const CBOR_OPTIONS = { strict: true, allowIndefinite: false, rejectDuplicateMapKeys: true, useMaps: true, allowUndefined: false } as const;
 
@@ -49,9 +52,9 @@ export interface Carried {
 }
 
 function readDice(value: Uint8Array): { readonly quote: Uint8Array; readonly claims: Uint8Array } {
-  const content = decodeCbor(value, { [DICE_TAG_INTEL]: (inner) => ({ tag: DICE_TAG_INTEL, value: inner() }) });
+  const content = decodeCbor(value, Object.fromEntries(DICE_TAGS.map((tag) => [tag, (inner: () => unknown) => ({ tag, value: inner() })])));
   const array = (content as { tag?: number; value?: unknown } | null)?.value;
-  if ((content as { tag?: number } | null)?.tag !== DICE_TAG_INTEL || !Array.isArray(array) || array.length < 2 || !(array[0] instanceof Uint8Array) || !(array[1] instanceof Uint8Array))
+  if (!DICE_TAGS.includes((content as { tag?: number } | null)?.tag ?? 0) || !Array.isArray(array) || array.length < 2 || !(array[0] instanceof Uint8Array) || !(array[1] instanceof Uint8Array))
     throw new UnreadableError(`the DICE evidence is not CBOR tag ${DICE_TAG_INTEL} of quote and claims`);
   return { quote: array[0], claims: array[1] };
 }
@@ -107,7 +110,8 @@ function encodings(spki: Uint8Array): Uint8Array[] {
   return [spki, point, point.subarray(1), bytesOf(pem), bytesOf(`${pem}\0`)];
 }
 
-async function bindsKey(carrier: CarrierCertificate, reportData: Uint8Array, findings: Findings): Promise<string | undefined> {
+/** `state` gets our claim among those of the claims buffer, once that is bound. */
+async function bindsKey(carrier: CarrierCertificate, reportData: Uint8Array, findings: Findings, state: (claims: Uint8Array) => void): Promise<string | undefined> {
   const { spki } = carrier.certificate;
   if (carrier.form === 'dice') {
     const claims = carrier.claims ?? new Uint8Array();
@@ -126,7 +130,10 @@ async function bindsKey(carrier: CarrierCertificate, reportData: Uint8Array, fin
     if (!Array.isArray(entry) || entry.length !== 2 || !(entry[1] instanceof Uint8Array)) return 'the claims hold no hash of the key';
     const name = NAMED_HASHES[entry[0] as number];
     if (name === undefined) return `the key is hashed by algorithm ${String(entry[0])}, which is not known`;
-    return equalBytes(await digest(name, spki), entry[1]) ? undefined : "the claims hold another key's hash";
+    if (!equalBytes(await digest(name, spki), entry[1])) return "the claims hold another key's hash";
+    const stated = (map as Map<unknown, unknown>).get('cloister');
+    if (stated !== undefined) state(stated instanceof Uint8Array ? stated : new Uint8Array());
+    return undefined;
   }
   if (carrier.claims !== undefined) {
     const text = byteString(carrier.claims);
@@ -137,11 +144,17 @@ async function bindsKey(carrier: CarrierCertificate, reportData: Uint8Array, fin
   return "the report data is not the hash of the certificate's key";
 }
 
-export async function judgeCarrier(carrier: CarrierCertificate, reportData: Uint8Array, at: number, checkDates: boolean, findings: Findings): Promise<void> {
+/** Resolves with what the enclave states in the certificate, where it does and the evidence binds it. */
+export async function judgeCarrier(carrier: CarrierCertificate, reportData: Uint8Array, at: number, checkDates: boolean, findings: Findings): Promise<Statement | undefined> {
   const { certificate, form } = carrier;
   findings.claims.certificate = { form, name: certificate.commonName, key: toHex(await digest('SHA-256', certificate.spki)) };
   if (!(await verifySigned(certificate, certificate.spki))) findings.fail('certificate-signature', 'the certificate is not signed by its own key');
   if (checkDates && !validAt(certificate, at)) findings.fail('certificate-expired', `${validity(certificate)}, not at ${day(at)}`);
-  const fault = await bindsKey(carrier, reportData, findings);
+  let statement: Statement | undefined;
+  const fault = await bindsKey(carrier, reportData, findings, (claims) => {
+    const cloister = statementOr(() => parseStatedClaims(claims), findings);
+    if (cloister !== undefined) statement = { cloister };
+  });
   if (fault !== undefined) findings.fail('certificate-binding', fault);
+  return statement;
 }

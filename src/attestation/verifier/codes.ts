@@ -121,6 +121,7 @@ export const FAILURE_CODES = rows(
   ['certificate-signature',      'evidence',   'The certificate that carries the evidence is not signed by its own key.'],
   ['certificate-expired',        'evidence',   'The certificate that carries the evidence is not valid at the time of verification.'],
   ['certificate-binding',        'evidence',   'The evidence does not bind the key of the certificate that carries it.'],
+  ['enclave-claims',             'evidence',   'What the enclave states about itself is damaged, contradicts the quote, or lacks what the policy demands.'],
   ['runtime-data',               'policy',     'The runtime data given with the evidence is not what its report data binds.'],
 );
 

@@ -134,6 +134,13 @@ export const POLICY_KEYS = [
   key('snp.idKeyDigest',          orUnchecked(hex(48)),                       UNCHECKED,              'ID_KEY_DIGEST.'),
   key('snp.chipId',               orUnchecked(list(hex(64))),                 UNCHECKED,              'CHIP_ID: one of these.'),
   key('snp.cspId',                orUnchecked(list((value) => { if (typeof value !== 'string') throw new Wrong('a text'); return value; })), UNCHECKED, 'Cloud provider of a VLEK: one of these.'),
+  key('enclave.measurement',      orUnchecked(list(hex(48))),                 UNCHECKED,              "Measurement of the enclave, as it states it and the evidence binds it: one of these."),
+  key('enclave.signer',           orUnchecked(list(hex(48))),                 UNCHECKED,              'Signer of the enclave: one of these.'),
+  key('enclave.productId',        orUnchecked(count),                         UNCHECKED,              'Product id of the enclave.'),
+  key('enclave.minimumSecurityVersion', orUnchecked(count),                   UNCHECKED,              'Least security version of the enclave.'),
+  key('enclave.debug',            word('refused', UNCHECKED),                 'refused',              'Enclaves that were built debuggable.'),
+  key('enclave.imageKind',        orUnchecked(word('integrity', 'encrypted')), UNCHECKED,             "Whether the enclave's image is encrypted."),
+  key('enclave.guestData',        orUnchecked(hex(64)),                       UNCHECKED,              'What a program in the enclave has given to be attested, all 64 bytes.'),
   key('certificateValidity',      word('required', UNCHECKED),                UNCHECKED,              'Dates of a self-signed certificate that carries evidence; its key is bound by the evidence either way.'),
 ] as const;
 

@@ -4,6 +4,7 @@
  */
 
 import { fromHex } from '../../base/bytes.ts';
+import { EVIDENCE_FORMAT } from '../formats.ts';
 import { isTeeType } from '../tee-type.ts';
 import { readCarrier } from './carrier.ts';
 import { quoteKind } from './dcap/abi.ts';
@@ -19,7 +20,6 @@ import { parseCertificate } from './x509/certificate.ts';
 import { DerError } from './x509/der.ts';
 import { fromBase64, pemBlocks } from './x509/pem.ts';
 
-export const EVIDENCE_FORMAT = 'cloister-evidence-v1';
 /** More than any evidence has; event logs are the largest part. */
 const MAX_BYTES = 32 << 20;
 const MAX_DEPTH = 4;

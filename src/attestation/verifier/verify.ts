@@ -1,10 +1,12 @@
 /** The entry point: evidence, collateral and policy to a verdict. Used alike by command line, page and broker. */
 
 import { equalBytes, fromHex, toHex } from '../../base/bytes.ts';
+import { parseStatement } from '../statement.ts';
 import { judgeCarrier } from './carrier.ts';
 import { type Collateral, NO_COLLATERAL } from './collateral.ts';
 import { readQuote } from './dcap/abi.ts';
 import { verifyDcap } from './dcap/verify.ts';
+import { judgeEnclave, type SimClaims, statementOr } from './enclave.ts';
 import { judgeEventLog } from './event-log.ts';
 import type { Evidence } from './evidence.ts';
 import { type Policy, uncheckedKeys } from './policy.ts';
@@ -44,6 +46,8 @@ function rootsOf(policy: Policy): readonly Certificate[] {
 interface Judged {
   readonly reportData: Uint8Array;
   readonly registers?: readonly string[];
+  /** Of a simulated quote. */
+  readonly sim?: SimClaims;
 }
 
 async function judgeDcap(evidence: Evidence, policy: Policy, collateral: Collateral, at: number, findings: Findings): Promise<Judged> {
@@ -65,16 +69,19 @@ async function judgeSnp(evidence: Evidence, policy: Policy, collateral: Collater
   return { reportData: report.reportData };
 }
 
-const judgeSimulated = async (evidence: Evidence, policy: Policy, _collateral: Collateral, _at: number, findings: Findings): Promise<Judged> => ({ reportData: await judgeSim(evidence.quote, policy, findings) });
+async function judgeSimulated(evidence: Evidence, policy: Policy, _collateral: Collateral, _at: number, findings: Findings): Promise<Judged> {
+  const body = await judgeSim(evidence.quote, policy, findings);
+  return { reportData: fromHex(body.reportData), sim: body };
+}
 
 const JUDGES = { sgx: judgeDcap, tdx: judgeDcap, snp: judgeSnp, sim: judgeSimulated } as const;
 
 /** What is bound by the report data, and what is bound to the registers. */
-async function judgeAround(evidence: Evidence, { reportData, registers }: Judged, policy: Policy, at: number, findings: Findings): Promise<void> {
+async function judgeAround(evidence: Evidence, { reportData, registers, sim }: Judged, policy: Policy, at: number, findings: Findings): Promise<void> {
   if (policy.reportData !== 'unchecked' && !equalBytes(reportData, fromHex(policy.reportData))) findings.fail('report-data', `REPORT_DATA is ${toHex(reportData)}`);
   if (evidence.vtpm !== undefined) await judgeVtpm(evidence.vtpm, reportData, policy, findings);
   else if (policy.nonce !== 'unchecked') findings.fail('vtpm-nonce', 'there is no TPM quote that could be over the nonce');
-  if (evidence.carrier !== undefined) await judgeCarrier(evidence.carrier, reportData, at, policy.certificateValidity === 'required', findings);
+  let statement = evidence.carrier === undefined ? undefined : await judgeCarrier(evidence.carrier, reportData, at, policy.certificateValidity === 'required', findings);
   if (evidence.eventLog !== undefined) {
     if (registers === undefined) findings.fail('event-log-replay', `an event log with evidence of ${evidence.tee}, which has no registers`);
     else await judgeEventLog(evidence.eventLog, registers, findings);
@@ -82,7 +89,9 @@ async function judgeAround(evidence: Evidence, { reportData, registers }: Judged
   if (evidence.runtimeData !== undefined) {
     const hashes = await Promise.all((['SHA-256', 'SHA-384', 'SHA-512'] as const).map((hash) => digest(hash, evidence.runtimeData as Uint8Array)));
     if (!hashes.some((hash) => equalBytes(reportData.subarray(0, hash.length), hash) && isZero(reportData.subarray(hash.length)))) findings.fail('runtime-data', 'the report data is no hash of the runtime data');
+    else statement = statementOr(() => parseStatement(evidence.runtimeData as Uint8Array), findings);
   }
+  judgeEnclave(statement, sim, policy, findings);
 }
 
 /**

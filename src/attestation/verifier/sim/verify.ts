@@ -3,7 +3,7 @@
  * nothing about any hardware; a policy has to name the key.
  */
 
-import { concat, fromHex, toHex } from '../../../base/bytes.ts';
+import { concat, toHex } from '../../../base/bytes.ts';
 import { type Canonical, canonicalJson } from '../../canonical.ts';
 import type { Policy } from '../policy.ts';
 import { FormatError, Reader } from '../reader.ts';
@@ -52,8 +52,8 @@ export function readSimQuote(bytes: Uint8Array): { readonly body: SimBody; reado
   return { body: { measurement, signer, productId, securityVersion, debuggable, register, reportData }, signed, signature: bytes.subarray(bytes.length - SIGNATURE_BYTES) };
 }
 
-/** The report data. */
-export async function judgeSim(quote: Uint8Array, policy: Policy, findings: Findings): Promise<Uint8Array> {
+/** What the quote says. */
+export async function judgeSim(quote: Uint8Array, policy: Policy, findings: Findings): Promise<SimBody> {
   const { body, signed, signature } = readSimQuote(quote);
   const { measurement, signer, productId, securityVersion, debuggable, register, reportData } = body;
   Object.assign(findings.claims, { warning: 'SIMULATED: nothing is protected from the machine that made this', measurement, signer, productId, securityVersion, debug: debuggable, register, reportData });
@@ -68,5 +68,5 @@ export async function judgeSim(quote: Uint8Array, policy: Policy, findings: Find
   if (policy.signer !== 'unchecked' && !policy.signer.includes(signer)) findings.fail('signer', `the signer is ${signer}`);
   if (policy.productId !== 'unchecked' && productId !== policy.productId) findings.fail('product-id', `the product id is ${productId}, not ${policy.productId}`);
   if (policy.minimumSecurityVersion !== 'unchecked' && securityVersion < policy.minimumSecurityVersion) findings.fail('security-version', `the security version is ${securityVersion}, below ${policy.minimumSecurityVersion}`);
-  return fromHex(reportData);
+  return body;
 }

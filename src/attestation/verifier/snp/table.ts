@@ -6,7 +6,7 @@ import { type Certificate, parseCertificate } from '../x509/certificate.ts';
 import { DerError } from '../x509/der.ts';
 
 // biome-ignore format: a table
-const GUIDS: Readonly<Record<string, string>> = {
+const GUIDS: Readonly<Record<string, CertificateEntry['kind'] | undefined>> = {
   '63da758de6644564adc5f4b93be8accd': 'VCEK',
   'a8074bc2a25a483eaae639c045a0b8a1': 'VLEK',
   '4ab7b379bbac4fe4a02f05aef327c782': 'ASK',
@@ -15,22 +15,36 @@ const GUIDS: Readonly<Record<string, string>> = {
 const ENTRY_BYTES = 24;
 const MAX_ENTRIES = 16;
 
-/** Certificates of the kinds that are known; empty where the bytes are no such table. */
-export function readCertificateTable(bytes: Uint8Array): Certificate[] {
-  const certificates: Certificate[] = [];
-  for (let index = 0; index < MAX_ENTRIES && (index + 1) * ENTRY_BYTES <= bytes.length; index++) {
-    const entry = bytes.subarray(index * ENTRY_BYTES, (index + 1) * ENTRY_BYTES);
+export interface CertificateEntry {
+  readonly kind: 'VCEK' | 'VLEK' | 'ASK' | 'ARK';
+  /** DER, as the table has it. */
+  readonly bytes: Uint8Array;
+}
+
+/** Entries of the kinds that are known, as far as the table holds them. */
+export function certificateEntries(table: Uint8Array): CertificateEntry[] {
+  const entries: CertificateEntry[] = [];
+  for (let index = 0; index < MAX_ENTRIES && (index + 1) * ENTRY_BYTES <= table.length; index++) {
+    const entry = table.subarray(index * ENTRY_BYTES, (index + 1) * ENTRY_BYTES);
     if (isZero(entry)) break;
     const reader = new Reader(entry);
     const guid = toHex(reader.take(16));
     const mixed = guid.replace(/^(..)(..)(..)(..)(..)(..)(..)(..)/, '$4$3$2$1$6$5$8$7');
     const [offset, length] = [reader.u32(), reader.u32()];
-    if (GUIDS[guid] === undefined && GUIDS[mixed] === undefined) continue;
+    const kind = GUIDS[guid] ?? GUIDS[mixed];
+    if (kind !== undefined) entries.push({ kind, bytes: Uint8Array.from(table.subarray(offset, offset + length)) });
+  }
+  return entries;
+}
+
+/** Certificates of the kinds that are known; empty where the bytes are no such table. */
+export function readCertificateTable(bytes: Uint8Array): Certificate[] {
+  return certificateEntries(bytes).flatMap((entry) => {
     try {
-      certificates.push(parseCertificate(Uint8Array.from(bytes.subarray(offset, offset + length))));
+      return [parseCertificate(entry.bytes)];
     } catch (error) {
       if (!(error instanceof DerError)) throw error;
+      return [];
     }
-  }
-  return certificates;
+  });
 }

@@ -33,7 +33,7 @@ export const LAYERS: readonly Layer[] = [
   layer(3, 'interpreter', 'base ops x86 ir kernel'),
   layer(3, 'encfs',       'base abi crypto kernel'),
   layer(3, 'broker',      'base crypto attestation'),
-  layer(4, 'pal',         'base abi ops wasm x86 kernel broker', 'node'),
+  layer(4, 'pal',         'base abi ops crypto wasm x86 kernel attestation broker', 'node'),
   layer(4, 'image',       'base abi crypto elf encfs'),
   layer(5, 'libos',       'base abi config crypto elf x86 kernel attestation translator interpreter encfs broker pal image', 'node'),
   layer(7, 'cli',         'base abi config crypto attestation encfs broker pal libos', 'node'),

@@ -31,6 +31,7 @@ const NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
 const path = (doc: string, fallback: string): Field => ({ kind: 'string', doc, default: fallback, pattern: ABSOLUTE, expected: 'an absolute path' });
 const name = (doc: string): Field => ({ kind: 'string', doc, default: '', pattern: NAME, expected: 'the name of an environment variable' });
 const kbs = (doc: string): Field => ({ kind: 'string', doc: `${doc} kbs:///REPOSITORY/TYPE/TAG.`, default: '', pattern: /^kbs:\/\/\/[\w-][\w.-]*\/[\w-][\w.-]*\/[\w-][\w.-]*$/, expected: 'kbs:///REPOSITORY/TYPE/TAG' });
+const kbsOrNone = (doc: string): Field => ({ kind: 'string', doc, default: '', pattern: /^(?:kbs:\/\/\/[\w-][\w.-]*\/[\w-][\w.-]*\/[\w-][\w.-]*)?$/, expected: 'kbs:///REPOSITORY/TYPE/TAG' });
 
 // biome-ignore format: a table
 export const CONFIGURATION: Section = { kind: 'section', doc: 'Configuration of a Cloister instance. It is measured: a change needs `cloister build`.', keys: {
@@ -56,6 +57,9 @@ export const CONFIGURATION: Section = { kind: 'section', doc: 'Configuration of 
   broker: { kind: 'section', doc: 'Where this enclave gets keys and secrets, if any are named below or by `build --image-key kbs://…`.', keys: {
     url:         { kind: 'string', doc: 'As https://kbs.example:8443; empty for none.', default: '', pattern: /^(?:https?:\/\/[^\s/]+\/?)?$/, expected: 'a URL such as https://kbs.example:8443' },
     certificate: { kind: 'string', doc: "The one certificate (PEM) that the broker may have; empty: any that the host's authorities vouch for.", default: '', pattern: /^(?:-----BEGIN CERTIFICATE-----[A-Za-z0-9+/=\s]+-----END CERTIFICATE-----\s*)?$/, expected: 'a certificate in PEM' },
+  } },
+  layer: { kind: 'section', doc: 'The writable layer over the image.', keys: {
+    key: kbsOrNone('Its key at the broker, as `cloister gen-image-key` makes it; empty: a key of the TEE, which TDX and SEV-SNP do not have. kbs:///REPOSITORY/TYPE/TAG.'),
   } },
   secrets: { kind: 'list', doc: 'Secrets from the broker: each as a file in /run/secrets or as an environment variable of every program.', default: [], of: { kind: 'section', doc: 'A secret.', required: ['key'], keys: {
     key:  kbs('Which one.'),
@@ -85,6 +89,7 @@ export interface Configuration {
   readonly env: { readonly default: Readonly<Record<string, string>>; readonly untrusted: readonly string[] };
   readonly mounts: readonly { readonly target: string; readonly type: 'tmpfs' | 'layer' }[];
   readonly broker: { readonly url: string; readonly certificate: string };
+  readonly layer: { readonly key: string };
   readonly secrets: readonly { readonly key: string; readonly file: string; readonly env: string }[];
   readonly volumes: readonly { readonly target: string; readonly source: string; readonly type: 'sealed' | 'layer'; readonly key: string }[];
   readonly network: { readonly outside: 'closed' };

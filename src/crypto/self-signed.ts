@@ -10,13 +10,20 @@ import type { PrivateKey } from './sign.ts';
 
 function der(tag: number, ...parts: readonly Uint8Array[]): Uint8Array {
   const body = concat(parts);
-  const length = body.length < 128 ? [body.length] : body.length < 256 ? [0x81, body.length] : [0x82, body.length >> 8, body.length & 0xff];
+  const length = body.length < 128 ? [body.length] : body.length < 256 ? [0x81, body.length] : body.length < 65536 ? [0x82, body.length >> 8, body.length & 0xff] : [0x83, body.length >> 16, (body.length >> 8) & 0xff, body.length & 0xff];
   return concat([new Uint8Array([tag, ...length]), body]);
 }
 
 const utf8 = new TextEncoder();
 const [SEQUENCE, SET, INTEGER, OID, BIT_STRING, OCTET_STRING, UTF8_STRING, GENERALIZED_TIME, BOOLEAN] = [0x30, 0x31, 0x02, 0x06, 0x03, 0x04, 0x0c, 0x18, 0x01];
 const oid = (...bytes: readonly number[]): Uint8Array => der(OID, new Uint8Array(bytes));
+/** `2.23.133.5.4.9`: the first two numbers share a byte, the others have seven bits in each. */
+function dotted(id: string): Uint8Array {
+  const [first, second, ...rest] = id.split('.').map(Number);
+  const septets = (value: number): number[] => (value < 128 ? [value] : [...septets(Math.floor(value / 128)).map((septet) => septet | 0x80), value % 128]);
+  return oid(...septets(first * 40 + second), ...rest.flatMap(septets));
+}
+
 const ECDSA_SHA256 = der(SEQUENCE, oid(0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03, 0x02));
 const TRUE = der(BOOLEAN, new Uint8Array([0xff]));
 
@@ -47,10 +54,14 @@ export interface CertificateRequest {
   /** Milliseconds since 1970. */
   readonly notBefore: number;
   readonly notAfter: number;
+  /** What it may be shown for; a server, unless given. */
+  readonly usages?: readonly ('server' | 'client')[];
+  /** More extensions, none of them critical: dotted identifier, and value (DER or whatever it has). */
+  readonly extensions?: readonly (readonly [id: string, value: Uint8Array])[];
 }
 
 /** PEM. The key must be ES256 (RangeError otherwise). */
-export function selfSignedCertificate(key: PrivateKey, { commonName, names, notBefore, notAfter }: CertificateRequest): string {
+export function selfSignedCertificate(key: PrivateKey, { commonName, names, notBefore, notAfter, usages = ['server'], extensions: more = [] }: CertificateRequest): string {
   if (key.publicKey.algorithm !== 'ES256') throw new RangeError('a P-256 key is needed');
   const name = der(SEQUENCE, der(SET, der(SEQUENCE, oid(0x55, 0x04, 0x03), der(UTF8_STRING, utf8.encode(commonName)))));
   const serial = randomBytes(16);
@@ -60,8 +71,9 @@ export function selfSignedCertificate(key: PrivateKey, { commonName, names, notB
     SEQUENCE,
     // No authority (rustls takes none for a server), and no key usage (OpenSSL would want the one of an authority).
     extension(oid(0x55, 0x1d, 0x13), true, der(SEQUENCE)),
-    extension(oid(0x55, 0x1d, 0x25), false, der(SEQUENCE, oid(0x2b, 0x06, 0x01, 0x05, 0x05, 0x07, 0x03, 0x01))),
+    extension(oid(0x55, 0x1d, 0x25), false, der(SEQUENCE, ...usages.map((usage) => oid(0x2b, 0x06, 0x01, 0x05, 0x05, 0x07, 0x03, usage === 'server' ? 1 : 2)))),
     extension(oid(0x55, 0x1d, 0x11), false, der(SEQUENCE, ...names.map(generalName))),
+    ...more.map(([id, value]) => extension(dotted(id), false, value)),
   );
   const tbs = der(SEQUENCE, der(0xa0, der(INTEGER, new Uint8Array([2]))), integer(serial), ECDSA_SHA256, name, der(SEQUENCE, time(notBefore), time(notAfter)), name, key.publicKey.spki(), der(0xa3, extensions));
   const signature = key.sign(tbs);

@@ -3,7 +3,7 @@
  * secrets back. Nothing runs before all of them are here.
  */
 
-import type { Tee } from '../attestation/index.ts';
+import { kbsEvidence, type Tee } from '../attestation/index.ts';
 import { toByteString } from '../base/bytes.ts';
 import { BrokerClient, parseKbsUri, type Send } from '../broker/client.ts';
 import type { Configuration } from '../config/schema.ts';
@@ -36,7 +36,7 @@ function carrier(exchange: Exchange, { url, certificate }: Configuration['broker
 export async function fetchKeys(tee: Tee, configuration: Configuration, imageKey: string | undefined): Promise<Keys> {
   const needed = neededKeys(configuration, imageKey);
   const exchange = new Exchange();
-  const client = new BrokerClient(carrier(exchange, configuration.broker), { tee: tee.type, evidence: (reportData) => ({ quote: tee.quote(reportData).toBase64() }) });
+  const client = new BrokerClient(carrier(exchange, configuration.broker), { tee: tee.type, evidence: (reportData) => kbsEvidence(tee.type, tee.evidence(reportData)) });
   try {
     const keys = new Map<string, Uint8Array>();
     // One after the other: the session is made by the first.

@@ -5,7 +5,7 @@
  * and nothing that fails leaves anything running.
  */
 
-import { SIM_WARNING, SimTee } from '../attestation/index.ts';
+import { Attester, type TeeChoice } from '../attestation/index.ts';
 import { toByteString, toHex } from '../base/bytes.ts';
 import type { Configuration } from '../config/index.ts';
 import { LayerVolume } from '../encfs/5-disk/layer-volume.ts';
@@ -25,6 +25,7 @@ import { answer } from './calls.ts';
 import { Failure } from './errors.ts';
 import { Instance } from './instance.ts';
 import { neededKeys } from './needs.ts';
+import { ATTEST, attest, guestAttestation, layerKeyOf, teeOf } from './tee.ts';
 import { openImage, verifyBuild } from './verify.ts';
 
 /** At about 0.7 GB/s: a fifth of a second. */
@@ -37,6 +38,8 @@ export interface BootRequest {
   readonly directory: string;
   readonly stateDirectory: string;
   readonly imageKey?: string;
+  /** What is found, unless given. */
+  readonly tee?: TeeChoice;
   readonly engine: 'translator' | 'interpreter';
   readonly memory: 'auto' | 'ffi' | 'copy';
   readonly strace: boolean;
@@ -73,7 +76,9 @@ export async function boot(request: BootRequest, host: WorkerHost): Promise<Encl
   }
   const { id } = instance;
   const log = (message: string): void => host.log('error', message);
-  const tee = new SimTee(new NodeDirectory(toByteString(`${request.stateDirectory}/sim`)), manifest.identity);
+  const tee = teeOf(request.tee ?? 'auto', request.stateDirectory, manifest.identity);
+  const attester = new Attester(tee, manifest.claims.imageKind);
+  attester.record();
   const kept = request.imageKey === undefined ? imageKey : undefined;
   const needsBroker = neededKeys(configuration, kept).length > 0;
   const attested = needsBroker ? await import('./attested.ts') : undefined;
@@ -90,7 +95,7 @@ export async function boot(request: BootRequest, host: WorkerHost): Promise<Encl
   const layer: LayerVolume = LayerVolume.open({
     directory: new NodeDirectory(toByteString(instance.layer)),
     freshness: new NodeDirectory(toByteString(records)),
-    sealingKey: tee.sealingKey('signer', `layer ${id}`),
+    sealingKey: layerKeyOf(tee, id, configuration.layer.key === '' ? undefined : attested?.imageKeyOf(keys ?? new Map(), configuration.layer.key), configuration.layer.key),
     log,
     nowNs: () => BigInt(host.realtimeNs()),
     onChanged: () => writeBackLater(layer),
@@ -101,13 +106,13 @@ export async function boot(request: BootRequest, host: WorkerHost): Promise<Encl
   const store = openCodeStore(image);
   const engine = await openEngine(request.engine, store);
   const memory = openMemoryBackend(request.memory);
-  const files = new KernelFiles({ memory, image, layer, mounts: [...tmpfsMounts(configuration), ...(given?.mounts ?? [])] });
+  const files = new KernelFiles({ memory, image, layer, mounts: [...tmpfsMounts(configuration), ...(given?.mounts ?? [])], attestation: guestAttestation(attester, log) });
   const kernel: Kernel = new Kernel({ memory, engine }, host, files, {
     memoryLimitBytes: configuration.resources.memory,
     hwcap: cpuidLeaf(1, 0)[3],
     ...(store && { prelink: store.prelink }),
     hostname: configuration.process.hostname,
-    onCall: (method, params) => answer(kernel, method, params),
+    onCall: (method, params) => (method === ATTEST ? attest(attester, params) : answer(kernel, method, params)),
     ...(request.strace && { strace: tracerTo((line) => host.post({ kind: 'trace', text: `${line}\n` })) }),
   });
   running = kernel;
@@ -121,7 +126,7 @@ export async function boot(request: BootRequest, host: WorkerHost): Promise<Encl
       signer: toHex(identity.signer),
       debuggable: identity.debuggable,
       tee: tee.type,
-      warning: SIM_WARNING,
+      ...(tee.warning !== undefined && { warning: tee.warning }),
       engine: engine.name,
       memory: memory.name,
     },

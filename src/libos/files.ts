@@ -3,7 +3,6 @@
  * its control socket) and one that does not run (`openFiles`). Paths are byte strings inside the enclave, contents base64.
  */
 
-import { SimTee } from '../attestation/index.ts';
 import { toByteString } from '../base/bytes.ts';
 import { LayerVolume } from '../encfs/index.ts';
 import { Errno, EEXIST, EINVAL, EISDIR, ELOOP, ENOENT, ENOTDIR } from '../kernel/errno.ts';
@@ -14,6 +13,7 @@ import { Vfs } from '../kernel/vfs/vfs.ts';
 import { openMemoryBackend } from '../pal/node/memory/index.ts';
 import { NodeDirectory } from '../pal/node/storage.ts';
 import { type Instance, stateDirectory } from './instance.ts';
+import { layerKeyOf, teeChoice, teeOf } from './tee.ts';
 import { openImage, verifyBuild } from './verify.ts';
 
 export interface FileRow {
@@ -206,16 +206,16 @@ export interface FileDoor {
 
 /** Mounts the files of an instance that does not run. Throws StorageError (`layer-in-use`) when it does. */
 export function openFiles(instance: Instance, imageKey: string | undefined): FileDoor {
-  const { manifest } = verifyBuild(instance);
+  const { manifest, configuration } = verifyBuild(instance);
   const { id } = instance;
   const log = (message: string): void => void process.stderr.write(`cloister: ${message}\n`);
   const image = openImage(instance, manifest, imageKey, log);
   const state = stateDirectory();
-  const tee = new SimTee(new NodeDirectory(toByteString(`${state}/sim`)), manifest.identity);
+  const tee = teeOf(teeChoice(undefined), state, manifest.identity);
   const layer = LayerVolume.open({
     directory: new NodeDirectory(toByteString(instance.layer)),
     freshness: new NodeDirectory(toByteString(`${state}/instances/${id}`)),
-    sealingKey: tee.sealingKey('signer', `layer ${id}`),
+    sealingKey: layerKeyOf(tee, id, undefined, configuration.layer.key),
     log,
   });
   const memory = openMemoryBackend('copy');

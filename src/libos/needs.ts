@@ -6,8 +6,8 @@ import { Failure } from './failure.ts';
 export const SECRETS = '/run/secrets';
 
 /** All `kbs:///…`, each once. */
-export function neededKeys({ secrets, volumes }: Configuration, imageKey: string | undefined): string[] {
-  return [...new Set([...(imageKey === undefined ? [] : [imageKey]), ...volumes.map(({ key }) => key), ...secrets.map(({ key }) => key)])];
+export function neededKeys({ secrets, volumes, layer }: Configuration, imageKey: string | undefined): string[] {
+  return [...new Set([...(imageKey === undefined ? [] : [imageKey]), ...(layer.key === '' ? [] : [layer.key]), ...volumes.map(({ key }) => key), ...secrets.map(({ key }) => key)])];
 }
 
 /** What no single key of the configuration shows. Throws Failure. */

@@ -3,6 +3,7 @@
 import { S_IFREG } from '../../abi/stat.ts';
 import { MS_NODEV, MS_NOEXEC, MS_NOSUID } from '../../abi/mount.ts';
 import { ENOTDIR } from '../errno.ts';
+import { AttestationFs, type GuestAttestation } from '../fs/attestation.ts';
 import { makeDevfs } from '../fs/devices.ts';
 import { DevptsFs } from '../fs/devpts.ts';
 import { OverlayFs } from '../fs/overlayfs.ts';
@@ -23,6 +24,8 @@ export interface KernelFilesOptions {
   readonly memory: MemoryBackend;
   /** More mounts, absolute paths as byte strings. */
   readonly mounts?: readonly KernelMount[];
+  /** What /dev/attestation offers; without it there is none. */
+  readonly attestation?: GuestAttestation;
 }
 
 /** `files` are in it from the start, readable by root only; a volume is mounted or the boot fails. */
@@ -33,6 +36,7 @@ export class KernelFiles extends Vfs {
     super(options.memory);
     const image = new VolumeFs(options.image, options.memory);
     this.populate(options.layer === undefined ? image : new OverlayFs(image, new VolumeFs(options.layer, options.memory)), options.mounts ?? []);
+    if (options.attestation !== undefined) this.mountIfPossible('/dev/attestation', new AttestationFs(options.attestation), 'attestation', MS_NOSUID | MS_NODEV | MS_NOEXEC);
   }
 
   /** Mounts everything over a root file system. */

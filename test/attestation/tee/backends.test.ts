@@ -16,16 +16,16 @@ import { detectTee } from '../../../src/attestation/tee/open.ts';
 import { SgxTee } from '../../../src/attestation/tee/sgx.ts';
 import { SnpTee } from '../../../src/attestation/tee/snp.ts';
 import { TdxTee } from '../../../src/attestation/tee/tdx.ts';
-import { AUTHENTIC, type Collateral, type Policy, readCollateral, recognise, type Verdict, verifyEvidence } from '../../../src/attestation/verifier/index.ts';
+import { AUTHENTIC, type Policy, readCollateral, recognise, type Verdict, verifyEvidence } from '../../../src/attestation/verifier/index.ts';
 import { readQuote } from '../../../src/attestation/verifier/dcap/abi.ts';
 import { reportFromJson } from '../../../src/attestation/verifier/snp/json.ts';
 import { concat, fromHex, toHex } from '../../../src/base/bytes.ts';
 import { type HostDirectory, HostFileError } from '../../../src/base/host-files.ts';
 import { sha384 } from '../../../src/crypto/index.ts';
 import { NodeTeeFiles } from '../../../src/pal/node/tee-files.ts';
-import { forgeAmd } from '../forge/amd.ts';
-import { AT, forgeIntel } from '../forge/intel.ts';
+import { AT } from '../forge/intel.ts';
 import { FakeTree } from './fake.ts';
+import { certificateTable, sgxQuote, sgxTree, snpReport, snpTree, tdxQuote, tdxTree, VCEK, world } from './trees.ts';
 
 const utf8 = new TextEncoder();
 const identity: EnclaveIdentity = { measurement: new Uint8Array(48).fill(1), signer: new Uint8Array(48).fill(2), productId: 3, securityVersion: 4, debuggable: false };
@@ -36,55 +36,6 @@ const failsWith =
   (error: unknown): boolean =>
     error instanceof TeeError && error.code === code;
 const noMachine = (): HostDirectory => assert.fail('the simulated machine is not to be touched');
-
-const tdxQuote = (reportData: Uint8Array): ReturnType<typeof forgeIntel> => forgeIntel({ tee: 'tdx', body: (body) => body.set(reportData, 520) });
-const sgxQuote = (reportData: Uint8Array): ReturnType<typeof forgeIntel> => forgeIntel({ body: (body) => body.set(reportData, 320) });
-const snpReport = (reportData: Uint8Array): ReturnType<typeof forgeAmd> => forgeAmd({ report: (report) => report.set(reportData, 0x50) });
-
-/** The table of the GHCB specification. */
-function certificateTable(entries: readonly (readonly [guid: string, der: Uint8Array])[]): Uint8Array {
-  const head = Buffer.alloc((entries.length + 1) * 24);
-  let offset = head.length;
-  entries.forEach(([guid, der], index) => {
-    Buffer.from(guid, 'hex').copy(head, index * 24);
-    head.writeUInt32LE(offset, index * 24 + 16);
-    head.writeUInt32LE(der.length, index * 24 + 20);
-    offset += der.length;
-  });
-  return new Uint8Array(Buffer.concat([head, ...entries.map(([, der]) => der)]));
-}
-const VCEK = '63da758de6644564adc5f4b93be8accd';
-
-function tdxTree(change: (tree: FakeTree) => void = () => {}): FakeTree {
-  const tree = new FakeTree();
-  tree.tsm = { provider: 'tdx_guest', report: (inblob) => tdxQuote(inblob).evidence };
-  change(tree);
-  return tree;
-}
-
-function snpTree(): FakeTree {
-  const tree = new FakeTree();
-  const { files } = snpReport(data);
-  const vek = files.find(({ name }) => /vcek/i.test(name)) ?? files[0];
-  tree.tsm = { provider: 'sev_guest', floor: 0, report: (inblob, level) => forgeAmd({ report: (report) => void (report.set(inblob, 0x50), report.writeUInt32LE(level, 0x30)) }).evidence, auxblob: certificateTable([[VCEK, vek.bytes]]) };
-  return tree;
-}
-
-function sgxTree(type = 'dcap'): FakeTree {
-  const tree = new FakeTree();
-  tree.sgx = { type, quote: (reportData) => sgxQuote(reportData).evidence, keys: { _sgx_mrenclave: new Uint8Array(16).fill(7), _sgx_mrsigner: new Uint8Array(16).fill(8) } };
-  return tree;
-}
-
-/** Collateral and roots under which forged evidence is right. */
-function world(kind: 'sgx' | 'tdx' | 'snp'): { collateral: Collateral; roots: readonly string[] } {
-  if (kind === 'snp') {
-    const { files, roots } = snpReport(data);
-    return { collateral: readCollateral(files), roots };
-  }
-  const { bundle, roots } = kind === 'tdx' ? tdxQuote(data) : sgxQuote(data);
-  return { collateral: readCollateral([{ name: 'bundle', bytes: utf8.encode(JSON.stringify(bundle)) }]), roots };
-}
 
 describe('evidence of every TEE', () => {
   const trees = { tdx: tdxTree, snp: snpTree, sgx: sgxTree } as const;

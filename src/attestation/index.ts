@@ -10,5 +10,6 @@ export { REPORT_DATA_BYTES, type SealBinding, type Tee, type TeeEvidence, type T
 export { TeeError, type TeeErrorCode } from './tee/errors.ts';
 export type { TeeFiles } from './tee/files.ts';
 export { kbsEvidence } from './tee/kbs.ts';
-export { detectTee, openTee, TEE_CHOICES, type TeeChoice } from './tee/open.ts';
+export { detectTee, openTee } from './tee/open.ts';
+export { TEE_CHOICES, type TeeChoice } from './tee-type.ts';
 export { openReferenceValues, ReferenceError, type ReferenceValues, type SignedReferenceValues, signReferenceValues } from './reference.ts';

@@ -29,6 +29,7 @@ export const COMMANDS: readonly RegistryRow[] = [
   row('seal',          'encrypt data for programs of your choice',             () => import('./commands/seal.ts')),
   row('package',       'write the minimal deployable archive',                () => import('./commands/package.ts')),
   row('print',         'show what was measured, or the signer',              () => import('./commands/print.ts')),
+  row('evidence',      'write evidence of the running enclave',              () => import('./commands/evidence.ts')),
   row('verify',        'judge evidence of an enclave or a confidential VM',   () => import('./commands/verify.ts')),
   row('collateral',    'fetch what the vendors publish about a platform',     () => import('./commands/collateral.ts')),
   row('gen-image-key', 'make a key for encrypted images',                    () => import('./commands/gen-image-key.ts')),

@@ -19,13 +19,14 @@ import { openMemoryBackend } from '../pal/node/memory/index.ts';
 import { NodeDirectory } from '../pal/node/storage.ts';
 import { cpuidLeaf } from '../x86/cpuid.ts';
 import type { CodeStore } from '../translator/index.ts';
+import { ATTEST, attest } from './attest-call.ts';
 import { admit } from './admission.ts';
 import { openCodeStore } from './ahead.ts';
 import { answer } from './calls.ts';
 import { Failure } from './errors.ts';
 import { Instance } from './instance.ts';
 import { neededKeys } from './needs.ts';
-import { ATTEST, attest, guestAttestation, layerKeyOf, teeOf } from './tee.ts';
+import { guestAttestation, layerKeyOf, teeOf } from './tee.ts';
 import { openImage, verifyBuild } from './verify.ts';
 
 /** At about 0.7 GB/s: a fifth of a second. */

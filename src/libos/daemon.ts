@@ -5,6 +5,9 @@ import { listen } from '../pal/node/control/server.ts';
 import { peerUser } from '../pal/node/process.ts';
 import type { BootInfo, BootRequest } from './boot.ts';
 import { startEnclave } from './enclave.ts';
+import type { EvidenceEndpoint } from '../pal/tls/index.ts';
+import { isNonce } from '../attestation/statement.ts';
+import { ATTEST, evidenceSource } from './attest-call.ts';
 import { Failure, toWire } from './errors.ts';
 import { Instance } from './instance.ts';
 import type { CallResult } from './calls.ts';
@@ -12,7 +15,7 @@ import type { CallResult } from './calls.ts';
 /** The pipe on which the starter waits for one line: `{}`, or an error. */
 const READY_FD = 3;
 
-const request = JSON.parse(process.argv[2]) as Omit<BootRequest, 'stateDirectory'>;
+const { evidence: address, ...request } = JSON.parse(process.argv[2]) as Omit<BootRequest, 'stateDirectory'> & { readonly evidence?: string };
 const instance = Instance.at(request.directory);
 
 // A full disk keeps lines out of the log, and nothing else.
@@ -32,12 +35,17 @@ function ready(line: unknown): void {
 
 /** Methods that this process answers itself; the enclave answers the others. */
 const OWN: Readonly<Record<string, (params: unknown) => Promise<unknown>>> = {
-  status: async () => ({ ...info, pid: process.pid, residentBytes: process.memoryUsage.rss(), ffi: peer !== undefined, ...((await ask('status', undefined)) as object) }),
+  status: async () => ({ ...info, ...(endpoint !== undefined && { evidence: endpoint.url }), pid: process.pid, residentBytes: process.memoryUsage.rss(), ffi: peer !== undefined, ...((await ask('status', undefined)) as object) }),
   kill: async (params) => {
     const { pid, signal } = (params ?? {}) as { pid?: unknown; signal?: unknown };
     if (!Number.isInteger(pid) || !Number.isInteger(signal) || (signal as number) < 0 || (signal as number) > 64) throw new Failure('usage', 'kill wants a pid and a signal');
     if (!(await enclave.kill(pid as number, signal as number))) throw new Failure('usage', `there is no process ${String(pid)} in the enclave`, 'cloister ps lists them.');
     return {};
+  },
+  evidence: async (params) => {
+    const { nonce } = (params ?? {}) as { nonce?: unknown };
+    if (!isNonce(nonce)) throw new Failure('usage', 'evidence wants a nonce of 8 to 64 bytes, in hexadecimal');
+    return evidenceSource(enclave).evidence(nonce);
   },
   shutdown: async () => {
     stop();
@@ -47,6 +55,7 @@ const OWN: Readonly<Record<string, (params: unknown) => Promise<unknown>>> = {
 };
 
 async function ask(method: string, params: unknown): Promise<unknown> {
+  if (method === ATTEST) throw new Failure('usage', `there is no method ${method}`);
   const answer = (await enclave.call(method, params)) as CallResult;
   if ('error' in answer) throw new Failure('host', answer.error);
   return answer.result;
@@ -56,6 +65,7 @@ let stopping = false;
 function stop(): void {
   if (stopping) return;
   stopping = true;
+  endpoint?.close();
   log('info', 'stopping');
   enclave.shutdown();
 }
@@ -64,10 +74,12 @@ function stop(): void {
 const peer = peerUser();
 const enclave = startEnclave({ ...request, onLog: log });
 let info: BootInfo;
+let endpoint: EvidenceEndpoint | undefined;
 
 async function main(): Promise<number> {
   try {
     info = (await enclave.booted) as BootInfo;
+    if (address !== undefined) endpoint = await (await import('./evidence.ts')).answerForEvidence(enclave, address, (message) => log('warn', message));
     await listen({ path: instance.socket, enclave, toWire, peer, onRefused: (message) => log('warn', message), answer: (method, params) => (Object.hasOwn(OWN, method) ? OWN[method](params) : ask(method, params)) });
   } catch (error) {
     const wire = toWire(error);
@@ -77,7 +89,7 @@ async function main(): Promise<number> {
   }
   log('info', `started, measurement ${info.measurement}`);
   if (info.warning !== undefined) log('warn', info.warning);
-  ready({ info });
+  ready({ info, ...(endpoint !== undefined && { evidenceUrl: endpoint.url }) });
   closeSync(READY_FD);
   process.on('SIGTERM', stop);
   process.on('SIGINT', stop);

@@ -13,7 +13,8 @@ import { Vfs } from '../kernel/vfs/vfs.ts';
 import { openMemoryBackend } from '../pal/node/memory/index.ts';
 import { NodeDirectory } from '../pal/node/storage.ts';
 import { type Instance, stateDirectory } from './instance.ts';
-import { layerKeyOf, teeChoice, teeOf } from './tee.ts';
+import { layerKeyOf, teeOf } from './tee.ts';
+import { teeChoice } from './tee-choice.ts';
 import { openImage, verifyBuild } from './verify.ts';
 
 export interface FileRow {
@@ -211,7 +212,7 @@ export function openFiles(instance: Instance, imageKey: string | undefined): Fil
   const log = (message: string): void => void process.stderr.write(`cloister: ${message}\n`);
   const image = openImage(instance, manifest, imageKey, log);
   const state = stateDirectory();
-  const tee = teeOf(teeChoice(undefined), state, manifest.identity);
+  const tee = teeOf(teeChoice(), state, manifest.identity);
   const layer = LayerVolume.open({
     directory: new NodeDirectory(toByteString(instance.layer)),
     freshness: new NodeDirectory(toByteString(`${state}/instances/${id}`)),

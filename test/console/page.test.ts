@@ -6,6 +6,10 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { after, before, describe, test } from 'node:test';
 import { buildConsole } from '../../console/build.ts';
+import { Attester } from '../../src/attestation/attester.ts';
+import { SimTee } from '../../src/attestation/sim.ts';
+import { serveEvidence } from '../../src/pal/tls/index.ts';
+import { memoryDirectory } from '../support/memory-directory.ts';
 import { forgeAmd } from '../attestation/forge/amd.ts';
 import { forgeIntel } from '../attestation/forge/intel.ts';
 import { CHROMIUM, openPage, type Page } from './browser.ts';
@@ -59,14 +63,14 @@ describe('console', { skip: CHROMIUM === undefined ? 'needs chromium' : false },
   }
 
   /** Drops files as a user does, and waits for the next verdict. */
-  async function drop(files: Readonly<Record<string, Uint8Array | string>>, roots: readonly string[], more: { address?: string } = {}): Promise<Shown> {
+  async function drop(files: Readonly<Record<string, Uint8Array | string>>, roots: readonly string[], more: { address?: string; policy?: object } = {}): Promise<Shown> {
     const encoded = Object.entries(files).map(([name, content]) => [name, Buffer.from(content).toString('base64')]);
     return page.evaluate(`(async () => {
       const result = document.getElementById('result');
       result.replaceChildren();
       document.getElementById('at').value = ${JSON.stringify(AT)};
       document.getElementById('address').value = ${JSON.stringify(more.address ?? '')};
-      document.getElementById('policy').value = ${JSON.stringify(JSON.stringify({ base: 'authentic', ...(roots.length > 0 && { roots }) }))};
+      document.getElementById('policy').value = ${JSON.stringify(JSON.stringify({ base: 'authentic', ...(roots.length > 0 && { roots }), ...more.policy }))};
       const shown = new Promise((resolve) => new MutationObserver(() => document.getElementById('verdict') && resolve()).observe(result, { childList: true }));
       const transfer = new DataTransfer();
       for (const [name, content] of ${JSON.stringify(encoded)}) transfer.items.add(new File([Uint8Array.from(atob(content), (letter) => letter.charCodeAt(0))], name));
@@ -109,6 +113,17 @@ describe('console', { skip: CHROMIUM === undefined ? 'needs chromium' : false },
     assert.match((await drop({}, roots, { address: address(good) })).text, /runtime|SGX/i);
     const nonces = good.asked.filter((path) => path.includes('nonce='));
     assert.equal(new Set(nonces).size, 2);
+  });
+
+  test('an enclave answers for itself, and says which one it is', async () => {
+    const tee = new SimTee(memoryDirectory(), { measurement: new Uint8Array(48).fill(0xab), signer: new Uint8Array(48), productId: 0, securityVersion: 0, debuggable: false });
+    const enclave = await serveEvidence(new Attester(tee, 'integrity'), { tls: false, host: '127.0.0.1', port: 0 }, assert.fail);
+    const policy = (byte: string): object => ({ tee: ['sim'], simKeys: [tee.attestationKey.pem()], 'enclave.measurement': [byte.repeat(48)] });
+    const shown = await drop({}, [], { address: enclave.url, policy: policy('ab') });
+    assert.equal(shown.verdict, 'Accepted', shown.text);
+    assert.match(shown.text, /abababab/);
+    assert.deepEqual((await drop({}, [], { address: enclave.url, policy: policy('ac') })).codes, ['measurement']);
+    enclave.close();
   });
 
   test('nothing but the page and the address was asked for', () => {

@@ -3,17 +3,14 @@
 import type { HostDirectory } from '../../base/host-files.ts';
 import type { EnclaveIdentity } from '../measurement.ts';
 import { SimTee } from '../sim.ts';
-import type { Tee, TeeType } from '../tee.ts';
+import type { Tee } from '../tee.ts';
+import type { TeeChoice, TeeType } from '../tee-type.ts';
 import { tsmProvider } from './configfs.ts';
 import { TeeError } from './errors.ts';
 import type { TeeFiles } from './files.ts';
 import { SgxTee, sgxAttestationType } from './sgx.ts';
 import { SNP_PROVIDER, SnpTee } from './snp.ts';
 import { TDX_PROVIDER, TdxTee } from './tdx.ts';
-
-export const TEE_CHOICES = ['auto', 'sim', 'tdx', 'snp', 'sgx'] as const;
-/** `auto`: what is found; `sim`, with its warning, where nothing is. */
-export type TeeChoice = (typeof TEE_CHOICES)[number];
 
 /** The TEE that this machine has; `sim` where it has none that we know. */
 export function detectTee(files: TeeFiles): TeeType {

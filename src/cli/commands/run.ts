@@ -5,6 +5,7 @@ import { choice, type Command, flag, value, values } from '../command.ts';
 import { exitCodeOf } from '../exit-codes.ts';
 import { attachTerminal, hostEnvironment, openStdio, variableOf } from '../stdio.ts';
 import { forwardSignals } from '../signals.ts';
+import { evidenceOption, TEE_OPTIONS, teeOption } from '../tee.ts';
 
 /** Whoever listens for the process's end, or has told Node to write a profile then, gets the ordinary one. */
 function endsPlainly(): boolean {
@@ -22,6 +23,7 @@ export const command: Command = {
     { flag: '--image-key FILE', doc: 'Key of an encrypted image.' },
     { flag: '--engine NAME', doc: 'translator, or interpreter: slow, for comparison.' },
     { flag: '--memory NAME', doc: 'auto, ffi or copy: how address spaces are made.' },
+    ...TEE_OPTIONS,
     { flag: '--quiet', short: '-q', doc: 'Do not warn that a simulated enclave protects nothing.' },
   ],
   examples: ['cloister run /bin/date', 'cloister run /bin/sort < data.csv > sorted.csv', 'cloister run -t /bin/bash'],
@@ -31,6 +33,8 @@ export const command: Command = {
     const engine = choice(value(invocation, 'engine'), ['translator', 'interpreter'], 'engine');
     const memory = choice(value(invocation, 'memory'), ['auto', 'ffi', 'copy'], 'memory');
     const imageKey = value(invocation, 'image-key');
+    const tee = teeOption(invocation);
+    const address = evidenceOption(invocation);
     const terminal = flag(invocation, 'tty');
     const debug = flag(invocation, 'debug');
     const note = (text: string): void => void process.stderr.write(`cloister: ${text}\n`);
@@ -38,6 +42,7 @@ export const command: Command = {
       directory: invocation.directory,
       engine,
       memory,
+      ...tee,
       strace: flag(invocation, 'strace'),
       ...(imageKey !== undefined && { imageKey }),
       onLog: (level, message) => {
@@ -50,6 +55,8 @@ export const command: Command = {
     const exit = immediateExit();
     const info = (await enclave.booted) as BootInfo;
     if (info.warning !== undefined && !flag(invocation, 'quiet')) note(info.warning);
+    const endpoint = address === undefined ? undefined : await (await import('../../libos/evidence.ts')).answerForEvidence(enclave, address, (message) => note(message));
+    if (endpoint !== undefined && !flag(invocation, 'quiet')) note(`evidence at ${endpoint.url}`);
     const session = enclave.exec({
       argv: invocation.operands.map(toByteString),
       env: values(invocation, 'env').map(variableOf),
@@ -63,6 +70,7 @@ export const command: Command = {
     try {
       code = exitCodeOf(await session.exited);
     } finally {
+      endpoint?.close();
       enclave.shutdown();
       await enclave.closed;
     }

@@ -8,6 +8,7 @@ import { Instance } from '../../libos/instance.ts';
 import { ControlError } from '../../pal/node/control/client.ts';
 import type { WireError } from '../../pal/node/messages.ts';
 import { choice, type Command, value } from '../command.ts';
+import { evidenceOption, TEE_OPTIONS, teeOption } from '../tee.ts';
 
 export const command: Command = {
   usage: 'start [OPTIONS]',
@@ -16,17 +17,21 @@ export const command: Command = {
     { flag: '--image-key FILE', doc: 'Key of an encrypted image.' },
     { flag: '--engine NAME', doc: 'translator, or interpreter: slow, for comparison.' },
     { flag: '--memory NAME', doc: 'auto, ffi or copy: how address spaces are made.' },
+    ...TEE_OPTIONS,
   ],
-  examples: ['cloister start && cloister exec /bin/date && cloister stop'],
+  examples: ['cloister start && cloister exec /bin/date && cloister stop', 'cloister start --evidence 0.0.0.0:8443'],
   operands: [0, 0],
   async run(invocation) {
     const instance = Instance.at(invocation.directory);
     const imageKey = value(invocation, 'image-key');
+    const evidence = evidenceOption(invocation);
     const request = {
       directory: instance.directory,
       engine: choice(value(invocation, 'engine'), ['translator', 'interpreter'], 'engine'),
       memory: choice(value(invocation, 'memory'), ['auto', 'ffi', 'copy'], 'memory'),
       strace: false,
+      ...teeOption(invocation),
+      ...(evidence !== undefined && { evidence }),
       ...(imageKey !== undefined && { imageKey }),
     };
     mkdirSync(instance.state, { recursive: true, mode: 0o700 });
@@ -36,9 +41,10 @@ export const command: Command = {
     const line = await text(child.stdio[3] as Readable);
     child.unref();
     if (line === '') throw toFailure(new Error(`the enclave ended while it was starting; see ${instance.log}`));
-    const { info, error } = JSON.parse(line) as { info?: BootInfo; error?: WireError };
+    const { info, error, evidenceUrl } = JSON.parse(line) as { info?: BootInfo; error?: WireError; evidenceUrl?: string };
     if (info === undefined) throw new ControlError(error ?? { code: 'internal', message: 'the enclave gave no reason' });
     process.stdout.write(`started, measurement ${info.measurement}\n`);
+    if (evidenceUrl !== undefined) process.stdout.write(`evidence at ${evidenceUrl}\n`);
     if (info.warning !== undefined) process.stderr.write(`cloister: ${info.warning}\n`);
     return 0;
   },

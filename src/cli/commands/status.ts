@@ -4,7 +4,16 @@ import { type Command, flag, JSON_OPTION, printJson } from '../command.ts';
 import { callEnclave } from '../control.ts';
 import { EXIT_CODES } from '../exit-codes.ts';
 
-type Status = BootInfo & { readonly pid: number; readonly processes: number; readonly threads: number; readonly committedBytes: number; readonly uptimeMs: number; readonly residentBytes: number; readonly ffi: boolean };
+type Status = BootInfo & {
+  readonly evidence?: string;
+  readonly pid: number;
+  readonly processes: number;
+  readonly threads: number;
+  readonly committedBytes: number;
+  readonly uptimeMs: number;
+  readonly residentBytes: number;
+  readonly ffi: boolean;
+};
 
 const mib = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(1)} MiB`;
 
@@ -35,6 +44,7 @@ export const command: Command = {
       ['signer', rest.signer],
       ['debuggable', rest.debuggable ? 'yes' : 'no'],
       ['tee', rest.tee],
+      ...(rest.evidence === undefined ? [] : [['evidence', rest.evidence]]),
       ['engine', rest.engine],
       ['memory', `${rest.memory}, ${mib(rest.committedBytes)} committed, ${mib(rest.residentBytes)} resident`],
       ['ffi', rest.ffi ? 'on' : 'off: who uses the control socket is up to file permissions'],

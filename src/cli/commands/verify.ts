@@ -20,6 +20,7 @@ import {
 import { KeyError, PrivateKey } from '../../crypto/index.ts';
 import { VERSION } from '../../libos/version.ts';
 import { httpOptions, loadCollateral, readInput } from '../collateral.ts';
+import { isAddress, verifyAddress } from '../verify-address.ts';
 import { type Command, flag, type Invocation, JSON_OPTION, printJson, value, values } from '../command.ts';
 
 const ACCEPTED = 0;
@@ -68,9 +69,14 @@ async function policyOf(invocation: Invocation): Promise<Policy> {
   }
   const reportData = value(invocation, 'report-data');
   const nonce = value(invocation, 'nonce');
-  const more = { base: 'authentic', ...(roots.length > 0 && { roots }), ...(reportData !== undefined && { reportData }), ...(nonce !== undefined && { nonce }) };
+  const simKeys = values(invocation, 'sim-key').map((key) => new TextDecoder().decode(readInput(key)));
+  const [enclave, guestData] = [values(invocation, 'enclave'), value(invocation, 'guest-data')];
+  const stated = { ...(simKeys.length > 0 && { simKeys }), ...(enclave.length > 0 && { 'enclave.measurement': enclave }), ...(guestData !== undefined && { 'enclave.guestData': guestData }) };
+  const more = { base: 'authentic', ...stated, ...(roots.length > 0 && { roots }), ...(reportData !== undefined && { reportData }), ...(nonce !== undefined && { nonce }) };
   const checked = parsePolicy(more);
-  return { ...policy, ...(roots.length > 0 && { roots: checked.roots }), ...(reportData !== undefined && { reportData: checked.reportData }), ...(nonce !== undefined && { nonce: checked.nonce }) };
+  if (simKeys.length > 0) policy = { ...policy, simKeys: checked.simKeys, tee: [...policy.tee, 'sim'] };
+  const chosen = Object.fromEntries(Object.keys(stated).map((name) => [name, checked[name as keyof Policy]]));
+  return { ...policy, ...chosen, ...(roots.length > 0 && { roots: checked.roots }), ...(reportData !== undefined && { reportData: checked.reportData }), ...(nonce !== undefined && { nonce: checked.nonce }) };
 }
 
 function timeOf(text: string | undefined): Date {
@@ -118,11 +124,18 @@ function complain(invocation: Invocation, message: string, hint?: string): numbe
   return UNREADABLE;
 }
 
+async function judged(invocation: Invocation, policy: Policy, at: Date): Promise<{ readonly verdict: Verdict; readonly form: string }> {
+  const [operand] = invocation.operands;
+  if (isAddress(operand)) return verifyAddress(operand, { policy, collateral: (evidence) => collateralOf(invocation, evidence, policy), at: () => at });
+  const evidence = evidenceOf(invocation);
+  return { verdict: await verifyEvidence(evidence, { collateral: await collateralOf(invocation, evidence, policy), policy, at }), form: evidence.form };
+}
+
 export const command: Command = {
-  usage: 'verify EVIDENCE [--collateral FILE|DIR] [--at TIME] [--policy FILE]',
+  usage: 'verify EVIDENCE|URL [--collateral FILE|DIR] [--at TIME] [--policy FILE]',
   doc: `Judges evidence of SGX, TDX, SEV-SNP or the simulated environment. What it is, is told by its content: a raw quote or report,
 hexadecimal or base64 of one, a PEM certificate with an attestation extension, an HCL report, or a JSON envelope. \`-\` is the
-standard input.
+standard input. The address of an enclave (https://HOST:PORT) is asked for evidence over a fresh nonce, bound to the connection.
 
 Collateral is a folder of responses of Intel's and AMD's services, or a JSON bundle; without it, it is fetched from them and kept
 for a day. Without a policy, evidence has to be genuine, up to date and not debuggable, whatever runs inside; a policy (YAML or
@@ -135,6 +148,9 @@ Exits with 0 when the evidence is accepted, 1 when it is refused, 2 when evidenc
     { flag: '--policy FILE', doc: 'What is demanded.' },
     { flag: '--report-data HEX', doc: 'REPORT_DATA has to be this (64 bytes).' },
     { flag: '--nonce HEX', doc: 'The TPM quote has to be over this.' },
+    { flag: '--enclave HEX', doc: 'The enclave has to have this measurement, as `cloister print measurement` shows it.', repeated: true },
+    { flag: '--guest-data HEX', doc: 'A program in the enclave has to have given this (64 bytes).' },
+    { flag: '--sim-key FILE', doc: 'Accept simulated evidence by this public key (PEM), which protects nothing.', repeated: true },
     { flag: '--root FILE', doc: "A root certificate (PEM) in place of the vendors'.", repeated: true },
     { flag: '--event-log FILE', doc: 'A CCEL event log, to be replayed to the registers of a TDX quote.' },
     { flag: '--hcl-report FILE', doc: "Azure's HCL report that goes with a TDX quote." },
@@ -146,7 +162,7 @@ Exits with 0 when the evidence is accepted, 1 when it is refused, 2 when evidenc
     { flag: '--jwks FILE', doc: 'With --ear: write the key set that verifies the token.' },
     JSON_OPTION,
   ],
-  examples: ['cloister verify quote.bin', 'cloister verify quote.bin --collateral collateral.json --at 2025-06-20', 'cloister verify server.pem --policy policy.yaml --json'],
+  examples: ['cloister verify quote.bin', 'cloister verify quote.bin --collateral collateral.json --at 2025-06-20', 'cloister verify server.pem --policy policy.yaml --json', 'cloister verify https://enclave.example:8443 --enclave 0123…'],
   operands: [1, 1],
   async run(invocation) {
     try {
@@ -154,12 +170,10 @@ Exits with 0 when the evidence is accepted, 1 when it is refused, 2 when evidenc
       const policy = await policyOf(invocation);
       const earKey = value(invocation, 'ear');
       const key = earKey === undefined ? undefined : await earKeyOf(earKey);
-      const evidence = evidenceOf(invocation);
-      const collateral = await collateralOf(invocation, evidence, policy);
-      const verdict = await verifyEvidence(evidence, { collateral, policy, at });
+      const { verdict, form } = await judged(invocation, policy, at);
       if (key !== undefined) process.stdout.write(`${await earToken(invocation, verdict, key)}\n`);
       else if (flag(invocation, 'json')) printJson(verdict);
-      else process.stdout.write(reportText(verdict, evidence.form, at));
+      else process.stdout.write(reportText(verdict, form, at));
       return verdict.accepted ? ACCEPTED : REFUSED;
     } catch (error) {
       if (error instanceof UnreadableError) return complain(invocation, error.message);

@@ -29,7 +29,18 @@ export function yieldToEnclave(): void {
   const setpriority = loadFfi()?.dlopen(null, { setpriority: { return: 'int32', arguments: ['int32', 'uint32', 'int32'] } }).functions.setpriority;
   if (setpriority === undefined) return;
   for (const thread of readdirSync('/proc/self/task')) {
-    if (readFileSync(`/proc/self/task/${thread}/comm`, 'latin1').includes('V8Worker')) setpriority(PRIO_PROCESS, Number(thread), BACKGROUND_NICE);
+    if (threadName(thread)?.includes('V8Worker') === true) setpriority(PRIO_PROCESS, Number(thread), BACKGROUND_NICE);
+  }
+}
+
+/** Undefined for a thread that has ended meanwhile. */
+function threadName(thread: string): string | undefined {
+  try {
+    return readFileSync(`/proc/self/task/${thread}/comm`, 'latin1');
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT' || code === 'ESRCH') return undefined;
+    throw error;
   }
 }
 

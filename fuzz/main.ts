@@ -8,11 +8,14 @@ import { fuzz as collateral } from './collateral.ts';
 import { fuzzConfiguration } from './configuration.ts';
 import { fuzzControl } from './control.ts';
 import { fuzz as decoder } from './decoder.ts';
+import { fuzz as dice } from './dice.ts';
 import { fuzz as elf } from './elf.ts';
 import { fuzz as encfsImage } from './encfs-image.ts';
 import { fuzz as encfsLayer } from './encfs-layer.ts';
 import { fuzz as eventLog } from './event-log.ts';
+import { fuzz as evidenceEndpoint } from './evidence-endpoint.ts';
 import { fuzz as quote } from './quote.ts';
+import { fuzz as tee } from './tee.ts';
 
 // biome-ignore format: a table
 const TARGETS: readonly (readonly [name: string, run: (seed: number, iterations: number) => unknown, batch: number])[] = [
@@ -21,11 +24,14 @@ const TARGETS: readonly (readonly [name: string, run: (seed: number, iterations:
   ['configuration', fuzzConfiguration, 1_000],
   ['control',       fuzzControl,      20_000],
   ['decoder',       decoder,          50_000],
+  ['dice',          dice,              1_000],
   ['elf',           elf,                 200],
   ['encfs-image',   encfsImage,        1_000],
   ['encfs-layer',   encfsLayer,          100],
   ['event-log',     eventLog,          5_000],
+  ['evidence-endpoint', evidenceEndpoint, 50_000],
   ['quote',         quote,               500],
+  ['tee',           tee,               2_000],
 ];
 
 const [seconds = '60', ...names] = process.argv.slice(2);

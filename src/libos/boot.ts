@@ -26,7 +26,7 @@ import { answer } from './calls.ts';
 import { Failure } from './errors.ts';
 import { Instance } from './instance.ts';
 import { neededKeys } from './needs.ts';
-import { guestAttestation, layerKeyOf, teeOf } from './tee.ts';
+import { guestAttestation, layerKeyOf, openTee } from './tee.ts';
 import { openImage, verifyBuild } from './verify.ts';
 
 /** At about 0.7 GB/s: a fifth of a second. */
@@ -77,7 +77,8 @@ export async function boot(request: BootRequest, host: WorkerHost): Promise<Encl
   }
   const { id } = instance;
   const log = (message: string): void => host.log('error', message);
-  const tee = teeOf(request.tee ?? 'auto', request.stateDirectory, manifest.identity);
+  const teeRequest = { stateDirectory: request.stateDirectory, identity: manifest.identity, ...(request.tee !== undefined && { choice: request.tee }) };
+  const tee = openTee(teeRequest);
   const attester = new Attester(tee, manifest.claims.imageKind);
   attester.record();
   const kept = request.imageKey === undefined ? imageKey : undefined;

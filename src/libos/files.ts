@@ -13,7 +13,7 @@ import { Vfs } from '../kernel/vfs/vfs.ts';
 import { openMemoryBackend } from '../pal/node/memory/index.ts';
 import { NodeDirectory } from '../pal/node/storage.ts';
 import { type Instance, stateDirectory } from './instance.ts';
-import { layerKeyOf, teeOf } from './tee.ts';
+import { layerKeyOf, openTee } from './tee.ts';
 import { teeChoice } from './tee-choice.ts';
 import { openImage, verifyBuild } from './verify.ts';
 
@@ -212,7 +212,7 @@ export function openFiles(instance: Instance, imageKey: string | undefined): Fil
   const log = (message: string): void => void process.stderr.write(`cloister: ${message}\n`);
   const image = openImage(instance, manifest, imageKey, log);
   const state = stateDirectory();
-  const tee = teeOf(teeChoice(), state, manifest.identity);
+  const tee = openTee({ stateDirectory: state, identity: manifest.identity, choice: teeChoice() });
   const layer = LayerVolume.open({
     directory: new NodeDirectory(toByteString(instance.layer)),
     freshness: new NodeDirectory(toByteString(`${state}/instances/${id}`)),

@@ -1,6 +1,6 @@
 /** The TEE that an enclave runs in, and what it offers to those who ask the enclave for evidence. */
 
-import { type Attester, openTee, SimTee, type Tee, type TeeChoice, TeeError } from '../attestation/index.ts';
+import { type Attester, openTee as openTeeOver, SimTee, type Tee, type TeeChoice, TeeError } from '../attestation/index.ts';
 import type { EnclaveIdentity } from '../attestation/measurement.ts';
 import { toByteString } from '../base/bytes.ts';
 import { type PublicKey, SHA384_BYTES } from '../crypto/index.ts';
@@ -9,8 +9,16 @@ import { NodeDirectory } from '../pal/node/storage.ts';
 import { NodeTeeFiles } from '../pal/node/tee-files.ts';
 import { Failure } from './failure.ts';
 
-/** The keys of the simulated machine are made in the user's state directory only where it is used. Throws TeeError. */
-export const teeOf = (choice: TeeChoice, stateDirectory: string, identity: EnclaveIdentity): Tee => openTee(choice, new NodeTeeFiles(), () => new NodeDirectory(toByteString(`${stateDirectory}/sim`)), identity);
+export interface TeeRequest {
+  /** Where keys of the simulated machine are. */
+  readonly stateDirectory: string;
+  readonly identity: EnclaveIdentity;
+  /** What is found, unless given. */
+  readonly choice?: TeeChoice;
+}
+
+/** The keys of the simulated machine are made only where it is used. Throws TeeError. */
+export const openTee = ({ stateDirectory, identity, choice = 'auto' }: TeeRequest): Tee => openTeeOver(choice, new NodeTeeFiles(), () => new NodeDirectory(toByteString(`${stateDirectory}/sim`)), identity);
 
 /** What signs simulated quotes on this machine; it is made where there is none. Throws KeyError, HostFileError. */
 export function simulatedKey(stateDirectory: string): PublicKey {

@@ -3,8 +3,11 @@
 import { test } from 'node:test';
 import { fuzz as certificate } from '../../fuzz/certificate.ts';
 import { fuzz as collateral } from '../../fuzz/collateral.ts';
+import { fuzz as dice } from '../../fuzz/dice.ts';
 import { fuzz as eventLog } from '../../fuzz/event-log.ts';
+import { fuzz as evidenceEndpoint } from '../../fuzz/evidence-endpoint.ts';
 import { fuzz as quote } from '../../fuzz/quote.ts';
+import { fuzz as tee } from '../../fuzz/tee.ts';
 
 // biome-ignore format: a table
 const TARGETS = [
@@ -12,8 +15,17 @@ const TARGETS = [
   ['collateral',                                  collateral,   300],
   ['event logs, CBOR, HCL reports, TPM quotes',   eventLog,    2000],
   ['quotes and reports',                          quote,        600],
+  ['attested certificates',                       dice,         300],
 ] as const;
 for (const [name, run, iterations] of TARGETS) {
   const seed = Math.floor(Math.random() * 2 ** 31);
   test(`${name}: ${iterations} mutated ones, none accepted (seed ${seed})`, () => run(seed, iterations));
+}
+
+for (const [name, run, iterations] of [
+  ['answers of the kernel', tee, 500],
+  ['requests, answers and statements', evidenceEndpoint, 5000],
+] as const) {
+  const seed = Math.floor(Math.random() * 2 ** 31);
+  test(`${name}: ${iterations} mutated ones, all read or refused (seed ${seed})`, () => void run(seed, iterations));
 }

@@ -36,7 +36,7 @@ import {
 } from '../../src/pal/tls/index.ts';
 import { memoryDirectory } from '../support/memory-directory.ts';
 import { AT } from './forge/intel.ts';
-import { sgxTree, snpTree, tdxTree, world } from './tee/trees.ts';
+import { PLATFORM, sgxTree, snpTree, tdxTree, world } from './tee/trees.ts';
 
 const identityOf = (byte: number): EnclaveIdentity => ({ measurement: new Uint8Array(48).fill(byte), signer: new Uint8Array(48).fill(2), productId: 3, securityVersion: 4, debuggable: false });
 const machine = memoryDirectory();
@@ -58,7 +58,7 @@ describe('certificates with the interoperable extension', () => {
       const attester = new Attester(openTee(kind, trees[kind](), memoryDirectory, identityOf(1)), 'encrypted');
       const { cert } = await attestedIdentity(attester);
       const { collateral, roots } = world(kind);
-      const policy: Policy = { ...AUTHENTIC, roots, certificateValidity: 'unchecked', 'enclave.measurement': ['01'.repeat(48)], 'enclave.imageKind': 'encrypted' };
+      const policy: Policy = { ...AUTHENTIC, ...PLATFORM[kind], roots, certificateValidity: 'unchecked', 'enclave.measurement': ['01'.repeat(48)], 'enclave.imageKind': 'encrypted' };
       const verdict = await verifyEvidence(recognise(new TextEncoder().encode(cert)), { collateral, policy, at: AT });
       assert.deepEqual(verdict.failures, []);
       const { failures } = await verifyEvidence(recognise(new TextEncoder().encode(cert)), { collateral, policy: { ...policy, 'enclave.measurement': ['03'.repeat(48)] }, at: AT });

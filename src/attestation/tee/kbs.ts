@@ -4,19 +4,20 @@
  */
 
 import type { TeeEvidence, TeeType } from '../tee.ts';
+import { TeeError } from './errors.ts';
 import { productOf, readSnpReport, SNP_REPORT_BYTES } from '../verifier/snp/abi.ts';
 import { certificateEntries } from '../verifier/snp/table.ts';
 
 const list = (bytes: Uint8Array): number[] => [...bytes];
 
-/** The fields of a report, by the names that Trustee reads. Throws FormatError for bytes that are no report. */
+/** The fields of a report, by the names that Trustee reads. Throws FormatError for bytes that are no report, TeeError. */
 export function snpReportJson(report: Uint8Array): Readonly<Record<string, unknown>> {
   const { version, guestSvn, vmpl, signatureAlgorithm, cpuid, chipId, tcb, currentVersion, committedVersion, reportData } = readSnpReport(report);
   const view = new DataView(report.buffer, report.byteOffset, SNP_REPORT_BYTES);
   const u64 = (at: number): number => {
     const value = view.getBigUint64(at, true);
     // JSON has no larger ones that every reader takes as they are.
-    if (value > BigInt(Number.MAX_SAFE_INTEGER)) throw new RangeError(`the field at 0x${at.toString(16)} is too large for JSON`);
+    if (value > BigInt(Number.MAX_SAFE_INTEGER)) throw new TeeError('tee-answer', `the field of the report at 0x${at.toString(16)} is too large for JSON`);
     return Number(value);
   };
   const field = (at: number, length: number): number[] => list(report.subarray(at, at + length));
@@ -56,7 +57,7 @@ export function snpReportJson(report: Uint8Array): Readonly<Record<string, unkno
   };
 }
 
-/** Throws FormatError, RangeError for a report that has no such form. */
+/** Throws TeeError for a report that has no such form. */
 export function kbsEvidence(type: TeeType, { quote, certificateTable, eventLog }: TeeEvidence): Readonly<Record<string, unknown>> {
   if (type === 'tdx') return { cc_eventlog: eventLog === undefined ? null : eventLog.toBase64(), quote: quote.toBase64(), aa_eventlog: null };
   if (type !== 'snp') return { quote: quote.toBase64() };

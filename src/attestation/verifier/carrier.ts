@@ -54,7 +54,7 @@ export interface Carried {
 function readDice(value: Uint8Array): { readonly quote: Uint8Array; readonly claims: Uint8Array } {
   const content = decodeCbor(value, Object.fromEntries(DICE_TAGS.map((tag) => [tag, (inner: () => unknown) => ({ tag, value: inner() })])));
   const array = (content as { tag?: number; value?: unknown } | null)?.value;
-  if (!DICE_TAGS.includes((content as { tag?: number } | null)?.tag ?? 0) || !Array.isArray(array) || array.length < 2 || !(array[0] instanceof Uint8Array) || !(array[1] instanceof Uint8Array))
+  if (!DICE_TAGS.includes((content as { tag?: number } | null)?.tag ?? 0) || !Array.isArray(array) || array.length !== 2 || !(array[0] instanceof Uint8Array) || !(array[1] instanceof Uint8Array))
     throw new UnreadableError(`the DICE evidence is not CBOR tag ${DICE_TAG_INTEL} of quote and claims`);
   return { quote: array[0], claims: array[1] };
 }

@@ -1,7 +1,8 @@
 /** What the enclave behind the evidence states about itself (statement.ts), once the evidence was found to bind it. */
 
 import { type StatedClaims, type Statement, StatementError } from '../statement.ts';
-import { type Policy, UNCHECKED } from './policy.ts';
+import type { TeeType } from '../tee-type.ts';
+import { type Policy, type PolicyKey, UNCHECKED } from './policy.ts';
 import type { Findings } from './verdict.ts';
 
 /** Reads a statement; one that is damaged is a failure, not an absence. */
@@ -17,11 +18,18 @@ export function statementOr<T>(read: () => T, findings: Findings): T | undefined
 
 const DEMANDS = ['enclave.measurement', 'enclave.signer', 'enclave.productId', 'enclave.minimumSecurityVersion', 'enclave.imageKind', 'enclave.guestData'] as const;
 
+/** Does the policy say which software may state anything? */
+function namesPlatform(policy: Policy, tee: TeeType): boolean {
+  const named = (...keys: readonly PolicyKey[]): boolean => keys.some((key) => policy[key] !== UNCHECKED);
+  if (tee === 'tdx') return named('measurement') && named('tdx.rtmr1', 'tdx.rtmr2');
+  return tee === 'sim' || named('measurement') || (tee === 'sgx' && named('signer'));
+}
+
 /** A quote of the simulated TEE says itself what the others have stated. */
 export type SimClaims = Omit<StatedClaims, 'imageKind'>;
 
 /** `sim`: the claims of a simulated quote, which a statement has to repeat. */
-export function judgeEnclave(statement: Statement | undefined, sim: SimClaims | undefined, policy: Policy, findings: Findings): void {
+export function judgeEnclave(tee: TeeType, statement: Statement | undefined, sim: SimClaims | undefined, policy: Policy, findings: Findings): void {
   const stated = statement?.cloister;
   if (sim !== undefined && stated !== undefined && (['measurement', 'signer', 'productId', 'securityVersion', 'debuggable'] as const).some((name) => stated[name] !== sim[name]))
     findings.fail('enclave-claims', 'the claims stated are not those of the simulated quote');
@@ -30,6 +38,8 @@ export function judgeEnclave(statement: Statement | undefined, sim: SimClaims | 
     findings.claims.enclave = { ...claims, debug: debuggable, ...(statement?.data !== undefined && { guestData: statement.data }) };
   }
   const claims = stated ?? sim;
+  const demanded = DEMANDS.some((name) => policy[name] !== UNCHECKED);
+  if (demanded && policy['enclave.platform'] === 'named' && !namesPlatform(policy, tee)) findings.fail('enclave-claims', 'any software can state what the policy demands: it has to name the one that is believed (enclave.platform)');
   const missing = DEMANDS.filter((name) => policy[name] !== UNCHECKED && (claims === undefined || (stated === undefined && name === 'enclave.imageKind') || (statement?.data === undefined && name === 'enclave.guestData')));
   if (missing.length > 0) findings.fail('enclave-claims', `the evidence does not state what the policy demands: ${missing.join(', ')}`);
   if (claims === undefined) return;

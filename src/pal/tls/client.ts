@@ -58,6 +58,8 @@ function connected(options: AttestedConnectOptions): Promise<TLSSocket> {
     socket.once('error', reject);
     socket.once('secureConnect', () => {
       clearTimeout(timer);
+      // Whoever looks for errors adds listeners; while the other side is appraised, nobody does, and `close` tells as well.
+      socket.on('error', () => {});
       socket.off('error', reject);
       resolve(socket);
     });
@@ -77,7 +79,7 @@ function askOver(socket: TLSSocket, path: string, host: string, timeoutMs: numbe
     let bytes = Buffer.alloc(0);
     const done = (): void => {
       clearTimeout(timer);
-      socket.off('readable', take).off('end', ended).off('error', failed);
+      socket.off('readable', take).off('end', ended).off('close', ended).off('error', failed);
     };
     const fail = (why: string): void => {
       done();
@@ -103,7 +105,8 @@ function askOver(socket: TLSSocket, path: string, host: string, timeoutMs: numbe
         }
       }
     };
-    socket.on('readable', take).on('end', ended).on('error', failed);
+    if (socket.destroyed) return ended();
+    socket.on('readable', take).on('end', ended).on('close', ended).on('error', failed);
     socket.write(`GET ${path} HTTP/1.1\r\nhost: ${host}\r\n\r\n`);
   });
 }

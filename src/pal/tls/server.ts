@@ -68,6 +68,8 @@ export class EvidenceResponder {
    * connection is the application's. Rejects, and destroys the connection, where something else comes.
    */
   async bind(socket: TLSSocket): Promise<void> {
+    // Clients that reset the connection meanwhile are nobody's fault.
+    socket.on('error', () => {});
     const head = await readHead(socket);
     const match = /^GET (\S{1,512}) HTTP\/1\.1\r\n/.exec(head);
     const asked = match === null ? undefined : readEvidenceRequest('GET', match[1]);
@@ -97,7 +99,7 @@ function readHead(socket: TLSSocket): Promise<string> {
     const timer = setTimeout(() => fail('it takes too long'), HEAD_MS);
     const done = (): void => {
       clearTimeout(timer);
-      socket.off('readable', take).off('end', ended).off('error', failed);
+      socket.off('readable', take).off('end', ended).off('close', ended).off('error', failed);
     };
     const fail = (why: string): void => {
       done();
@@ -119,7 +121,8 @@ function readHead(socket: TLSSocket): Promise<string> {
         if (head.length > MAX_HEAD_BYTES) return fail('its request is too long');
       }
     };
-    socket.on('readable', take).on('end', ended).on('error', failed);
+    if (socket.destroyed) return ended();
+    socket.on('readable', take).on('end', ended).on('close', ended).on('error', failed);
     take();
   });
 }

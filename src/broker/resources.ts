@@ -195,32 +195,41 @@ export interface Granted {
 
 const told = (failed: FailedCondition): string => `${failed.policy}: ${failed.condition}; the evidence says ${JSON.stringify(failed.evidence)}`;
 
-/** Decides by the policies of the resource's owner. A refusal is in the audit log before it is told, without its reasons. */
+/** What a resource that is not there looks like to policies: nothing that an owner wrote speaks for it but its path. */
+const nobodys = (path: ResourcePath, owner: string, version: number | undefined): ResourceAttributes => ({ owner, tenant: '', ...path, version: version ?? 0, labels: [] });
+
+/**
+ * Decides by the policies of the owner of the repository, whether there is such a resource or not: only whom they would
+ * give it is told that there is none. A refusal is in the audit log before it is told, without its reasons.
+ */
 export async function authorize(services: Services, attested: Attested, path: ResourcePath, version: number | undefined, action: PolicyAction): Promise<Granted> {
   const { database, policies, metrics, audit, now } = services;
   const text = pathText(path);
   const found = await stored(database, text, version);
   const { measurement, tee } = attested.context;
-  if (found === undefined) {
-    await audit.append({ event: 'resource-refused', owner: (await ownerOfRepository(database, path.repository)) ?? '', subject: text, detail: { action, measurement, tee, why: ['there is no such resource'] } });
-    throw Problem.open('InvalidRequestPath', `there is no resource ${text}`);
-  }
-  const { info, tenant } = found;
+  const owner = found?.info.owner ?? (await ownerOfRepository(database, path.repository)) ?? '';
+  const record = (why: readonly string[]): Promise<unknown> => audit.append({ event: 'resource-refused', owner, subject: text, detail: { action, measurement, tee, ...(found && { version: found.info.version }), why } });
   const refuse = async (why: readonly string[]): Promise<never> => {
     metrics.count('kbs_policy_violations_total');
-    await audit.append({ event: 'resource-refused', owner: info.owner, subject: text, detail: { action, measurement, tee, version: info.version, why } });
+    await record(why);
     throw new Problem('PolicyDeny', `${text} refused: ${why.join('; ')}`, 'Access denied by policy');
   };
-  const attributes: ResourceAttributes = { owner: info.owner, tenant, ...path, version: info.version, labels: info.labels };
-  const context = await policyContext(database, info.owner, attested, now());
-  const texts = await policiesOf(database, info.owner);
+  const attributes: ResourceAttributes = found === undefined ? nobodys(path, owner, version) : { owner, tenant: found.tenant, ...path, version: found.info.version, labels: found.info.labels };
+  const context = await policyContext(database, owner, attested, now());
+  const texts = await policiesOf(database, owner);
   metrics.count('kbs_policy_evaluations_total');
   const decision = policies.decide(texts, { action, resource: attributes, context });
   if (decision.errors.length > 0) metrics.count('kbs_policy_errors_total');
+  const missing = found === undefined ? ['there is no such resource'] : [];
   if (!decision.allowed) {
     const why = [...decision.errors, ...decision.failed.map(told)];
-    return refuse(why.length > 0 ? why : [`none of your ${texts.length} policies is about ${text}`]);
+    return refuse([...missing, ...(why.length > 0 ? why : [`none of your ${texts.length} policies is about ${text}`])]);
   }
+  if (found === undefined) {
+    await record(missing);
+    throw Problem.open('InvalidRequestPath', `there is no resource ${text}`);
+  }
+  const { info } = found;
   if (info.expires !== undefined && info.expires <= now()) return refuse([`version ${info.version} expired on ${new Date(info.expires).toISOString()}`]);
   metrics.count('kbs_policy_approvals_total');
   return { info, decision, context, stored: found };

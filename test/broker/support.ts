@@ -11,6 +11,7 @@ import { BrokerClient, type Attester, type Send } from '../../src/broker/client.
 import type { HttpRequest, HttpResponse } from '../../src/broker/http.ts';
 import { AUTHENTIC, NO_COLLATERAL } from '../../src/attestation/verifier/index.ts';
 import { sampleAppraiser, verifierAppraiser } from '../../src/broker/kbs/appraise.ts';
+import { givenCollateral } from '../../src/broker/kbs/collateral.ts';
 import { type RootGuard, teeGuard } from '../../src/broker/keys/root.ts';
 import type { Database } from '../../src/broker/sql.ts';
 import { PrivateKey, randomBytes } from '../../src/crypto/index.ts';
@@ -54,7 +55,13 @@ export class Bench {
       database: this.database(),
       guard: this.guard,
       appraisers: new Map([
-        ['sim', verifierAppraiser({ ...AUTHENTIC, debug: 'unchecked', simKeys: [this.tee().attestationKey.pem()] }, async () => NO_COLLATERAL)],
+        [
+          'sim',
+          verifierAppraiser(
+            { ...AUTHENTIC, tee: ['sim'], debug: 'unchecked', simKeys: [this.tee().attestationKey.pem()] },
+            givenCollateral(() => NO_COLLATERAL),
+          ),
+        ],
         ['sample', sampleAppraiser],
       ]),
       options: { sessionMs: 300_000, requestsPerSecond: 0, version: 'test' },

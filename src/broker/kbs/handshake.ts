@@ -106,7 +106,7 @@ export async function attest(services: Services, request: HttpRequest): Promise<
   }
   const attested: Attested = { context, key: attestation.key };
   const expires = numberOf(row, 'expires');
-  const token = tokens.issue(attested, attestation.nonce, expires);
+  const token = await tokens.issue(verdict, attested, attestation.nonce, expires);
   await audit.append({ event: 'attestation-accepted', owner: '', subject: tee, detail: { measurement: context.measurement, signer: context.signer, tcbStatus: context.tcbStatus, debug: context.debug, remote: request.remote } });
   await database.run("UPDATE sessions SET state = 'attested', result = $1 WHERE id = $2", JSON.stringify(attested), key);
   metrics.count('kbs_attestation_successes_total', tee);
@@ -118,14 +118,17 @@ function countError({ metrics }: Services, problem: Problem): Problem {
   return problem;
 }
 
-/** The first form of the runtime data that the evidence is about; the verdict over the first one where it is none. */
+/** What evidence over another form of the runtime data is refused for. */
+const BINDINGS: readonly string[] = ['report-data', 'vtpm-nonce'];
+
+/** By the first form of the runtime data that the evidence is about; the verdict over the first one where it is none. */
 async function appraise({ appraisers, now }: Services, tee: string, { evidence, hashes }: Attestation): Promise<Verdict> {
   const appraiser = appraisers.get(tee);
   if (appraiser === undefined) throw Problem.open('AttestationError', `this broker does not take evidence of ${tee}`);
   let first: Verdict | undefined;
   for (const runtimeHash of hashes) {
     const verdict = await appraiser({ tee, evidence, runtimeHash, at: now() });
-    if (verdict.accepted) return verdict;
+    if (!verdict.failures.some(({ code }) => BINDINGS.includes(code))) return verdict;
     first ??= verdict;
   }
   return first as Verdict;

@@ -41,9 +41,9 @@ export const command: Command = {
     if (running !== undefined) throw new Failure('busy', `a broker runs over this state already: ${running.url}`, 'Several brokers share a database of PostgreSQL, each with a state directory of its own.');
     const [certFile, keyFile] = [value(invocation, 'tls-cert'), value(invocation, 'tls-key')];
     if ((certFile === undefined) !== (keyFile === undefined)) throw new Failure('usage', '--tls-cert and --tls-key belong together');
-    const appraisers = appraisersOf(invocation);
-    const opened = await openBroker(invocation, appraisers, log);
+    const opened = await openBroker(invocation, (database) => appraisersOf(invocation, database, log), log);
     const { broker, state } = opened;
+    const { appraisers } = broker.services;
     const insecure = flag(invocation, 'insecure-http');
     const tls = insecure ? undefined : certFile === undefined || keyFile === undefined ? await tlsOf(opened, [host]) : { cert: readKeyFile(certFile, 'certificate'), key: readKeyFile(keyFile, 'private key') };
     const server = await serve(broker, { host, port: Number(listen[3]), ...(tls && { tls }), maxConnections: 10_000, requestTimeoutMs: 15_000 });

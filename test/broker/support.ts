@@ -36,8 +36,12 @@ export class Bench {
   static async make(changed: Partial<BrokerRequest> = {}): Promise<Bench> {
     const bench = new Bench();
     await bench.start(changed);
-    await bench.broker.addAdmin('alice', ALICE.publicKey.pem());
+    await bench.addAlice();
     return bench;
+  }
+
+  addAlice(): Promise<void> {
+    return this.broker.addAdmin('alice', ALICE.publicKey.pem());
   }
 
   readonly guard: RootGuard = teeGuard(randomBytes(32));

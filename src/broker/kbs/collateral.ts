@@ -42,6 +42,8 @@ export interface ServiceOptions extends Pick<FetchOptions, 'get' | 'pcs' | 'kds'
   readonly log: Services['log'];
   /** How long a session waits for a service. */
   readonly waitMs?: number;
+  /** How many platforms that were never asked about may be, one after the other without a pause. */
+  readonly newAtOnce?: number;
 }
 
 const WAIT_MS = 10_000;
@@ -51,8 +53,8 @@ const LONGEST_PAUSE_MS = 60_000;
 const STALE_MS = 300_000;
 const KEPT = 256;
 const PAUSES = 1000;
-const NEW_PLATFORMS_PER_SECOND = 1;
-const NEW_PLATFORMS_AT_ONCE = 60;
+const NEW_PER_SECOND = 5;
+const NEW_AT_ONCE = 500;
 /** Rows that nobody needed for so long are forgotten. */
 export const COLLATERAL_LIFE_MS = 30 * 86_400_000;
 
@@ -109,10 +111,11 @@ export class PublishedCollateral implements CollateralSource {
   readonly #kept = new Map<string, { readonly collateral: Collateral; readonly until: number }>();
   readonly #flights = new Map<string, Promise<Collateral>>();
   readonly #pauses = new Map<string, { readonly lastMs: number; readonly until: number; readonly why: CollateralError }>();
-  readonly #new = new RateLimit(NEW_PLATFORMS_PER_SECOND, NEW_PLATFORMS_AT_ONCE);
+  readonly #new: RateLimit;
 
   constructor(options: ServiceOptions) {
     this.#options = options;
+    this.#new = new RateLimit(NEW_PER_SECOND, options.newAtOnce ?? NEW_AT_ONCE);
   }
 
   #question(evidence: Evidence): string | undefined {

@@ -256,25 +256,43 @@ export async function releaseResource(services: Services, attested: Attested, pa
   };
 }
 
-/** The counter of a resource: whoever has it knows which state of a storage is the newest. 0 where there is none yet. */
-export async function readCounter(services: Services, attested: Attested, path: ResourcePath): Promise<number> {
-  const { info } = await authorize(services, attested, path, undefined, 'release');
-  const [row] = await services.database.query('SELECT value FROM counters WHERE path = $1', info.path);
-  return row === undefined ? 0 : numberOf(row, 'value');
+/** Which state of a storage is the newest, by number; the key of the storage is a version of a resource. */
+export interface Counter {
+  /** 0 where nobody has advanced it yet. */
+  readonly value: number;
+  /** Of the resource. */
+  readonly version: number;
 }
 
-/** A counter only ever grows. Throws Problem where it is there already, or beyond. */
-export async function advanceCounter(services: Services, attested: Attested, path: ResourcePath, to: number): Promise<number> {
+/** For who may advance it: nobody else has a use for it. */
+export async function readCounter(services: Services, attested: Attested, path: ResourcePath, version: number | undefined): Promise<Counter> {
+  const { info } = await authorize(services, attested, path, version, 'advance');
+  const [row] = await services.database.query('SELECT value FROM counters WHERE path = $1 AND version = $2', info.path, info.version);
+  return { value: row === undefined ? 0 : numberOf(row, 'value'), version: info.version };
+}
+
+export interface Advance {
+  readonly to: number;
+  /** Who has the storage open: may ask for the same value again, where the answer was lost. */
+  readonly holder: string;
+}
+
+const HOLDER = /^[0-9a-f]{32}$/;
+
+/** A counter only ever grows. Throws Problem where it is there already, or beyond: then somebody else has a newer state. */
+export async function advanceCounter(services: Services, attested: Attested, path: ResourcePath, version: number | undefined, { to, holder }: Advance): Promise<Counter> {
   if (!Number.isSafeInteger(to) || to < 1) throw Problem.open('InvalidRequest', 'a counter advances to a whole number');
-  const { info, context } = await authorize(services, attested, path, undefined, 'advance');
+  if (typeof holder !== 'string' || !HOLDER.test(holder)) throw Problem.open('InvalidRequest', 'the holder is 32 hexadecimal digits');
+  const { info, context } = await authorize(services, attested, path, version, 'advance');
   const { database, auditKey, now } = services;
   return database.transaction(async (sql) => {
-    const [row] = await sql.query('SELECT value FROM counters WHERE path = $1', info.path);
+    const [row] = await sql.query('SELECT value, holder FROM counters WHERE path = $1 AND version = $2', info.path, info.version);
     const present = row === undefined ? 0 : numberOf(row, 'value');
-    if (to <= present) throw Problem.open('Conflict', `the counter stands at ${present}: it cannot go to ${to}`);
-    if (row === undefined) await sql.run('INSERT INTO counters (path, value) VALUES ($1, $2)', info.path, to);
-    else await sql.run('UPDATE counters SET value = $1 WHERE path = $2', to, info.path);
-    await appendTo(sql, [{ event: 'counter-advanced', owner: info.owner, subject: info.path, detail: { from: present, to, measurement: context.measurement } }], auditKey, now());
-    return to;
+    if (to < present || (to === present && textOf(row, 'holder') !== holder)) throw Problem.open('Conflict', `the counter stands at ${present}: it cannot go to ${to}`);
+    if (to > present) {
+      await sql.run('INSERT INTO counters (path, version, value, holder) VALUES ($1, $2, $3, $4) ON CONFLICT (path, version) DO UPDATE SET value = excluded.value, holder = excluded.holder', info.path, info.version, to, holder);
+      await appendTo(sql, [{ event: 'counter-advanced', owner: info.owner, subject: info.path, detail: { version: info.version, from: present, to, measurement: context.measurement } }], auditKey, now());
+    }
+    return { value: to, version: info.version };
   });
 }

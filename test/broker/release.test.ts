@@ -56,12 +56,15 @@ test('who is refused does not learn whether there is anything; the owner and who
   assert.equal(there.status, 401);
   for (const path of ['hidden/key/two', 'hidden/key/one?version=2', 'hidden/other/one', 'nobodys/key/one']) assert.deepEqual(await ask(path), there, path);
   for (const method of ['GET', 'POST']) {
-    const [one, two] = await Promise.all(['one', 'two'].map((tag) => bench.request(method, `/cloister/v0/counter/hidden/key/${tag}`, { authorization: `Bearer ${token}` }, '{"value":1}')));
+    const [one, two] = await Promise.all(
+      ['one', 'two'].map((tag) => bench.request(method, `/cloister/v0/counter/hidden/key/${tag}`, { authorization: `Bearer ${token}` }, method === 'GET' ? '' : JSON.stringify({ value: 1, holder: '0'.repeat(32) }))),
+    );
+    assert.equal(one.status, 401);
     assert.deepEqual([one.status, one.body], [two.status, two.body]);
   }
   const why = (await bench.audit()).filter(({ event }) => event === 'resource-refused');
   assert.deepEqual(why.find(({ subject }) => subject === 'hidden/key/two')?.detail.why[0], 'there is no such resource');
-  assert.doesNotMatch(why.find(({ subject }) => subject === 'hidden/key/one')?.detail.why.join(), /no such resource/);
+  assert.doesNotMatch(why.findLast(({ subject }) => subject === 'hidden/key/one')?.detail.why.join(), /no such resource/);
   await bench.alice('PUT', '/cloister/v0/policies/hidden', 'permit (principal, action, resource in Cloister::Repository::"hidden");');
   assert.equal((await ask('hidden/key/one')).status, 200);
   assert.equal((await ask('hidden/key/two')).status, 404);
@@ -128,8 +131,25 @@ test('a token alone is enough for who holds its key, and counters only grow', as
   assert.equal(answer.status, 200);
   assert.deepEqual(Object.keys(answer.json), ['protected', 'encrypted_key', 'iv', 'ciphertext', 'tag']);
   const counter = '/cloister/v0/counter/hospital/key/data';
-  assert.deepEqual((await bench.request('GET', counter, bearer)).json, { value: 0 });
-  assert.deepEqual((await bench.request('POST', counter, bearer, '{"value":7}')).json, { value: 7 });
-  for (const value of ['7', '6', '0', '-1', '"8"', '1e300']) assert.notEqual((await bench.request('POST', counter, bearer, `{"value":${value}}`)).status, 200, value);
-  assert.deepEqual((await bench.request('GET', counter, bearer)).json, { value: 7 });
+  const [one, two] = ['11', '22'].map((digits) => digits.repeat(16));
+  const advance = async (value: unknown, holder: unknown = one, query = '') => bench.request('POST', `${counter}${query}`, bearer, JSON.stringify({ value, holder }));
+  assert.deepEqual((await bench.request('GET', counter, bearer)).json, { value: 0, version: 1 });
+  assert.deepEqual((await advance(7)).json, { value: 7, version: 1 });
+  assert.equal((await advance(7)).status, 200, 'the answer may have been lost');
+  assert.equal((await advance(7, two)).status, 409, 'two have the same storage open');
+  for (const value of [6, 0, -1, '8', 1e300, null]) assert.notEqual((await advance(value)).status, 200, String(value));
+  for (const holder of ['', 'x', 7, one.slice(2)]) assert.equal((await advance(8, holder)).status, 400);
+  assert.deepEqual((await bench.request('GET', counter, bearer)).json, { value: 7, version: 1 });
+  assert.deepEqual((await advance(9, two)).json, { value: 9, version: 1 });
+  // A new version of the key is the key of a new storage.
+  await bench.alice('PUT', '/cloister/v0/resources/hospital/key/data', KEY);
+  assert.deepEqual((await bench.request('GET', counter, bearer)).json, { value: 0, version: 2 });
+  assert.deepEqual((await bench.request('GET', `${counter}?version=1`, bearer)).json, { value: 9, version: 1 });
+  assert.equal((await bench.audit())[0].event, 'resource-put');
+  // Whoever may read the key and nothing more has no counter.
+  await bench.alice('PUT', '/cloister/v0/policies/any', 'permit (principal, action == Cloister::Action::"release", resource);');
+  await bench.alice('DELETE', '/cloister/v0/policies/hospital');
+  assert.equal((await bench.request('GET', counter, bearer)).status, 401);
+  assert.equal((await advance(10)).status, 401);
+  assert.equal((await bench.request('GET', '/kbs/v0/resource/hospital/key/data', bearer)).status, 200);
 });

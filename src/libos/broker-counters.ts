@@ -23,6 +23,8 @@ export interface CountersRequest {
   readonly broker: Configuration['broker'];
   readonly tee: TeeRequest;
   readonly log: (message: string) => void;
+  readonly lagMs?: number;
+  readonly patienceMs?: number;
 }
 
 /** Where a counter stood when its key was given out. */
@@ -86,12 +88,12 @@ export class BrokerCounters {
       pending.push({ value, at: performance.now() });
       this.#send({ path: counter.position.path, version: counter.position.version, value });
     }
-    if (pending.length > 0 && (counter.final || performance.now() - pending[0].at > LAG_MS)) this.wait(counter, value);
+    if (pending.length > 0 && (counter.final || performance.now() - pending[0].at > (this.#request.lagMs ?? LAG_MS))) this.wait(counter, value);
   }
 
   /** For `Counted`. Throws HostFileError. */
-  wait(counter: Counted, value: number, patienceMs = WAIT_MS): void {
-    const end = performance.now() + patienceMs;
+  wait(counter: Counted, value: number): void {
+    const end = performance.now() + (this.#request.patienceMs ?? WAIT_MS);
     for (;;) {
       const heard = Atomics.load(this.#bell, 0);
       this.#hear();

@@ -171,10 +171,16 @@ export async function readResource(services: Services, owner: Owner, path: Resou
   return { content, version: found.info.version };
 }
 
-async function policyContext(sql: Sql, owner: string, { context }: Attested, now: number): Promise<PolicyContext> {
-  const rows = context.measurement === '' ? [] : await sql.query('SELECT name, publisher FROM reference_values WHERE owner = $1 AND measurement = $2', owner, context.measurement);
+async function referencesOf(sql: Sql, owner: string, measurement: string): Promise<Pick<PolicyContext, 'references' | 'publishers'>> {
+  const rows = measurement === '' ? [] : await sql.query('SELECT name, publisher FROM reference_values WHERE owner = $1 AND measurement = $2', owner, measurement);
   const distinct = (column: string): string[] => [...new Set(rows.map((row) => textOf(row, column)))].sort();
-  return { ...context, references: distinct('name'), publishers: distinct('publisher'), now: Math.floor(now / 1000) };
+  return { references: distinct('name'), publishers: distinct('publisher') };
+}
+
+async function policyContext(sql: Sql, owner: string, { context }: Attested, now: number): Promise<PolicyContext> {
+  const { enclave, ...rest } = context;
+  const known = await referencesOf(sql, owner, context.measurement);
+  return { ...rest, ...(enclave !== undefined && { enclave: { ...enclave, ...(await referencesOf(sql, owner, enclave.measurement)) } }), ...known, now: Math.floor(now / 1000) };
 }
 
 /** Policies of an owner that are in force. */
@@ -206,9 +212,10 @@ export async function authorize(services: Services, attested: Attested, path: Re
   const { database, policies, metrics, audit, now } = services;
   const text = pathText(path);
   const found = await stored(database, text, version);
-  const { measurement, tee } = attested.context;
+  const { measurement, tee, enclave } = attested.context;
   const owner = found?.info.owner ?? (await ownerOfRepository(database, path.repository)) ?? '';
-  const record = (why: readonly string[]): Promise<unknown> => audit.append({ event: 'resource-refused', owner, subject: text, detail: { action, measurement, tee, ...(found && { version: found.info.version }), why } });
+  const record = (why: readonly string[]): Promise<unknown> =>
+    audit.append({ event: 'resource-refused', owner, subject: text, detail: { action, measurement, tee, ...(enclave && { enclave: enclave.measurement }), ...(found && { version: found.info.version }), why } });
   const refuse = async (why: readonly string[]): Promise<never> => {
     metrics.count('kbs_policy_violations_total');
     await record(why);
@@ -250,7 +257,12 @@ export async function releaseResource(services: Services, attested: Attested, pa
   return {
     content,
     record: async () => {
-      await audit.append({ event: 'resource-released', owner: info.owner, subject: info.path, detail: { version: info.version, measurement: context.measurement, signer: context.signer, tee: context.tee, policies: decision.policies } });
+      await audit.append({
+        event: 'resource-released',
+        owner: info.owner,
+        subject: info.path,
+        detail: { version: info.version, measurement: context.measurement, ...(context.enclave && { enclave: context.enclave.measurement }), signer: context.signer, tee: context.tee, policies: decision.policies },
+      });
       metrics.count('kbs_resource_reads_total');
     },
   };

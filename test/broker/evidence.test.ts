@@ -109,6 +109,24 @@ for (const [name, { attester, collateral, roots }, codes, at = AT, demands] of W
     assert.deepEqual([...new Set(detail.failures.map((text: string) => text.split(':')[0]))].sort(), codes.split(' '), detail.failures.join('\n'));
   });
 
+test('what an enclave states of itself is bound by the evidence: not a word of it can be changed on the way', async () => {
+  const { attester, collateral, roots } = intelMachine({ tee: 'tdx' });
+  const bench = await brokerFor(AT, collateral, { roots });
+  await bench.alice('PUT', '/cloister/v0/policies/any', ANYBODY);
+  const cloister = { measurement: '11'.repeat(48), signer: '22'.repeat(48), productId: 1, securityVersion: 2, debuggable: false, imageKind: 'encrypted' };
+  const stating: Attester = { ...attester, cloister };
+  assert.equal(new TextDecoder().decode(await bench.client(stating).resource('a/key/k')), 'secret');
+  for (const changed of [{ ...cloister, measurement: '33'.repeat(48) }, { ...cloister, debuggable: true }, undefined, null, 1.5, '']) {
+    const relay = new BrokerClient((method, path, headers, body) => {
+      if (!path.endsWith('/attest')) return bench.send(method, path, headers, body);
+      const json = JSON.parse(body as string);
+      json['runtime-data'].cloister = changed;
+      return bench.send(method, path, headers, JSON.stringify(json));
+    }, stating);
+    await assert.rejects(relay.attest(), /status 401/);
+  }
+});
+
 test("pinned roots: a forged machine is none of Intel's or AMD's", async () => {
   for (const [{ attester, collateral }, code] of [
     [intelMachine(), /^pck-root/m],

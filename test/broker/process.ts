@@ -24,9 +24,18 @@ export class BrokerProcess {
   #child: ChildProcess | undefined;
   log = '';
 
-  async start(...words: readonly string[]): Promise<this> {
+  start(...words: readonly string[]): Promise<this> {
+    return this.startUnder([], ...words);
+  }
+
+  /** `wrapper`: a command that runs the one that follows. */
+  async startUnder(wrapper: readonly string[], ...words: readonly string[]): Promise<this> {
     rmSync(join(this.state, 'serving.json'), { force: true });
-    const child = spawn(process.execPath, [MAIN, 'broker', 'serve', '--state', this.state, '--listen', '127.0.0.1:0', '--allow-sim', '--insecure-http', '--rate-limit', '0', ...words], { env: this.env, stdio: ['ignore', 'ignore', 'pipe'] });
+    const [program, ...before] = [...wrapper, process.execPath];
+    const child = spawn(program, [...before, MAIN, 'broker', 'serve', '--state', this.state, '--listen', '127.0.0.1:0', '--allow-sim', '--insecure-http', '--rate-limit', '0', ...words], {
+      env: this.env,
+      stdio: ['ignore', 'ignore', 'pipe'],
+    });
     this.#child = child;
     child.stderr?.on('data', (text: Buffer) => {
       this.log += text.toString();

@@ -14,7 +14,7 @@ import { sampleAppraiser, verifierAppraiser } from '../../src/broker/kbs/apprais
 import { givenCollateral } from '../../src/broker/kbs/collateral.ts';
 import { type RootGuard, teeGuard } from '../../src/broker/keys/root.ts';
 import type { Database } from '../../src/broker/sql.ts';
-import { PrivateKey, randomBytes } from '../../src/crypto/index.ts';
+import { PrivateKey } from '../../src/crypto/index.ts';
 import { openSqlite } from '../../src/pal/broker/sqlite.ts';
 import { NodeDirectory } from '../../src/pal/node/storage.ts';
 
@@ -28,9 +28,11 @@ export class Bench {
   skewMs = 0;
   readonly logged: { level: string; message: string; fields: unknown }[] = [];
 
-  constructor() {
-    this.directory = mkdtempSync(join(tmpdir(), 'cloister-broker-'));
+  /** A directory of its own, unless one is given. */
+  constructor(directory = mkdtempSync(join(tmpdir(), 'cloister-broker-'))) {
+    this.directory = directory;
     this.machine = new NodeDirectory(toByteString(join(this.directory, 'machine')));
+    this.guard = teeGuard(this.tee().sealingKey('signer', 'tests'));
   }
 
   static async make(changed: Partial<BrokerRequest> = {}): Promise<Bench> {
@@ -44,7 +46,8 @@ export class Bench {
     return this.broker.addAdmin('alice', ALICE.publicKey.pem());
   }
 
-  readonly guard: RootGuard = teeGuard(randomBytes(32));
+  /** The same for every broker over the directory. */
+  readonly guard: RootGuard;
 
   database(): Database {
     return openSqlite(join(this.directory, 'broker.db'));

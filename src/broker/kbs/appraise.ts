@@ -5,7 +5,7 @@ import type { Appraised } from '../../attestation/token/index.ts';
 import { equalSecret, toHex } from '../../base/bytes.ts';
 import type { CollateralSource } from './collateral.ts';
 import { expectedReportData } from './report-data.ts';
-import type { PolicyContext } from '../policy/schema.ts';
+import type { EnclaveStatement, PolicyContext } from '../policy/schema.ts';
 
 /** As the verifier gives it; `sample` is a TEE of the KBS protocol that no verifier knows. */
 export type Verdict = Appraised;
@@ -17,6 +17,8 @@ export interface EvidenceRequest {
   readonly evidence: unknown;
   /** SHA-384 of the canonical runtime data, 48 bytes; evidence carries it with 16 zero bytes behind it. */
   readonly runtimeHash: Uint8Array;
+  /** The runtime data itself, where an enclave states in it what it is. */
+  readonly runtimeData?: Uint8Array;
   /** Milliseconds since 1970. */
   readonly at: number;
 }
@@ -71,11 +73,11 @@ async function collateralFor(evidence: Evidence, source: CollateralSource, deman
  * policies decide about the program in it.
  */
 export function verifierAppraiser(demands: Policy, source: CollateralSource): Appraiser {
-  return async ({ tee, evidence, runtimeHash, at }) => {
+  return async ({ tee, evidence, runtimeHash, runtimeData, at }) => {
     const [kind, carriedBy] = EVIDENCE[tee as keyof typeof EVIDENCE];
     let recognised: Evidence;
     try {
-      recognised = recognise(new TextEncoder().encode(JSON.stringify(evidence)));
+      recognised = { ...recognise(new TextEncoder().encode(JSON.stringify(evidence))), ...(runtimeData !== undefined && carriedBy === 'report data' && { runtimeData }) };
     } catch (error) {
       if (!(error instanceof UnreadableError)) throw error;
       return refused(tee, 'evidence-format', error.message);
@@ -107,21 +109,31 @@ export const sampleAppraiser: Appraiser = async ({ tee, evidence, runtimeHash })
 };
 
 /** What evidence alone says; references and the time are added when something is asked for. */
-export type EvidenceContext = Omit<PolicyContext, 'references' | 'publishers' | 'now'>;
+export type EvidenceContext = Omit<PolicyContext, 'enclave' | 'references' | 'publishers' | 'now'> & { readonly enclave?: Omit<EnclaveStatement, 'references' | 'publishers'> };
+
+/** As the verifier has found the evidence to bind it. */
+function statementIn(claims: Verdict['claims']): { readonly debug?: unknown; readonly enclave?: EvidenceContext['enclave'] } {
+  const stated = claims.enclave as Readonly<Record<string, unknown>> | undefined;
+  if (typeof stated !== 'object' || stated === null) return {};
+  const { measurement, signer, productId, securityVersion, imageKind, debug } = stated as unknown as EnclaveStatement & { debug: boolean };
+  return { debug, enclave: { measurement, signer, productId, securityVersion, imageKind } };
+}
 
 const SIMULATED = new Set(['sim', 'sample']);
 
 export function contextOf({ tee, tcbStatus, tcbDate, advisories, claims }: Verdict): EvidenceContext {
   const text = (name: string): string => (typeof claims[name] === 'string' ? (claims[name] as string) : '');
   const whole = (...names: readonly string[]): number => (names.map((name) => claims[name]).find((value) => Number.isSafeInteger(value)) as number | undefined) ?? 0;
+  const stated = statementIn(claims);
   return {
     tee,
+    ...(stated.enclave !== undefined && { enclave: stated.enclave }),
     simulated: SIMULATED.has(tee),
     tcbStatus: tcbStatus ?? 'NotPublished',
     tcbDate: tcbDate === null ? 0 : Math.floor(Date.parse(tcbDate) / 1000) || 0,
     advisories: [...advisories],
     // Evidence that does not say that it cannot be debugged can be.
-    debug: claims.debug !== false,
+    debug: claims.debug !== false || (stated.enclave !== undefined && stated.debug !== false),
     measurement: text('measurement'),
     signer: text('signer'),
     productId: whole('productId', 'isvProdId'),

@@ -21,7 +21,7 @@ export interface PolicyRequest {
 export interface FailedCondition {
   readonly policy: string;
   readonly condition: string;
-  readonly evidence: Readonly<Record<string, string | number | boolean | readonly string[]>>;
+  readonly evidence: Readonly<Record<string, PolicyContext[keyof PolicyContext]>>;
 }
 
 export interface Decision {

@@ -4,6 +4,7 @@
  */
 
 import { fuzz as broker } from './broker.ts';
+import { fuzz as brokerToken } from './broker-token.ts';
 import { fuzz as certificate } from './certificate.ts';
 import { fuzz as collateral } from './collateral.ts';
 import { fuzzConfiguration } from './configuration.ts';
@@ -17,11 +18,11 @@ import { fuzz as jwe } from './jwe.ts';
 import { fuzz as policy } from './policy.ts';
 import { fuzz as quote } from './quote.ts';
 import { fuzz as reference } from './reference.ts';
-import { fuzz as token } from './token.ts';
 
 // biome-ignore format: a table
 const TARGETS: readonly (readonly [name: string, run: (seed: number, iterations: number) => unknown, batch: number])[] = [
   ['broker',        broker,            2_000],
+  ['broker-token',  brokerToken,       5_000],
   ['certificate',   certificate,       2_000],
   ['collateral',    collateral,          500],
   ['configuration', fuzzConfiguration, 1_000],
@@ -35,7 +36,6 @@ const TARGETS: readonly (readonly [name: string, run: (seed: number, iterations:
   ['policy',        policy,              500],
   ['quote',         quote,               500],
   ['reference',     reference,         5_000],
-  ['token',         token,             5_000],
 ];
 
 const [seconds = '60', ...names] = process.argv.slice(2);

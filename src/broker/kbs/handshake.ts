@@ -46,10 +46,19 @@ interface Attestation {
   readonly nonce: string;
   readonly key: RecipientJwk;
   readonly evidence: unknown;
-  /** Each form in which clients of this version hash the runtime data. */
-  readonly forms: readonly Uint8Array[];
+  /** Each form in which clients of this version hash the runtime data; the usual one first. */
+  readonly forms: readonly (() => Uint8Array)[];
   /** The runtime data says what the enclave is. */
   readonly hasStatement: boolean;
+}
+
+function canonical(value: Canonical): Uint8Array {
+  try {
+    return canonicalBytes(value);
+  } catch (error) {
+    // Null, fractions, and what is nested too deep.
+    throw error instanceof RangeError || error instanceof TypeError ? Problem.open('AttestationError', 'the runtime data has no canonical form') : error;
+  }
 }
 
 function readAttestation(body: Readonly<Record<string, unknown>>): Attestation {
@@ -75,13 +84,8 @@ function readAttestation(body: Readonly<Record<string, unknown>>): Attestation {
   const { cloister } = runtime;
   const data = { ...(cloister !== undefined && { cloister: cloister as Canonical }), nonce, 'tee-pubkey': pubkey };
   // Without devices, earlier clients of this version hash the key and the nonce alone.
-  try {
-    const forms = [{ ...data, 'additional-evidence': additional as string }, data].map(canonicalBytes);
-    return { nonce, key, evidence: wrapped ? composite.primary_evidence : composite, forms, hasStatement: cloister !== undefined };
-  } catch (error) {
-    // Null, fractions, and what is nested too deep.
-    throw error instanceof RangeError || error instanceof TypeError ? Problem.open('AttestationError', 'the runtime data has no canonical form') : error;
-  }
+  const forms = [{ ...data, 'additional-evidence': additional as string }, data].map((form) => () => canonical(form));
+  return { nonce, key, evidence: wrapped ? composite.primary_evidence : composite, forms, hasStatement: cloister !== undefined };
 }
 
 export async function attest(services: Services, request: HttpRequest): Promise<HttpResponse> {
@@ -139,7 +143,8 @@ async function appraise({ appraisers, now }: Services, tee: string, { evidence, 
   const appraiser = appraisers.get(tee);
   if (appraiser === undefined) throw Problem.open('AttestationError', `this broker does not take evidence of ${tee}`);
   let first: Verdict | undefined;
-  for (const form of forms) {
+  for (const make of forms) {
+    const form = make();
     const verdict = await appraiser({ tee, evidence, runtimeHash: sha384(form), ...(hasStatement && { runtimeData: form }), at: now() });
     if (!verdict.failures.some(({ code }) => BINDINGS.includes(code))) return verdict;
     first ??= verdict;

@@ -1,7 +1,7 @@
 /**
  * Fuzz target: attestation tokens as a broker reads them. A changed token is refused.
  *
- *     node fuzz/token.ts [seed] [iterations]
+ *     node fuzz/broker-token.ts [seed] [iterations]
  */
 
 import { Problem } from '../src/broker/errors.ts';

@@ -3,6 +3,8 @@
  * given), each batch with a seed of its own that is printed before it starts. `node fuzz/TARGET.ts SEED` repeats one.
  */
 
+import { fuzz as broker } from './broker.ts';
+import { fuzz as brokerToken } from './broker-token.ts';
 import { fuzz as certificate } from './certificate.ts';
 import { fuzz as collateral } from './collateral.ts';
 import { fuzzConfiguration } from './configuration.ts';
@@ -12,10 +14,15 @@ import { fuzz as elf } from './elf.ts';
 import { fuzz as encfsImage } from './encfs-image.ts';
 import { fuzz as encfsLayer } from './encfs-layer.ts';
 import { fuzz as eventLog } from './event-log.ts';
+import { fuzz as jwe } from './jwe.ts';
+import { fuzz as policy } from './policy.ts';
 import { fuzz as quote } from './quote.ts';
+import { fuzz as reference } from './reference.ts';
 
 // biome-ignore format: a table
 const TARGETS: readonly (readonly [name: string, run: (seed: number, iterations: number) => unknown, batch: number])[] = [
+  ['broker',        broker,            2_000],
+  ['broker-token',  brokerToken,       5_000],
   ['certificate',   certificate,       2_000],
   ['collateral',    collateral,          500],
   ['configuration', fuzzConfiguration, 1_000],
@@ -25,7 +32,10 @@ const TARGETS: readonly (readonly [name: string, run: (seed: number, iterations:
   ['encfs-image',   encfsImage,        1_000],
   ['encfs-layer',   encfsLayer,          100],
   ['event-log',     eventLog,          5_000],
+  ['jwe',           jwe,               5_000],
+  ['policy',        policy,              500],
   ['quote',         quote,               500],
+  ['reference',     reference,         5_000],
 ];
 
 const [seconds = '60', ...names] = process.argv.slice(2);

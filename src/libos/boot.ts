@@ -5,7 +5,7 @@
  * and nothing that fails leaves anything running.
  */
 
-import { SIM_WARNING, SimTee } from '../attestation/index.ts';
+import { SIM_WARNING } from '../attestation/index.ts';
 import { toByteString, toHex } from '../base/bytes.ts';
 import type { Configuration } from '../config/index.ts';
 import { LayerVolume } from '../encfs/5-disk/layer-volume.ts';
@@ -25,6 +25,7 @@ import { answer } from './calls.ts';
 import { Failure } from './errors.ts';
 import { Instance } from './instance.ts';
 import { neededKeys } from './needs.ts';
+import { openTee } from './tee.ts';
 import { openImage, verifyBuild } from './verify.ts';
 
 /** At about 0.7 GB/s: a fifth of a second. */
@@ -73,7 +74,8 @@ export async function boot(request: BootRequest, host: WorkerHost): Promise<Encl
   }
   const { id } = instance;
   const log = (message: string): void => host.log('error', message);
-  const tee = new SimTee(new NodeDirectory(toByteString(`${request.stateDirectory}/sim`)), manifest.identity);
+  const teeRequest = { stateDirectory: request.stateDirectory, identity: manifest.identity };
+  const tee = openTee(teeRequest);
   const kept = request.imageKey === undefined ? imageKey : undefined;
   const needsBroker = neededKeys(configuration, kept).length > 0;
   const attested = needsBroker ? await import('./attested.ts') : undefined;
@@ -97,7 +99,7 @@ export async function boot(request: BootRequest, host: WorkerHost): Promise<Encl
   });
   // Beyond this, damage is met when it is read: EIO to the guest, a line in the log.
   if (layer.storedBytes <= VERIFY_LAYER_AT_ONCE) layer.verifyAll();
-  const given = keys === undefined ? undefined : attested?.attach(configuration, keys, { directory: instance.directory, records, log, nowNs: () => BigInt(host.realtimeNs()), changed: writeBackLater });
+  const given = keys === undefined ? undefined : attested?.attach(configuration, keys, { directory: instance.directory, records, tee: teeRequest, log, nowNs: () => BigInt(host.realtimeNs()), changed: writeBackLater });
   const store = openCodeStore(image);
   const engine = await openEngine(request.engine, store);
   const memory = openMemoryBackend(request.memory);
@@ -127,7 +129,7 @@ export async function boot(request: BootRequest, host: WorkerHost): Promise<Encl
     },
     close() {
       try {
-        for (const volume of given?.layers ?? []) volume.close();
+        given?.close();
         layer.close();
       } catch (error) {
         if (!(error instanceof Errno)) throw error;

@@ -12,7 +12,8 @@ export function fromBase64(text: string): Uint8Array | undefined {
   return btoa(binary) === padded ? bytesOf(binary) : undefined;
 }
 
-export const toBase64 = (bytes: Uint8Array): string => btoa(byteString(bytes));
+/** The built-in one is twenty times as fast, where there is one. */
+export const toBase64 = (bytes: Uint8Array): string => (typeof bytes.toBase64 === 'function' ? bytes.toBase64() : btoa(byteString(bytes)));
 export const toBase64url = (bytes: Uint8Array): string => toBase64(bytes).replace(/\+/g, '-').replace(/\//g, '_').replace(/=+$/, '');
 
 const BLOCK = /-----BEGIN ([A-Z0-9 ]+)-----\r?\n((?:[A-Za-z0-9+/=]+\r?\n)+)-----END \1-----/g;

@@ -76,7 +76,7 @@ class Target {
       '/cloister/v0/owners': { id: `o${random(1e6)}`, tenant: 't', role: 'owner', publicKey: publisher.publicKey.pem() },
       '/cloister/v0/references': { document, publisher: 'ab' },
       '/kbs/v0/resource-policy': { policy: Buffer.from(ANYBODY).toString('base64url') },
-      '/cloister/v0/counter/{repository}/{type}/{tag}': { value: random(1000), holder: '0'.repeat(32) },
+      '/cloister/v0/counter/{repository}/{type}/{tag}': { value: random(1000), from: random(3), holder: '0'.repeat(32) },
       '/cloister/v0/resources/{repository}/{type}/{tag}/read': { recipient: { ...new RecipientKey().publicJwk } },
     };
     const sample = bodies[path];

@@ -124,9 +124,9 @@ export class BrokerClient {
     return { value: value as number, version: version as number };
   }
 
-  /** `holder`: 32 hexadecimal digits, one choice for one opening of the storage. Throws BrokerClientError; `broker-conflict` where somebody else is as far. */
-  async advance(path: string, version: number, value: number, holder: string): Promise<void> {
-    await this.#ask('POST', `/cloister/v0/counter/${path}${query(version)}`, `to advance the counter of ${path}`, JSON.stringify({ value, holder }));
+  /** `from` is what `counter` gave when the storage was opened; `holder`: 32 hexadecimal digits, one choice for one opening. Throws BrokerClientError; `broker-conflict` where somebody else has it. */
+  async advance(path: string, version: number, { from, value, holder }: { readonly from: number; readonly value: number; readonly holder: string }): Promise<void> {
+    await this.#ask('POST', `/cloister/v0/counter/${path}${query(version)}`, `to advance the counter of ${path}`, JSON.stringify({ value, from, holder }));
   }
 }
 

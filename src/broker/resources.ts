@@ -285,22 +285,25 @@ export async function readCounter(services: Services, attested: Attested, path: 
 
 export interface Advance {
   readonly to: number;
+  /** Where the counter stood when the storage was opened. */
+  readonly from: number;
   /** Who has the storage open: may ask for the same value again, where the answer was lost. */
   readonly holder: string;
 }
 
 const HOLDER = /^[0-9a-f]{32}$/;
 
-/** A counter only ever grows. Throws Problem where it is there already, or beyond: then somebody else has a newer state. */
-export async function advanceCounter(services: Services, attested: Attested, path: ResourcePath, version: number | undefined, { to, holder }: Advance): Promise<Counter> {
-  if (!Number.isSafeInteger(to) || to < 1) throw Problem.open('InvalidRequest', 'a counter advances to a whole number');
+/** A counter only ever grows, and its holder changes only where the new one has opened what the last one left. Throws Problem otherwise: then two have the storage. */
+export async function advanceCounter(services: Services, attested: Attested, path: ResourcePath, version: number | undefined, { to, from, holder }: Advance): Promise<Counter> {
+  if (!Number.isSafeInteger(to) || to < 1 || !Number.isSafeInteger(from) || from < 0) throw Problem.open('InvalidRequest', 'a counter advances to a whole number');
   if (typeof holder !== 'string' || !HOLDER.test(holder)) throw Problem.open('InvalidRequest', 'the holder is 32 hexadecimal digits');
   const { info, context } = await authorize(services, attested, path, version, 'advance');
   const { database, auditKey, now } = services;
   return database.transaction(async (sql) => {
     const [row] = await sql.query('SELECT value, holder FROM counters WHERE path = $1 AND version = $2', info.path, info.version);
     const present = row === undefined ? 0 : numberOf(row, 'value');
-    if (to < present || (to === present && textOf(row, 'holder') !== holder)) throw Problem.open('Conflict', `the counter stands at ${present}: it cannot go to ${to}`);
+    const isHolder = row !== undefined && textOf(row, 'holder') === holder;
+    if (isHolder ? to < present : from !== present || to <= present) throw Problem.open('Conflict', `the counter stands at ${present}: it cannot go to ${to}`);
     if (to > present) {
       await sql.run('INSERT INTO counters (path, version, value, holder) VALUES ($1, $2, $3, $4) ON CONFLICT (path, version) DO UPDATE SET value = excluded.value, holder = excluded.holder', info.path, info.version, to, holder);
       await appendTo(sql, [{ event: 'counter-advanced', owner: info.owner, subject: info.path, detail: { version: info.version, from: present, to, measurement: context.measurement } }], auditKey, now());

@@ -64,8 +64,8 @@ async function counter({ services, request, parameters }: PublicCall): Promise<H
 
 async function advance({ services, request, parameters }: PublicCall): Promise<HttpResponse> {
   const client = await identify(services, request);
-  const { value, holder } = jsonBody(request);
-  return json(await advanceCounter(services, client, pathOf(parameters), versionOf(request), { to: value as number, holder: holder as string }));
+  const { value, from, holder } = jsonBody(request);
+  return json(await advanceCounter(services, client, pathOf(parameters), versionOf(request), { to: value as number, from: from as number, holder: holder as string }));
 }
 
 async function kbsPut({ services, owner: by, request, parameters }: OwnerCall): Promise<HttpResponse> {
@@ -111,7 +111,7 @@ export const ROUTES: readonly RouteRow[] = [
   owner    ('GET',    '/kbs/v0/resource-policy',                                 0,                  "The owner's policies, by name.", kbsPolicies, 'free'),
   owner    ('POST',   '/kbs/v0/resource-policy',                                 512 * KIB,          'Sets the policy resource-policy: Cedar, as base64url.', kbsPolicyPut, 'free'),
   attested ('GET',    '/cloister/v0/counter/{repository}/{type}/{tag}',          0,                  'The counter of a version of a resource: which state of the storage that it is the key of is the newest.', counter),
-  attested ('POST',   '/cloister/v0/counter/{repository}/{type}/{tag}',          KIB,                'Advances the counter to a value; holder in the body says who has the storage open.', advance),
+  attested ('POST',   '/cloister/v0/counter/{repository}/{type}/{tag}',          KIB,                'Advances the counter to a value; the body also says who has the storage open (holder), and at which value it was opened (from).', advance),
   open     ('GET',    '/.well-known/jwks.json',                                  0,                  'The keys that tokens are signed with.', async ({ services }) => json(services.tokens.jwks())),
   open     ('GET',    '/healthz',                                                0,                  'Whether the broker and its database answer.', health),
   open     ('GET',    '/metrics',                                                0,                  'Counters, in the text format of Prometheus.', async ({ services }) => ({ status: 200, headers: { 'content-type': 'text/plain; version=0.0.4' }, body: services.metrics.text() })),

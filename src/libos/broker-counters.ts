@@ -86,7 +86,8 @@ export class BrokerCounters {
     const { pending } = counter;
     if (value > counter.counted && value > (pending.at(-1)?.value ?? 0)) {
       pending.push({ value, at: performance.now() });
-      this.#send({ path: counter.position.path, version: counter.position.version, value });
+      const { path, version, value: from } = counter.position;
+      if (!counter.final) this.#send({ path, version, from, value });
     }
     if (pending.length > 0 && (counter.final || performance.now() - pending[0].at > (this.#request.lagMs ?? LAG_MS))) this.wait(counter, value);
   }

@@ -22,6 +22,8 @@ export interface CounterThread {
 export interface Wanted {
   readonly path: string;
   readonly version: number;
+  /** Where it stood at the start. */
+  readonly from: number;
   readonly value: number;
 }
 
@@ -44,10 +46,10 @@ function run({ port, bell, broker, tee, holder }: CounterThread): void {
     Atomics.notify(rung, 0);
   };
   async function advance(ask: Wanted): Promise<void> {
-    const { path, version, value } = ask;
+    const { path, version, from, value } = ask;
     try {
       client ??= new BrokerClient(carrier(exchange, broker), attesterOf(openTee(tee)));
-      await client.advance(path, version, value, holder);
+      await client.advance(path, version, { from, value, holder });
       if (wanted.get(path) === ask) wanted.delete(path);
       tell({ path, value });
     } catch (error) {

@@ -70,6 +70,12 @@ test('two copies in use: the one that is behind is told so at once, and from the
   second.advanceTo(8);
   assert.throws(() => second.settle?.(), /does not advance to 8: .*the counter stands at 8/);
   assert.throws(() => second.advanceTo(9), HostFileError);
+  // One that was away for long, and has done more meanwhile.
+  const three = opened();
+  const third = three.at(position(7));
+  third.advanceTo(20);
+  assert.throws(() => third.settle?.(), /does not advance to 20: .*the counter stands at 8/);
+  three.close();
   first.advanceTo(9);
   first.settle?.();
   assert.equal(await there(), 9);

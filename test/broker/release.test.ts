@@ -57,7 +57,7 @@ test('who is refused does not learn whether there is anything; the owner and who
   for (const path of ['hidden/key/two', 'hidden/key/one?version=2', 'hidden/other/one', 'nobodys/key/one']) assert.deepEqual(await ask(path), there, path);
   for (const method of ['GET', 'POST']) {
     const [one, two] = await Promise.all(
-      ['one', 'two'].map((tag) => bench.request(method, `/cloister/v0/counter/hidden/key/${tag}`, { authorization: `Bearer ${token}` }, method === 'GET' ? '' : JSON.stringify({ value: 1, holder: '0'.repeat(32) }))),
+      ['one', 'two'].map((tag) => bench.request(method, `/cloister/v0/counter/hidden/key/${tag}`, { authorization: `Bearer ${token}` }, method === 'GET' ? '' : JSON.stringify({ value: 1, from: 0, holder: '0'.repeat(32) }))),
     );
     assert.equal(one.status, 401);
     assert.deepEqual([one.status, one.body], [two.status, two.body]);
@@ -132,15 +132,17 @@ test('a token alone is enough for who holds its key, and counters only grow', as
   assert.deepEqual(Object.keys(answer.json), ['protected', 'encrypted_key', 'iv', 'ciphertext', 'tag']);
   const counter = '/cloister/v0/counter/hospital/key/data';
   const [one, two] = ['11', '22'].map((digits) => digits.repeat(16));
-  const advance = async (value: unknown, holder: unknown = one, query = '') => bench.request('POST', `${counter}${query}`, bearer, JSON.stringify({ value, holder }));
+  const advance = async (value: unknown, holder: unknown = one, from: unknown = 0) => bench.request('POST', counter, bearer, JSON.stringify({ value, from, holder }));
   assert.deepEqual((await bench.request('GET', counter, bearer)).json, { value: 0, version: 1 });
   assert.deepEqual((await advance(7)).json, { value: 7, version: 1 });
   assert.equal((await advance(7)).status, 200, 'the answer may have been lost');
-  assert.equal((await advance(7, two)).status, 409, 'two have the same storage open');
+  for (const value of [7, 8, 100]) assert.equal((await advance(value, two)).status, 409, 'two have opened the same state');
   for (const value of [6, 0, -1, '8', 1e300, null]) assert.notEqual((await advance(value)).status, 200, String(value));
   for (const holder of ['', 'x', 7, one.slice(2)]) assert.equal((await advance(8, holder)).status, 400);
   assert.deepEqual((await bench.request('GET', counter, bearer)).json, { value: 7, version: 1 });
-  assert.deepEqual((await advance(9, two)).json, { value: 9, version: 1 });
+  for (const from of [6, 8, -1, null, '7']) assert.notEqual((await advance(9, two, from)).status, 200);
+  assert.deepEqual((await advance(9, two, 7)).json, { value: 9, version: 1 });
+  assert.equal((await advance(10)).status, 409, 'the first one has it no longer');
   // A new version of the key is the key of a new storage.
   await bench.alice('PUT', '/cloister/v0/resources/hospital/key/data', KEY);
   assert.deepEqual((await bench.request('GET', counter, bearer)).json, { value: 0, version: 2 });

@@ -1,9 +1,10 @@
 /** The table of certificates behind an extended report (AMD publication 56421, GHCB, "SNP Extended Guest Request"). */
 
-import { toHex } from '../../../base/bytes.ts';
+import { byteString, toHex } from '../../../base/bytes.ts';
 import { isZero, Reader } from '../reader.ts';
 import { type Certificate, parseCertificate } from '../x509/certificate.ts';
 import { DerError } from '../x509/der.ts';
+import { pemBlocks } from '../x509/pem.ts';
 
 // biome-ignore format: a table
 const GUIDS: Readonly<Record<string, string>> = {
@@ -15,7 +16,7 @@ const GUIDS: Readonly<Record<string, string>> = {
 const ENTRY_BYTES = 24;
 const MAX_ENTRIES = 16;
 
-/** Certificates of the kinds that are known; empty where the bytes are no such table. */
+/** Certificates of the kinds that are known, DER or PEM; empty where the bytes are no such table. */
 export function readCertificateTable(bytes: Uint8Array): Certificate[] {
   const certificates: Certificate[] = [];
   for (let index = 0; index < MAX_ENTRIES && (index + 1) * ENTRY_BYTES <= bytes.length; index++) {
@@ -26,8 +27,10 @@ export function readCertificateTable(bytes: Uint8Array): Certificate[] {
     const mixed = guid.replace(/^(..)(..)(..)(..)(..)(..)(..)(..)/, '$4$3$2$1$6$5$8$7');
     const [offset, length] = [reader.u32(), reader.u32()];
     if (GUIDS[guid] === undefined && GUIDS[mixed] === undefined) continue;
+    const content = Uint8Array.from(bytes.subarray(offset, offset + length));
+    const blocks = content[0] === 0x2d ? pemBlocks(byteString(content)) : undefined;
     try {
-      certificates.push(parseCertificate(Uint8Array.from(bytes.subarray(offset, offset + length))));
+      for (const der of blocks?.map((block) => block.der) ?? [content]) certificates.push(parseCertificate(der));
     } catch (error) {
       if (!(error instanceof DerError)) throw error;
     }

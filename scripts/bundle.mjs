@@ -65,5 +65,12 @@ for (const [name, input] of Object.entries(ENTRIES)) {
 const { execClient } = await import(`${root}dist/pal/client/exec-client.js`);
 const { EXIT_CODES } = await import(`${root}dist/cli/exit-codes.js`);
 writeFileSync(`${out}/exec-x64`, execClient({ notRunning: EXIT_CODES['not-running'][0], host: EXIT_CODES.host[0], internal: EXIT_CODES.internal[0] }), { mode: 0o755 });
-train(root, () => Object.values(files).forEach((file) => rmSync(`${out}/${file}.cache`, { force: true })));
+const forget = () => Object.values(files).forEach((file) => rmSync(`${out}/${file}.cache`, { force: true }));
+try {
+  train(root, forget);
+} catch (error) {
+  // Where nothing can run yet, starts take longer; the package is whole.
+  forget();
+  console.warn(`bundle: starts will compile their code each time: ${error.message}`);
+}
 for (const name of Object.keys(ENTRIES)) start(name, starter(files[name], false));

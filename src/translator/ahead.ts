@@ -6,7 +6,40 @@
  * is first reached.
  */
 
-import { checkLoadable, ElfError, type ElfHeader, ET_DYN, frameStarts, parseHeader, parseSegments, PF_X, PHDR_BYTES, PT_DYNAMIC, PT_GNU_EH_FRAME, PT_LOAD, type Segment } from '../elf/index.ts';
+import {
+  checkLoadable,
+  ElfError,
+  type ElfHeader,
+  ET_DYN,
+  frameStarts,
+  parseHeader,
+  parseSegments,
+  PF_X,
+  PHDR_BYTES,
+  PT_DYNAMIC,
+  PT_GNU_EH_FRAME,
+  PT_LOAD,
+  type Segment,
+  DF_1_NOW,
+  DF_BIND_NOW,
+  DT_FINI,
+  DT_FINI_ARRAY,
+  DT_FINI_ARRAYSZ,
+  DT_FLAGS,
+  DT_FLAGS_1,
+  DT_INIT,
+  DT_INIT_ARRAY,
+  DT_INIT_ARRAYSZ,
+  DT_JMPREL,
+  DT_PLTRELSZ,
+  DT_RELA,
+  DT_RELASZ,
+  DT_STRTAB,
+  DT_SYMTAB,
+  R_X86_64_IRELATIVE,
+  R_X86_64_JUMP_SLOT,
+  R_X86_64_RELATIVE,
+} from '../elf/index.ts';
 import { ADDRESS_LIMIT } from '../kernel/platform.ts';
 import { byteString } from '../base/bytes.ts';
 import { decode, type Insn, RDI, TRUNCATED } from '../x86/index.ts';
@@ -21,25 +54,6 @@ const PAGE = 4096;
 const MAX_LAID_OUT = 1 << 30;
 /** Bytes of wasm of one function; larger ones are rare and wait until they are needed. */
 const MAX_FUNCTION = 1_500_000;
-const R_X86_64_RELATIVE = 8;
-const R_X86_64_JUMP_SLOT = 7;
-const R_X86_64_IRELATIVE = 37;
-const DT_PLTRELSZ = 2,
-  DT_STRTAB = 5,
-  DT_SYMTAB = 6,
-  DT_RELA = 7,
-  DT_RELASZ = 8,
-  DT_JMPREL = 23,
-  DT_INIT = 12,
-  DT_FINI = 13,
-  DT_INIT_ARRAY = 25,
-  DT_FINI_ARRAY = 26,
-  DT_INIT_ARRAYSZ = 27,
-  DT_FINI_ARRAYSZ = 28,
-  DT_FLAGS = 30,
-  DT_FLAGS_1 = 0x6fff_fffb;
-const DF_BIND_NOW = 8,
-  DF_1_NOW = 1;
 const MAX_NAME = 64;
 /** Of functions, as compilers make it; cold parts are not aligned. */
 const ALIGNMENT = 16;

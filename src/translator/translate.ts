@@ -159,8 +159,9 @@ export function translateFile(entries: readonly number[], isCalled: (pc: number)
   const again = new Set<number>();
   entries.forEach((pc, index) => {
     progress(index, entries.length);
-    write(pc);
+    // Before: it may call itself and read its own flags.
     written.add(pc);
+    write(pc);
   });
   for (const pc of again) {
     again.delete(pc);

@@ -3,6 +3,7 @@
 import type { ImageFile } from '../../src/encfs/4-tree/image-tree.ts';
 import { translateImage } from '../../src/libos/ahead.ts';
 import { CodeStore, encodeModule, encodeStore, LaidOutElf, translateElf, TranslatorEngine, type Without } from '../../src/translator/index.ts';
+import { decode, TRUNCATED } from '../../src/x86/index.ts';
 import type { RoutinesCase } from './routines.ts';
 
 const PAGE = 4096;
@@ -51,7 +52,10 @@ function elfOf(code: Uint8Array, address: number, entry: number, functions: read
 
 /** An engine whose store has the program; code made without some optimisation is not what `build` makes, but comes the same way. */
 export function engineWith(x: RoutinesCase, address: number, without: Without): TranslatorEngine {
-  const elf = elfOf(x.code as Uint8Array, address, x.functions.at(-1) as number, x.functions);
+  const code = x.code as Uint8Array;
+  // In every other program, what calls reach is known as a function too: those that call themselves then do it directly.
+  const functions = code.length % 2 === 0 ? x.functions : [...new Set([...x.functions, ...calledIn(code, address)])];
+  const elf = elfOf(code, address, x.functions.at(-1) as number, functions);
   const content = without.size === 0 ? builtStore(elf) : storeWithout(elf, without);
   const read = (offset: number, into: Uint8Array): number => {
     const part = content.subarray(offset, offset + into.length);
@@ -59,6 +63,18 @@ export function engineWith(x: RoutinesCase, address: number, without: Without): 
     return part.length;
   };
   return new TranslatorEngine(new CodeStore(read, content.length), without);
+}
+
+function calledIn(code: Uint8Array, address: number): number[] {
+  const called: number[] = [];
+  for (let at = 0; at < code.length; ) {
+    const insn = decode(code, at, address + at);
+    if (insn === undefined || insn === TRUNCATED) break;
+    at += insn.length;
+    const [target] = insn.ops;
+    if (insn.row.mnemonic === 'call' && target?.kind === 'rel' && target.target >= address && target.target < address + code.length) called.push(target.target);
+  }
+  return called;
 }
 
 function builtStore(elf: Uint8Array): Uint8Array {

@@ -3,6 +3,7 @@
 import { EVIDENCE_PATH, type Evidence, recognise, UnreadableError } from '../src/attestation/verifier/index.ts';
 
 const NONCE_BYTES = 32;
+const TIMEOUT_MS = 20_000;
 
 /** The answer as it came (it may hold collateral as well), once its runtime data are over the nonce. Throws UnreadableError. */
 export async function askForEvidence(address: string): Promise<{ readonly evidence: Evidence; readonly body: Uint8Array }> {
@@ -11,7 +12,7 @@ export async function askForEvidence(address: string): Promise<{ readonly eviden
   try {
     const url = new URL(EVIDENCE_PATH, address);
     url.searchParams.set('nonce', nonce);
-    const response = await fetch(url, { cache: 'no-store', credentials: 'omit', referrerPolicy: 'no-referrer' });
+    const response = await fetch(url, { cache: 'no-store', credentials: 'omit', redirect: 'error', referrerPolicy: 'no-referrer', signal: AbortSignal.timeout(TIMEOUT_MS) });
     if (!response.ok) throw new Error(`it answers ${response.status}`);
     body = new Uint8Array(await response.arrayBuffer());
   } catch (error) {

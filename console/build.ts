@@ -16,7 +16,7 @@ export async function buildConsole(): Promise<{ readonly html: string; readonly 
   const template = readFileSync(`${here}/index.html`, 'utf8');
   const style = /<style>([\s\S]*?)<\/style>/.exec(template)?.[1] ?? '';
   const hash = (text: string): string => `'sha256-${createHash('sha256').update(text).digest('base64')}'`;
-  const csp = `default-src 'none'; script-src ${hash(script)}; style-src ${hash(style)}; connect-src *; base-uri 'none'; form-action 'none'`;
+  const csp = `default-src 'none'; script-src ${hash(script)}; style-src ${hash(style)}; connect-src https: http://localhost:* http://127.0.0.1:*; base-uri 'none'; form-action 'none'; require-trusted-types-for 'script'`;
   const html = template.replace('<!--csp-->', () => `<meta http-equiv="Content-Security-Policy" content="${csp}">`).replace('<!--script-->', () => `<script>${script}</script>`);
   return { html, gzipBytes: gzipSync(script).length };
 }

@@ -1,6 +1,6 @@
 /** A verdict as elements. Text goes in as text: what evidence says is never markup. */
 
-import { type Claim, type FailureGroup, groupOf, type Verdict } from '../src/attestation/verifier/index.ts';
+import { type Claim, type FailureGroup, groupOf, isUnjudged, todoOf, type Verdict } from '../src/attestation/verifier/index.ts';
 
 function element(name: string, attributes: Readonly<Record<string, string>> = {}, ...children: readonly (Node | string)[]): HTMLElement {
   const node = document.createElement(name);
@@ -27,7 +27,13 @@ export function show(into: HTMLElement, verdict: Verdict, form: string, at: Date
   const { accepted, tee, tcbStatus, tcbDate, advisories, failures, claims } = verdict;
   const judged = GROUPS.map(([group, title]) => {
     const own = failures.filter(({ code }) => groupOf(code) === group);
-    return element('li', { class: own.length === 0 ? 'accepted' : 'refused' }, `${own.length === 0 ? '✓' : '✗'} ${title}`, element('ul', {}, ...own.map(({ code, message }) => element('li', {}, element('code', {}, code), ` ${message}`))));
+    if (own.length === 0 && isUnjudged(group, verdict)) return element('li', {}, `? ${title}: not judged, for what is missing above`);
+    // The sign is for the eye; what is read aloud says it in words.
+    const sign = element('span', { 'aria-hidden': 'true' }, own.length === 0 ? '✓' : '✗');
+    const heading = [sign, ` ${title}`, element('span', { class: 'spoken' }, own.length === 0 ? ': passed' : ': failed')];
+    if (own.length === 0) return element('li', { class: 'accepted' }, ...heading);
+    const faults = own.map(({ code, message }) => element('li', {}, element('code', {}, code), ` ${message}`, element('p', { class: 'todo' }, todoOf(code))));
+    return element('li', { class: 'refused' }, ...heading, element('ul', {}, ...faults));
   });
   const { unchecked = [], warning, ...said } = claims;
   into.replaceChildren(
@@ -37,10 +43,13 @@ export function show(into: HTMLElement, verdict: Verdict, form: string, at: Date
     ...(tcbStatus === null ? [] : [element('p', {}, `TCB ${tcbStatus}${tcbDate === null ? '' : `, level of ${tcbDate.slice(0, 10)}`}${advisories.length === 0 ? '' : `; ${advisories.join(', ')}`}`)]),
     element('ul', { id: 'judged' }, ...judged),
     element('h3', {}, accepted ? 'Claims' : 'Claims (not to be believed: the evidence is refused)'),
-    element('table', {}, ...Object.entries(said).map(([name, value]) => element('tr', {}, element('td', {}, name), element('td', {}, textOf(value))))),
+    element('table', { id: 'claims' }, element('caption', { class: 'spoken' }, 'Claims'), ...Object.entries(said).map(([name, value]) => element('tr', {}, element('th', { scope: 'row' }, name), element('td', {}, textOf(value))))),
     element('p', {}, `Unchecked by the policy: ${textOf(unchecked)}`),
   );
 }
+
+/** For those who hear the page: the verdict in one sentence. */
+export const summary = ({ accepted, failures }: Verdict): string => (accepted ? 'Accepted.' : `Refused, for ${failures.length} ${failures.length === 1 ? 'reason' : 'reasons'}.`);
 
 export function complain(into: HTMLElement, message: string): void {
   into.replaceChildren(element('h2', { id: 'verdict', class: 'refused' }, 'Unreadable'), element('p', {}, message));

@@ -151,8 +151,8 @@ ${table(
 ## Codes of failures
 
 ${table(
-  ['code', 'about', 'meaning'],
-  FAILURE_CODES.map(([code, group, meaning]) => [`\`${code}\``, group, meaning]),
+  ['code', 'about', 'meaning', 'what to do'],
+  FAILURE_CODES.map(([code, group, meaning, todo]) => [`\`${code}\``, group, meaning, todo]),
 )}
 `;
 }

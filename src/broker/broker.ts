@@ -10,6 +10,7 @@ import { addOwner, authenticateOwner } from './admin/owners.ts';
 import { Problem } from './errors.ts';
 import { type HttpRequest, type HttpResponse, problemResponse } from './http.ts';
 import type { Appraiser } from './kbs/appraise.ts';
+import { COLLATERAL_LIFE_MS } from './kbs/collateral.ts';
 import { Tokens } from './kbs/token.ts';
 import { KeyRing } from './keys/ring.ts';
 import { openWith, type RootGuard, RootKeyError, sealWith } from './keys/root.ts';
@@ -74,6 +75,10 @@ async function ownSecret(sql: Sql, ring: KeyRing, name: string, make: () => stri
 const OWN_SECRETS = ['audit', 'token', 'tls'] as const;
 
 const signingKey = async (sql: Sql, ring: KeyRing, name: keyof typeof SIGNING_KEYS): Promise<PrivateKey> => PrivateKey.fromPem(await ownSecret(sql, ring, name, () => PrivateKey.generate(SIGNING_KEYS[name]).pem()));
+
+/** How long a refusal took says what policies there are, and what for: it leaves at a multiple of this. */
+const REFUSAL_STEP_MS = 25;
+const untilNext = (stepMs: number, elapsedMs: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, stepMs - (elapsedMs % stepMs)));
 
 export class Broker {
   readonly services: Services;
@@ -146,6 +151,7 @@ export class Broker {
       response = await this.#dispatch(request, found ?? this.admit(request.method, request.path, request.remote));
     } catch (error) {
       response = this.refuse(error, request);
+      if (error instanceof Problem && error.kind === 'PolicyDeny') await untilNext(REFUSAL_STEP_MS, performance.now() - start);
     }
     services.metrics.count('kbs_http_requests_total', String(response.status));
     services.metrics.observe((performance.now() - start) / 1000);
@@ -179,10 +185,11 @@ export class Broker {
     return problemResponse(new Problem('Internal', String(error)));
   }
 
-  /** Sessions that nobody can use any more. */
+  /** Forgets sessions that nobody can use any more, and collateral of machines that do not come any more. */
   async sweep(): Promise<void> {
     const { database, now } = this.services;
     await database.run('DELETE FROM sessions WHERE expires <= $1', now());
+    await database.run('DELETE FROM collateral WHERE expires <= $1', now() - COLLATERAL_LIFE_MS);
   }
 
   async close(): Promise<void> {

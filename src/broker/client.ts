@@ -3,7 +3,7 @@
  * comes back. Carried by whatever `send` is.
  */
 
-import { canonicalBytes } from '../attestation/canonical.ts';
+import { type Canonical, canonicalBytes } from '../attestation/canonical.ts';
 import { type FlattenedJwe, RecipientKey, sha384 } from '../crypto/index.ts';
 import { expectedReportData } from './kbs/report-data.ts';
 
@@ -19,11 +19,15 @@ export type Send = (method: 'GET' | 'POST', path: string, headers: Readonly<Reco
 export interface Attester {
   /** The TEE's name in the KBS protocol. */
   readonly tee: string;
+  /** Claims of the enclave that the hardware's measurement does not cover: part of the runtime data, and so of what the evidence is over. */
+  readonly cloister?: { readonly [name: string]: Canonical };
   /** `primary_evidence` over 64 bytes of report data. */
   evidence(reportData: Uint8Array): unknown;
 }
 
-export type BrokerClientErrorCode = 'broker-refused' | 'broker-not-found' | 'broker-answer';
+export type BrokerClientErrorCode = 'broker-refused' | 'broker-not-found' | 'broker-conflict' | 'broker-answer';
+
+const CODES: Readonly<Record<number, BrokerClientErrorCode>> = { 401: 'broker-refused', 404: 'broker-not-found', 409: 'broker-conflict' };
 
 export class BrokerClientError extends Error {
   override readonly name = 'BrokerClientError';
@@ -45,14 +49,20 @@ function parse(text: string): Readonly<Record<string, unknown>> {
   throw new BrokerClientError('broker-answer', 'the broker answered something that is not of the KBS protocol');
 }
 
-function failure(what: string, { status, body }: ClientResponse): BrokerClientError {
-  let detail = '';
+/** RFC 9457; undefined where the body is none. */
+function problemOf({ body }: ClientResponse): { readonly type?: unknown; readonly detail?: unknown } | undefined {
   try {
-    detail = `: ${String(parse(body).detail).slice(0, 300)}`;
+    return parse(body);
   } catch {
-    // The status must do.
+    return undefined;
   }
-  return new BrokerClientError(status === 404 ? 'broker-not-found' : status === 401 ? 'broker-refused' : 'broker-answer', `the broker refused ${what} (status ${status})${detail}`);
+}
+
+function failure(what: string, answer: ClientResponse): BrokerClientError {
+  const problem = problemOf(answer);
+  const detail = problem === undefined ? '' : `: ${String(problem.detail).slice(0, 300)}`;
+  const { status } = answer;
+  return new BrokerClientError(CODES[status] ?? 'broker-answer', `the broker refused ${what} (status ${status})${detail}`);
 }
 
 export class BrokerClient {
@@ -74,7 +84,8 @@ export class BrokerClient {
     if (challenge.status !== 200) throw failure('the handshake', challenge);
     const { nonce } = parse(challenge.body);
     if (typeof nonce !== 'string' || challenge.cookie === undefined) throw new BrokerClientError('broker-answer', 'the broker gave no nonce or no session');
-    const runtime = { nonce, 'tee-pubkey': { ...this.#key.publicJwk } };
+    const { cloister } = this.#attester;
+    const runtime = { ...(cloister !== undefined && { cloister }), nonce, 'tee-pubkey': { ...this.#key.publicJwk } };
     const reportData = expectedReportData(sha384(canonicalBytes({ ...runtime, 'additional-evidence': '' })));
     const body = JSON.stringify({ 'init-data': null, 'runtime-data': runtime, 'tee-evidence': { primary_evidence: this.#attester.evidence(reportData), additional_evidence: '' } });
     const answer = await this.#send('POST', '/kbs/v0/attest', { ...json, cookie: challenge.cookie }, body);
@@ -85,16 +96,41 @@ export class BrokerClient {
     return token;
   }
 
-  /** `repository/type/tag`. Wipe what it resolves with. Throws BrokerClientError, JweError. */
-  async resource(path: string): Promise<Uint8Array> {
-    if (this.#cookie === undefined) await this.attest();
-    const answer = await this.#send('GET', `/kbs/v0/resource/${path}`, { cookie: this.#cookie as string });
-    if (answer.status !== 200) throw failure(path, answer);
+  /** With a session; a new one where the broker knows it no longer. */
+  async #ask(method: 'GET' | 'POST', path: string, what: string, body?: string): Promise<ClientResponse> {
+    const isNew = this.#cookie === undefined;
+    if (isNew) await this.attest();
+    const answer = await this.#send(method, path, { cookie: this.#cookie as string, ...(body !== undefined && { 'content-type': 'application/json' }) }, body);
+    if (answer.status === 200) return answer;
+    if (!isNew && answer.status === 401 && /\/Token(NotFound|VerifierError)$/.test(String(problemOf(answer)?.type))) {
+      this.#cookie = undefined;
+      return this.#ask(method, path, what, body);
+    }
+    throw failure(what, answer);
+  }
+
+  /** `repository/type/tag`, the newest version unless one is named. Wipe what it resolves with. Throws BrokerClientError, JweError. */
+  async resource(path: string, version?: number): Promise<Uint8Array> {
+    const answer = await this.#ask('GET', `/kbs/v0/resource/${path}${query(version)}`, path);
     const jwe = parse(answer.body);
     for (const name of ['protected', 'encrypted_key', 'iv', 'ciphertext', 'tag']) if (typeof jwe[name] !== 'string') throw new BrokerClientError('broker-answer', 'the broker answered something that is no JWE');
     return this.#key.decrypt(jwe as unknown as FlattenedJwe);
   }
+
+  /** Where the storage stands whose key the resource is, and which version of the resource that is. Throws BrokerClientError. */
+  async counter(path: string): Promise<{ readonly value: number; readonly version: number }> {
+    const { value, version } = parse((await this.#ask('GET', `/cloister/v0/counter/${path}`, `the counter of ${path}`)).body);
+    if (!Number.isSafeInteger(value) || !Number.isSafeInteger(version)) throw new BrokerClientError('broker-answer', 'the broker answered something that is no counter');
+    return { value: value as number, version: version as number };
+  }
+
+  /** `from` is what `counter` gave when the storage was opened; `holder`: 32 hexadecimal digits, one choice for one opening. Throws BrokerClientError; `broker-conflict` where somebody else has it. */
+  async advance(path: string, version: number, { from, value, holder }: { readonly from: number; readonly value: number; readonly holder: string }): Promise<void> {
+    await this.#ask('POST', `/cloister/v0/counter/${path}${query(version)}`, `to advance the counter of ${path}`, JSON.stringify({ value, from, holder }));
+  }
 }
+
+const query = (version: number | undefined): string => (version === undefined ? '' : `?version=${version}`);
 
 const URI = /^kbs:\/\/([^/?#]*)\/([A-Za-z0-9_-][A-Za-z0-9._-]{0,127}\/[A-Za-z0-9_-][A-Za-z0-9._-]{0,127}\/[A-Za-z0-9_-][A-Za-z0-9._-]{0,127})$/;
 

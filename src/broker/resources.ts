@@ -171,10 +171,16 @@ export async function readResource(services: Services, owner: Owner, path: Resou
   return { content, version: found.info.version };
 }
 
-async function policyContext(sql: Sql, owner: string, { context }: Attested, now: number): Promise<PolicyContext> {
-  const rows = context.measurement === '' ? [] : await sql.query('SELECT name, publisher FROM reference_values WHERE owner = $1 AND measurement = $2', owner, context.measurement);
+async function referencesOf(sql: Sql, owner: string, measurement: string): Promise<Pick<PolicyContext, 'references' | 'publishers'>> {
+  const rows = measurement === '' ? [] : await sql.query('SELECT name, publisher FROM reference_values WHERE owner = $1 AND measurement = $2', owner, measurement);
   const distinct = (column: string): string[] => [...new Set(rows.map((row) => textOf(row, column)))].sort();
-  return { ...context, references: distinct('name'), publishers: distinct('publisher'), now: Math.floor(now / 1000) };
+  return { references: distinct('name'), publishers: distinct('publisher') };
+}
+
+async function policyContext(sql: Sql, owner: string, { context }: Attested, now: number): Promise<PolicyContext> {
+  const { enclave, ...rest } = context;
+  const known = await referencesOf(sql, owner, context.measurement);
+  return { ...rest, ...(enclave !== undefined && { enclave: { ...enclave, ...(await referencesOf(sql, owner, enclave.measurement)) } }), ...known, now: Math.floor(now / 1000) };
 }
 
 /** Policies of an owner that are in force. */
@@ -195,32 +201,42 @@ export interface Granted {
 
 const told = (failed: FailedCondition): string => `${failed.policy}: ${failed.condition}; the evidence says ${JSON.stringify(failed.evidence)}`;
 
-/** Decides by the policies of the resource's owner. A refusal is in the audit log before it is told, without its reasons. */
+/** What a resource that is not there looks like to policies: nothing that an owner wrote speaks for it but its path. */
+const nobodys = (path: ResourcePath, owner: string, version: number | undefined): ResourceAttributes => ({ owner, tenant: '', ...path, version: version ?? 0, labels: [] });
+
+/**
+ * Decides by the policies of the owner of the repository, whether there is such a resource or not: only whom they would
+ * give it is told that there is none. A refusal is in the audit log before it is told, without its reasons.
+ */
 export async function authorize(services: Services, attested: Attested, path: ResourcePath, version: number | undefined, action: PolicyAction): Promise<Granted> {
   const { database, policies, metrics, audit, now } = services;
   const text = pathText(path);
   const found = await stored(database, text, version);
-  const { measurement, tee } = attested.context;
-  if (found === undefined) {
-    await audit.append({ event: 'resource-refused', owner: (await ownerOfRepository(database, path.repository)) ?? '', subject: text, detail: { action, measurement, tee, why: ['there is no such resource'] } });
-    throw Problem.open('InvalidRequestPath', `there is no resource ${text}`);
-  }
-  const { info, tenant } = found;
+  const { measurement, tee, enclave } = attested.context;
+  const owner = found?.info.owner ?? (await ownerOfRepository(database, path.repository)) ?? '';
+  const record = (why: readonly string[]): Promise<unknown> =>
+    audit.append({ event: 'resource-refused', owner, subject: text, detail: { action, measurement, tee, ...(enclave && { enclave: enclave.measurement }), ...(found && { version: found.info.version }), why } });
   const refuse = async (why: readonly string[]): Promise<never> => {
     metrics.count('kbs_policy_violations_total');
-    await audit.append({ event: 'resource-refused', owner: info.owner, subject: text, detail: { action, measurement, tee, version: info.version, why } });
+    await record(why);
     throw new Problem('PolicyDeny', `${text} refused: ${why.join('; ')}`, 'Access denied by policy');
   };
-  const attributes: ResourceAttributes = { owner: info.owner, tenant, ...path, version: info.version, labels: info.labels };
-  const context = await policyContext(database, info.owner, attested, now());
-  const texts = await policiesOf(database, info.owner);
+  const attributes: ResourceAttributes = found === undefined ? nobodys(path, owner, version) : { owner, tenant: found.tenant, ...path, version: found.info.version, labels: found.info.labels };
+  const context = await policyContext(database, owner, attested, now());
+  const texts = await policiesOf(database, owner);
   metrics.count('kbs_policy_evaluations_total');
   const decision = policies.decide(texts, { action, resource: attributes, context });
   if (decision.errors.length > 0) metrics.count('kbs_policy_errors_total');
+  const missing = found === undefined ? ['there is no such resource'] : [];
   if (!decision.allowed) {
     const why = [...decision.errors, ...decision.failed.map(told)];
-    return refuse(why.length > 0 ? why : [`none of your ${texts.length} policies is about ${text}`]);
+    return refuse([...missing, ...(why.length > 0 ? why : [`none of your ${texts.length} policies is about ${text}`])]);
   }
+  if (found === undefined) {
+    await record(missing);
+    throw Problem.open('InvalidRequestPath', `there is no resource ${text}`);
+  }
+  const { info } = found;
   if (info.expires !== undefined && info.expires <= now()) return refuse([`version ${info.version} expired on ${new Date(info.expires).toISOString()}`]);
   metrics.count('kbs_policy_approvals_total');
   return { info, decision, context, stored: found };
@@ -241,31 +257,57 @@ export async function releaseResource(services: Services, attested: Attested, pa
   return {
     content,
     record: async () => {
-      await audit.append({ event: 'resource-released', owner: info.owner, subject: info.path, detail: { version: info.version, measurement: context.measurement, signer: context.signer, tee: context.tee, policies: decision.policies } });
+      await audit.append({
+        event: 'resource-released',
+        owner: info.owner,
+        subject: info.path,
+        detail: { version: info.version, measurement: context.measurement, ...(context.enclave && { enclave: context.enclave.measurement }), signer: context.signer, tee: context.tee, policies: decision.policies },
+      });
       metrics.count('kbs_resource_reads_total');
     },
   };
 }
 
-/** The counter of a resource: whoever has it knows which state of a storage is the newest. 0 where there is none yet. */
-export async function readCounter(services: Services, attested: Attested, path: ResourcePath): Promise<number> {
-  const { info } = await authorize(services, attested, path, undefined, 'release');
-  const [row] = await services.database.query('SELECT value FROM counters WHERE path = $1', info.path);
-  return row === undefined ? 0 : numberOf(row, 'value');
+/** Which state of a storage is the newest, by number; the key of the storage is a version of a resource. */
+export interface Counter {
+  /** 0 where nobody has advanced it yet. */
+  readonly value: number;
+  /** Of the resource. */
+  readonly version: number;
 }
 
-/** A counter only ever grows. Throws Problem where it is there already, or beyond. */
-export async function advanceCounter(services: Services, attested: Attested, path: ResourcePath, to: number): Promise<number> {
-  if (!Number.isSafeInteger(to) || to < 1) throw Problem.open('InvalidRequest', 'a counter advances to a whole number');
-  const { info, context } = await authorize(services, attested, path, undefined, 'advance');
+/** For who may advance it: nobody else has a use for it. */
+export async function readCounter(services: Services, attested: Attested, path: ResourcePath, version: number | undefined): Promise<Counter> {
+  const { info } = await authorize(services, attested, path, version, 'advance');
+  const [row] = await services.database.query('SELECT value FROM counters WHERE path = $1 AND version = $2', info.path, info.version);
+  return { value: row === undefined ? 0 : numberOf(row, 'value'), version: info.version };
+}
+
+export interface Advance {
+  readonly to: number;
+  /** Where the counter stood when the storage was opened. */
+  readonly from: number;
+  /** Who has the storage open: may ask for the same value again, where the answer was lost. */
+  readonly holder: string;
+}
+
+const HOLDER = /^[0-9a-f]{32}$/;
+
+/** A counter only ever grows, and its holder changes only where the new one has opened what the last one left. Throws Problem otherwise: then two have the storage. */
+export async function advanceCounter(services: Services, attested: Attested, path: ResourcePath, version: number | undefined, { to, from, holder }: Advance): Promise<Counter> {
+  if (!Number.isSafeInteger(to) || to < 1 || !Number.isSafeInteger(from) || from < 0) throw Problem.open('InvalidRequest', 'a counter advances to a whole number');
+  if (typeof holder !== 'string' || !HOLDER.test(holder)) throw Problem.open('InvalidRequest', 'the holder is 32 hexadecimal digits');
+  const { info, context } = await authorize(services, attested, path, version, 'advance');
   const { database, auditKey, now } = services;
   return database.transaction(async (sql) => {
-    const [row] = await sql.query('SELECT value FROM counters WHERE path = $1', info.path);
+    const [row] = await sql.query('SELECT value, holder FROM counters WHERE path = $1 AND version = $2', info.path, info.version);
     const present = row === undefined ? 0 : numberOf(row, 'value');
-    if (to <= present) throw Problem.open('Conflict', `the counter stands at ${present}: it cannot go to ${to}`);
-    if (row === undefined) await sql.run('INSERT INTO counters (path, value) VALUES ($1, $2)', info.path, to);
-    else await sql.run('UPDATE counters SET value = $1 WHERE path = $2', to, info.path);
-    await appendTo(sql, [{ event: 'counter-advanced', owner: info.owner, subject: info.path, detail: { from: present, to, measurement: context.measurement } }], auditKey, now());
-    return to;
+    const isHolder = row !== undefined && textOf(row, 'holder') === holder;
+    if (isHolder ? to < present : from !== present || to <= present) throw Problem.open('Conflict', `the counter stands at ${present}: it cannot go to ${to}`);
+    if (to > present) {
+      await sql.run('INSERT INTO counters (path, version, value, holder) VALUES ($1, $2, $3, $4) ON CONFLICT (path, version) DO UPDATE SET value = excluded.value, holder = excluded.holder', info.path, info.version, to, holder);
+      await appendTo(sql, [{ event: 'counter-advanced', owner: info.owner, subject: info.path, detail: { version: info.version, from: present, to, measurement: context.measurement } }], auditKey, now());
+    }
+    return { value: to, version: info.version };
   });
 }

@@ -42,11 +42,16 @@ const adminOnly = (method: Method, path: string, maxBytes: number, doc: string, 
 
 const pathOf = (parameters: Readonly<Record<string, string>>) => resourcePath([parameters.repository, parameters.type, parameters.tag]);
 
+function versionOf({ query }: HttpRequest): number | undefined {
+  const version = query.get('version');
+  if (version === null) return undefined;
+  if (!/^\d{1,9}$/.test(version)) throw Problem.open('InvalidRequestPath', 'version is a whole number');
+  return Number(version);
+}
+
 async function release({ services, request, parameters }: PublicCall): Promise<HttpResponse> {
   const client = await identify(services, request);
-  const version = request.query.get('version');
-  if (version !== null && !/^\d{1,9}$/.test(version)) throw Problem.open('InvalidRequestPath', 'version is a whole number');
-  const { content, record } = await releaseResource(services, client, pathOf(parameters), version === null ? undefined : Number(version));
+  const { content, record } = await releaseResource(services, client, pathOf(parameters), versionOf(request));
   const jwe = encryptJwe(client.key, content);
   wipe(content);
   await record();
@@ -54,12 +59,13 @@ async function release({ services, request, parameters }: PublicCall): Promise<H
 }
 
 async function counter({ services, request, parameters }: PublicCall): Promise<HttpResponse> {
-  return json({ value: await readCounter(services, await identify(services, request), pathOf(parameters)) });
+  return json(await readCounter(services, await identify(services, request), pathOf(parameters), versionOf(request)));
 }
 
 async function advance({ services, request, parameters }: PublicCall): Promise<HttpResponse> {
   const client = await identify(services, request);
-  return json({ value: await advanceCounter(services, client, pathOf(parameters), jsonBody(request).value as number) });
+  const { value, from, holder } = jsonBody(request);
+  return json(await advanceCounter(services, client, pathOf(parameters), versionOf(request), { to: value as number, from: from as number, holder: holder as string }));
 }
 
 async function kbsPut({ services, owner: by, request, parameters }: OwnerCall): Promise<HttpResponse> {
@@ -104,8 +110,8 @@ export const ROUTES: readonly RouteRow[] = [
   owner    ('DELETE', '/kbs/v0/resource/{repository}/{type}/{tag}',              0,                  'Forgets all versions of a resource.', kbsDelete, 'free'),
   owner    ('GET',    '/kbs/v0/resource-policy',                                 0,                  "The owner's policies, by name.", kbsPolicies, 'free'),
   owner    ('POST',   '/kbs/v0/resource-policy',                                 512 * KIB,          'Sets the policy resource-policy: Cedar, as base64url.', kbsPolicyPut, 'free'),
-  attested ('GET',    '/cloister/v0/counter/{repository}/{type}/{tag}',          0,                  'The counter of a resource.', counter),
-  attested ('POST',   '/cloister/v0/counter/{repository}/{type}/{tag}',          KIB,                'Advances the counter of a resource to a value.', advance),
+  attested ('GET',    '/cloister/v0/counter/{repository}/{type}/{tag}',          0,                  'The counter of a version of a resource: which state of the storage that it is the key of is the newest.', counter),
+  attested ('POST',   '/cloister/v0/counter/{repository}/{type}/{tag}',          KIB,                'Advances the counter to a value; the body also says who has the storage open (holder), and at which value it was opened (from).', advance),
   open     ('GET',    '/.well-known/jwks.json',                                  0,                  'The keys that tokens are signed with.', async ({ services }) => json(services.tokens.jwks())),
   open     ('GET',    '/healthz',                                                0,                  'Whether the broker and its database answer.', health),
   open     ('GET',    '/metrics',                                                0,                  'Counters, in the text format of Prometheus.', async ({ services }) => ({ status: 200, headers: { 'content-type': 'text/plain; version=0.0.4' }, body: services.metrics.text() })),

@@ -39,7 +39,8 @@ export const TABLES: readonly string[] = [
   'CREATE INDEX IF NOT EXISTS reference_values_by_measurement ON reference_values (owner, measurement)',
   'CREATE TABLE IF NOT EXISTS sessions (id TEXT PRIMARY KEY, tee TEXT NOT NULL, nonce TEXT NOT NULL, state TEXT NOT NULL, result TEXT, expires BIGINT NOT NULL)',
   'CREATE INDEX IF NOT EXISTS sessions_by_expiry ON sessions (expires)',
-  'CREATE TABLE IF NOT EXISTS counters (path TEXT PRIMARY KEY, value BIGINT NOT NULL)',
+  'CREATE TABLE IF NOT EXISTS collateral (url TEXT PRIMARY KEY, headers TEXT NOT NULL, body BYTEA NOT NULL, expires BIGINT NOT NULL)',
+  'CREATE TABLE IF NOT EXISTS counters (path TEXT NOT NULL, version INTEGER NOT NULL, value BIGINT NOT NULL, holder TEXT NOT NULL, PRIMARY KEY (path, version))',
   'CREATE TABLE IF NOT EXISTS audit (seq BIGINT PRIMARY KEY, entry TEXT NOT NULL, leaf BYTEA NOT NULL)',
   'CREATE TABLE IF NOT EXISTS audit_heads (size BIGINT PRIMARY KEY, head TEXT NOT NULL, peaks TEXT NOT NULL)',
 ];

@@ -71,6 +71,7 @@ export const CONFIGURATION: Section = { kind: 'section', doc: 'Configuration of 
     source: { kind: 'string', doc: 'Path on the host, in the instance unless it is absolute. Not trusted: what lies there is verified.', default: '', pattern: /^[^\0]+$/, expected: 'a path' },
     type:   { kind: 'choice', doc: '`sealed`: a file that `cloister seal` made, read-only. `layer`: a directory that can be written; made when it is not there.', default: 'sealed', of: ['sealed', 'layer'] },
     key:    kbs('Its key at the broker.'),
+    freshness: { kind: 'choice', doc: 'For `layer`: who knows which state of it is the newest. `broker`: its counter there; one volume for one version of a key. `machine`: a record on this machine, which can be exchanged along with the volume.', default: 'broker', of: ['broker', 'machine'] },
   } } },
   network: { kind: 'section', doc: 'What programs may reach outside. Loopback inside the enclave always works.', keys: {
     outside:   { kind: 'choice', doc: '`closed`, the only policy so far: connections out of the enclave fail with ENETUNREACH.', default: 'closed', of: ['closed'], only: 'programs cannot reach anything outside the enclave yet' },
@@ -91,7 +92,7 @@ export interface Configuration {
   readonly broker: { readonly url: string; readonly certificate: string };
   readonly layer: { readonly key: string };
   readonly secrets: readonly { readonly key: string; readonly file: string; readonly env: string }[];
-  readonly volumes: readonly { readonly target: string; readonly source: string; readonly type: 'sealed' | 'layer'; readonly key: string }[];
+  readonly volumes: readonly { readonly target: string; readonly source: string; readonly type: 'sealed' | 'layer'; readonly key: string; readonly freshness: 'broker' | 'machine' }[];
   readonly network: { readonly outside: 'closed' };
   readonly metadata: { readonly product_id: number; readonly security_version: number; readonly debuggable: boolean };
 }

@@ -121,6 +121,16 @@ function rsaKey({ n, e }: RsaPublicJwk): KeyObject {
   return key;
 }
 
+/** Throws JweError; also for numbers that have the size of a key and are none. */
+function encryptToRsa(recipient: RsaPublicJwk, contentKey: Uint8Array): Uint8Array {
+  const key = rsaKey(recipient);
+  try {
+    return publicEncrypt({ key, padding: constants.RSA_PKCS1_OAEP_PADDING, oaepHash: 'sha256' }, contentKey);
+  } catch {
+    throw new JweError('nothing can be encrypted to this RSA key');
+  }
+}
+
 /** Reads a recipient's key as untrusted JSON, and checks that something can be encrypted to it. Throws JweError. */
 export function recipientOf(value: unknown): RecipientJwk {
   if (typeof value !== 'object' || value === null) throw new JweError('the key is not a JSON object');
@@ -141,7 +151,7 @@ export function recipientOf(value: unknown): RecipientJwk {
   if (jwk.kty === 'RSA') {
     if (text('alg') !== RSA) throw new JweError(`the algorithm of an RSA key is ${RSA}`);
     const key: RsaPublicJwk = { kty: 'RSA', alg: RSA, n: text('n'), e: text('e') };
-    rsaKey(key);
+    encryptToRsa(key, new Uint8Array(32));
     return key;
   }
   throw new JweError('the key is neither EC nor RSA');
@@ -150,8 +160,7 @@ export function recipientOf(value: unknown): RecipientJwk {
 /** The content key, encrypted to the recipient, and the header that says how. */
 function encryptKey(recipient: RecipientJwk, contentKey: Uint8Array): { header: string; encrypted: Uint8Array } {
   if (recipient.kty === 'RSA') {
-    const encrypted = publicEncrypt({ key: rsaKey(recipient), padding: constants.RSA_PKCS1_OAEP_PADDING, oaepHash: 'sha256' }, contentKey);
-    return { header: `{"alg":"${RSA}","enc":"${ENC}"}`, encrypted };
+    return { header: `{"alg":"${RSA}","enc":"${ENC}"}`, encrypted: encryptToRsa(recipient, contentKey) };
   }
   const [curve, bytes] = CURVES[recipient.crv];
   const ephemeral = createECDH(curve);

@@ -2,16 +2,8 @@
 
 import { byteString } from '../base/bytes.ts';
 import { type ElfHeader, ElfError, parseHeader, parseInterpreter, parseSegments, PHDR_BYTES, PT_DYNAMIC, PT_INTERP, PT_LOAD, PT_NOTE, type Segment, u64, viewOf } from './header.ts';
+import { DF_1_PIE, DT_FLAGS_1, DT_NEEDED, DT_NULL, DT_RPATH, DT_RUNPATH, DT_SONAME, DT_STRSZ, DT_STRTAB } from './tags.ts';
 
-const DT_NULL = 0,
-  DT_NEEDED = 1,
-  DT_STRTAB = 5,
-  DT_STRSZ = 10,
-  DT_SONAME = 14,
-  DT_RPATH = 15,
-  DT_RUNPATH = 29,
-  DT_FLAGS_1 = 0x6fff_fffb;
-const DF_1_PIE = 0x0800_0000;
 /** The most entries that a sane dynamic section has. */
 const MAX_DYNAMIC = 65536;
 

@@ -1,6 +1,6 @@
 /**
- * Functions as unwind information tells them (LSB Core, "Exception Frames"): the `.eh_frame` section, which files without the
- * `.eh_frame_hdr` that a dynamic linker would want have too. It is a hint: what cannot be read is left out.
+ * Starts of functions as unwind information tells them (LSB Core, "Exception Frames"): the `.eh_frame` section of files
+ * without the `.eh_frame_hdr` that a dynamic linker would want. It is a hint: what cannot be read is left out.
  */
 
 import { byteString } from '../base/bytes.ts';
@@ -16,29 +16,22 @@ interface Section {
   readonly end: number;
 }
 
-export interface Frame {
-  /** Virtual address. */
-  readonly start: number;
-  /** Bytes. */
-  readonly length: number;
-}
-
-/** Not sorted. */
-export function functionFrames(bytes: Uint8Array, header: ElfHeader): Frame[] {
+/** Virtual addresses, not sorted. */
+export function frameStarts(bytes: Uint8Array, header: ElfHeader): number[] {
   const frames = sectionNamed(bytes, header, '.eh_frame');
   if (frames === undefined) return [];
   const data = viewOf(bytes);
-  const found: Frame[] = [];
+  const found: number[] = [];
   /** Offsets of common information entries whose frame entries hold a relative address. */
   const relative = new Set<number>();
-  for (let at = frames.offset; at + 16 <= frames.end; ) {
+  for (let at = frames.offset; at + 12 <= frames.end; ) {
     const length = data.getUint32(at, true);
     if (length === 0 || length === 0xffff_ffff || at + 4 + length > frames.end) break;
     const id = data.getUint32(at + 4, true);
     if (id === 0) {
       if (encodingOf(bytes, at + 8, at + 4 + length) === RELATIVE) relative.add(at);
-    } else if (relative.has(at + 4 - id) && length >= 12) {
-      found.push({ start: frames.address + (at + 8 - frames.offset) + data.getInt32(at + 8, true), length: data.getUint32(at + 12, true) });
+    } else if (relative.has(at + 4 - id) && length >= 8) {
+      found.push(frames.address + (at + 8 - frames.offset) + data.getInt32(at + 8, true));
     }
     at += 4 + length;
   }

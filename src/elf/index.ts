@@ -3,3 +3,4 @@
 export * from './dynamic.ts';
 export * from './header.ts';
 export * from './frames.ts';
+export * from './tags.ts';

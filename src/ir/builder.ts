@@ -16,7 +16,7 @@
 import { assert } from '../base/assert.ts';
 import type { LoadOp, Op, StoreOp, Type } from '../ops/index.ts';
 import { CPU, type Condition, type Flag, FlagsKind, helperNamed, type Insn, type Lifter, type Mem, type Operand, type TrapKind, type Value } from '../x86/index.ts';
-import { constI32, constI64, knownBits, makeOp } from './fold.ts';
+import { constI32, constI64, knownBits, makeOp, plainOp } from './fold.ts';
 import { FLAG_IDS, Node, REG_DF, REG_FLAGS_A, REG_FLAGS_B, REG_FLAGS_CODE, REG_FS, REG_GS, REG_XMM, registerType, type Terminator } from './values.ts';
 
 type Width = 1 | 2 | 4 | 8;
@@ -80,6 +80,12 @@ export class Builder implements Lifter {
   readsHigh = 0;
   writesLow = 0;
   writesHigh = 0;
+  readonly #folds: boolean;
+
+  /** `plain`: every operation is a node as it stands, for tests of folding. */
+  constructor(style: 'folded' | 'plain' = 'folded') {
+    this.#folds = style === 'folded';
+  }
 
   lift(insn: Insn): void {
     // Nothing behind a trap is reached.
@@ -163,7 +169,7 @@ export class Builder implements Lifter {
   }
 
   op(op: Op, a: Value, b?: Value, c?: Value): Node {
-    return makeOp(op, a as Node, b as Node | undefined, c as Node | undefined);
+    return this.#folds ? makeOp(op, a as Node, b as Node | undefined, c as Node | undefined) : plainOp(op, a as Node, b as Node | undefined, c as Node | undefined);
   }
 
   lane(op: Op, lane: number, a: Value, b?: Value): Node {

@@ -89,7 +89,11 @@ export function makeOp(op: Op, first: Node, second: Node | undefined, third: Nod
     const folded = foldUnary(op, a);
     if (folded !== undefined) return folded;
   }
-  return new Node(op, OPS[op].result as Type, a, b, third, 0, undefined);
+  return plainOp(op, a, b, third);
+}
+
+export function plainOp(op: Op, a: Node, b: Node | undefined, c: Node | undefined): Node {
+  return new Node(op, OPS[op].result as Type, a, b, c, 0, undefined);
 }
 
 /** The comparison that holds exactly when the other does not; orderings of floats have none, for NaN. */

@@ -3,9 +3,9 @@
  * secrets back. Nothing runs before all of them are here.
  */
 
-import { kbsEvidence, type Tee } from '../attestation/index.ts';
+import type { Tee } from '../attestation/index.ts';
 import { toByteString } from '../base/bytes.ts';
-import { BrokerClient, parseKbsUri, type Send } from '../broker/client.ts';
+import { BrokerClient, parseKbsUri } from '../broker/client.ts';
 import type { Configuration } from '../config/schema.ts';
 import { JweError, wipe } from '../crypto/index.ts';
 import { parseImageKey, parseVolumeKey } from '../encfs/1-crypto/keys.ts';
@@ -16,36 +16,37 @@ import { Exchange } from '../pal/broker/exchange.ts';
 import { NodeDirectory, NodeFile } from '../pal/node/storage.ts';
 import { resolve } from 'node:path';
 import { Failure } from './failure.ts';
-import { neededKeys, SECRETS } from './needs.ts';
+import { BrokerCounters, type CounterPosition } from './broker-counters.ts';
+import { attesterOf, carrier } from './broker-session.ts';
+import { countedKeys, neededKeys, SECRETS } from './needs.ts';
+import type { TeeRequest } from './tee.ts';
 
 const text = new TextDecoder('utf-8', { fatal: true });
 
-/** By `kbs:///…`. */
-export type Keys = ReadonlyMap<string, Uint8Array>;
-
-function carrier(exchange: Exchange, { url, certificate }: Configuration['broker']): Send {
-  const base = new URL(url);
-  return async (method, path, headers, body) => {
-    const answer = await exchange.send({ base, method, path, headers, ...(body !== undefined && { body }), ...(certificate !== '' && { certificate }) });
-    const cookie = answer.headers['set-cookie']?.[0]?.split(';')[0];
-    return { status: answer.status, body: answer.body.toString('utf8'), ...(cookie !== undefined && { cookie }) };
-  };
+export interface Keys {
+  /** By `kbs:///…`. */
+  readonly secrets: ReadonlyMap<string, Uint8Array>;
+  /** Of the volumes that can be written, by the same. */
+  readonly counters: ReadonlyMap<string, CounterPosition>;
 }
 
 /** Throws BrokerClientError, ExchangeError, Failure. */
 export async function fetchKeys(tee: Tee, configuration: Configuration, imageKey: string | undefined): Promise<Keys> {
   const needed = neededKeys(configuration, imageKey);
+  const counted = new Set(countedKeys(configuration));
   const exchange = new Exchange();
-  const client = new BrokerClient(carrier(exchange, configuration.broker), { tee: tee.type, evidence: (reportData) => kbsEvidence(tee.type, tee.evidence(reportData)) });
+  const client = new BrokerClient(carrier(exchange, configuration.broker), attesterOf(tee));
   try {
-    const keys = new Map<string, Uint8Array>();
+    const secrets = new Map<string, Uint8Array>();
+    const counters = new Map<string, CounterPosition>();
     // One after the other: the session is made by the first.
     for (const uri of needed) {
-      const parsed = parseKbsUri(uri);
-      if (parsed === undefined) throw new Failure('configuration', `${uri} is not kbs:///REPOSITORY/TYPE/TAG`);
-      keys.set(uri, await client.resource(parsed.path));
+      const path = parseKbsUri(uri)?.path;
+      if (path === undefined) throw new Failure('configuration', `${uri} is not kbs:///REPOSITORY/TYPE/TAG`);
+      if (counted.has(uri)) counters.set(uri, { path, ...(await client.counter(path)) });
+      secrets.set(uri, await client.resource(path, counters.get(uri)?.version));
     }
-    return keys;
+    return { secrets, counters };
   } catch (error) {
     throw error instanceof JweError ? new Failure('broker', `the broker's answer cannot be opened: ${error.message}`, undefined, 'broker-answer') : error;
   } finally {
@@ -54,21 +55,23 @@ export async function fetchKeys(tee: Tee, configuration: Configuration, imageKey
 }
 
 export function imageKeyOf(keys: Keys, uri: string): Uint8Array {
-  return parseImageKey(text.decode(keys.get(uri)));
+  return parseImageKey(text.decode(keys.secrets.get(uri)));
 }
 
 export interface Attested {
   readonly mounts: readonly KernelMount[];
   /** `NAME=value` as byte strings, for every program. */
   readonly env: readonly string[];
-  /** Volumes that have to be closed, in the end. */
-  readonly layers: readonly LayerVolume[];
+  /** Closes the volumes, in the end. Throws Errno. */
+  close(): void;
 }
 
 export interface AttestedPlaces {
   readonly directory: string;
   /** Where records of freshness are. */
   readonly records: string;
+  /** For evidence of the thread that advances counters. */
+  readonly tee: TeeRequest;
   readonly log: (message: string) => void;
   readonly nowNs: () => bigint;
   /** The first change of a volume since it was committed. */
@@ -76,7 +79,8 @@ export interface AttestedPlaces {
 }
 
 /** Opens volumes and lays out secrets; wipes the keys. Throws StorageError, Failure. */
-export function attach({ volumes, secrets }: Configuration, keys: Keys, { directory, records, log, nowNs, changed }: AttestedPlaces): Attested {
+export function attach({ broker, volumes, secrets }: Configuration, { secrets: keys, counters: positions }: Keys, { directory, records, tee, log, nowNs, changed }: AttestedPlaces): Attested {
+  const counters = new BrokerCounters({ broker, tee, log });
   const mounts: KernelMount[] = [];
   const layers: LayerVolume[] = [];
   for (const { target, source, type, key } of volumes) {
@@ -84,7 +88,16 @@ export function attach({ volumes, secrets }: Configuration, keys: Keys, { direct
     const secret = text.decode(keys.get(key));
     if (type === 'layer') {
       const record = toByteString(`${records}/volume-${target.replace(/[^A-Za-z0-9]/g, (unit) => `_${unit.charCodeAt(0).toString(16)}`)}`);
-      const layer: LayerVolume = LayerVolume.open({ directory: new NodeDirectory(path), freshness: new NodeDirectory(record), sealingKey: parseImageKey(secret), log, nowNs, onChanged: () => changed(layer) });
+      const position = positions.get(key);
+      const layer: LayerVolume = LayerVolume.open({
+        directory: new NodeDirectory(path),
+        freshness: new NodeDirectory(record),
+        sealingKey: parseImageKey(secret),
+        log,
+        nowNs,
+        onChanged: () => changed(layer),
+        ...(position !== undefined && { counter: counters.at(position) }),
+      });
       layers.push(layer);
       mounts.push({ target: toByteString(target), type: 'volume', volume: layer });
       continue;
@@ -104,7 +117,17 @@ export function attach({ volumes, secrets }: Configuration, keys: Keys, { direct
   if (files.size > 0) mounts.push({ target: SECRETS, type: 'tmpfs', files });
   const env = secrets.filter(({ env }) => env !== '').map(({ key, env }) => `${env}=${toByteString(variable(keys.get(key) as Uint8Array, key))}`);
   wipe(...keys.values());
-  return { mounts, env, layers };
+  return {
+    mounts,
+    env,
+    close() {
+      try {
+        for (const layer of layers) layer.close();
+      } finally {
+        counters.close();
+      }
+    },
+  };
 }
 
 function variable(value: Uint8Array, key: string): string {

@@ -97,14 +97,14 @@ export async function boot(request: BootRequest, host: WorkerHost): Promise<Encl
   const layer: LayerVolume = LayerVolume.open({
     directory: new NodeDirectory(toByteString(instance.layer)),
     freshness: new NodeDirectory(toByteString(records)),
-    sealingKey: layerKeyOf(tee, id, configuration.layer.key === '' ? undefined : attested?.imageKeyOf(keys ?? new Map(), configuration.layer.key), configuration.layer.key),
+    sealingKey: layerKeyOf(tee, id, keys === undefined || configuration.layer.key === '' ? undefined : attested?.imageKeyOf(keys, configuration.layer.key), configuration.layer.key),
     log,
     nowNs: () => BigInt(host.realtimeNs()),
     onChanged: () => writeBackLater(layer),
   });
   // Beyond this, damage is met when it is read: EIO to the guest, a line in the log.
   if (layer.storedBytes <= VERIFY_LAYER_AT_ONCE) layer.verifyAll();
-  const given = keys === undefined ? undefined : attested?.attach(configuration, keys, { directory: instance.directory, records, log, nowNs: () => BigInt(host.realtimeNs()), changed: writeBackLater });
+  const given = keys === undefined ? undefined : attested?.attach(configuration, keys, { directory: instance.directory, records, tee: teeRequest, log, nowNs: () => BigInt(host.realtimeNs()), changed: writeBackLater });
   const store = openCodeStore(image);
   const engine = await openEngine(request.engine, store);
   const memory = openMemoryBackend(request.memory);
@@ -134,7 +134,7 @@ export async function boot(request: BootRequest, host: WorkerHost): Promise<Encl
     },
     close() {
       try {
-        for (const volume of given?.layers ?? []) volume.close();
+        given?.close();
         layer.close();
       } catch (error) {
         if (!(error instanceof Errno)) throw error;

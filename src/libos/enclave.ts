@@ -4,6 +4,7 @@ import { EnclaveThread } from '../pal/node/enclave-thread.ts';
 import { yieldToEnclave } from '../pal/node/process.ts';
 import type { LogLevel } from '../pal/node/messages.ts';
 import type { BootInfo, BootRequest } from './boot.ts';
+import { entry } from './entry.ts';
 import { stateDirectory } from './instance.ts';
 
 /** Guest calls are calls on this stack. */
@@ -14,9 +15,6 @@ export interface StartOptions extends Omit<BootRequest, 'stateDirectory'> {
   readonly onLog: (level: LogLevel, message: string) => void;
   readonly onTrace?: (text: string) => void;
 }
-
-/** A module that is started on its own; it lies beside this one, in the sources, compiled or bundled, and is named alike. */
-export const entry = (name: 'worker' | 'daemon'): URL => new URL(`./${name}${/\.[cjt]+s$/.exec(import.meta.url)?.[0]}`, import.meta.url);
 
 export type RunningEnclave = EnclaveThread;
 

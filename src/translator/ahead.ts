@@ -2,15 +2,49 @@
  * Translation ahead of time: every function of an ELF file, as it will lie in memory.
  *
  * Functions are found by the binary search table of `.eh_frame_hdr` (LSB, "Exception Frames"), which stripped
- * files have too, by `.eh_frame` itself, by what the dynamic section names, and where known ones call them. What is not found
- * this way is translated when it is first reached.
+ * files have too, by `.eh_frame` itself, and by what the dynamic section names. What is not found this way is translated when it
+ * is first reached.
  */
 
-import { checkLoadable, ElfError, type ElfHeader, ET_DYN, type Frame, functionFrames, parseHeader, parseSegments, PF_X, PHDR_BYTES, PT_DYNAMIC, PT_GNU_EH_FRAME, PT_LOAD, type Segment } from '../elf/index.ts';
+import {
+  checkLoadable,
+  ElfError,
+  type ElfHeader,
+  ET_DYN,
+  frameStarts,
+  parseHeader,
+  parseSegments,
+  PF_X,
+  PHDR_BYTES,
+  PT_DYNAMIC,
+  PT_GNU_EH_FRAME,
+  PT_LOAD,
+  type Segment,
+  DF_1_NOW,
+  DF_BIND_NOW,
+  DT_FINI,
+  DT_FINI_ARRAY,
+  DT_FINI_ARRAYSZ,
+  DT_FLAGS,
+  DT_FLAGS_1,
+  DT_INIT,
+  DT_INIT_ARRAY,
+  DT_INIT_ARRAYSZ,
+  DT_JMPREL,
+  DT_PLTRELSZ,
+  DT_RELA,
+  DT_RELASZ,
+  DT_STRTAB,
+  DT_SYMTAB,
+  R_X86_64_IRELATIVE,
+  R_X86_64_JUMP_SLOT,
+  R_X86_64_RELATIVE,
+} from '../elf/index.ts';
 import { ADDRESS_LIMIT } from '../kernel/platform.ts';
 import { byteString } from '../base/bytes.ts';
 import { decode, type Insn, RDI, TRUNCATED } from '../x86/index.ts';
 import { type CodeReader, control } from './discover.ts';
+import { ALL_ON, type Without } from './optimizations.ts';
 import { type MadeModule, sourceDigest } from './store.ts';
 import { translateFile, type TranslateOptions } from './translate.ts';
 import type { SourceRange } from './unit.ts';
@@ -20,25 +54,6 @@ const PAGE = 4096;
 const MAX_LAID_OUT = 1 << 30;
 /** Bytes of wasm of one function; larger ones are rare and wait until they are needed. */
 const MAX_FUNCTION = 1_500_000;
-const R_X86_64_RELATIVE = 8;
-const R_X86_64_JUMP_SLOT = 7;
-const R_X86_64_IRELATIVE = 37;
-const DT_PLTRELSZ = 2,
-  DT_STRTAB = 5,
-  DT_SYMTAB = 6,
-  DT_RELA = 7,
-  DT_RELASZ = 8,
-  DT_JMPREL = 23,
-  DT_INIT = 12,
-  DT_FINI = 13,
-  DT_INIT_ARRAY = 25,
-  DT_FINI_ARRAY = 26,
-  DT_INIT_ARRAYSZ = 27,
-  DT_FINI_ARRAYSZ = 28,
-  DT_FLAGS = 30,
-  DT_FLAGS_1 = 0x6fff_fffb;
-const DF_BIND_NOW = 8,
-  DF_1_NOW = 1;
 const MAX_NAME = 64;
 /** Of functions, as compilers make it; cold parts are not aligned. */
 const ALIGNMENT = 16;
@@ -96,8 +111,6 @@ export class LaidOutElf implements CodeReader {
   readonly #view: DataView;
   readonly #low: number;
   readonly #code: readonly (readonly [number, number])[];
-  /** Ascending. */
-  readonly #frames: readonly Frame[];
   /** Words of the global offset table that lead to functions of other files, with their names. */
   readonly #imports = new Map<number, string>();
 
@@ -123,10 +136,7 @@ export class LaidOutElf implements CodeReader {
     const dynamic = this.#dynamic(segments);
     this.#findImports(dynamic);
     this.#relocate(dynamic);
-    this.#frames = functionFrames(bytes, header)
-      .map(({ start, length }) => ({ start: this.base + start, length }))
-      .sort((a, b) => a.start - b.start);
-    this.functions = this.#functions(header, segments, [...this.#frames.map(({ start }) => start), ...this.#named(dynamic)]);
+    this.functions = this.#functions(header, segments, [...frameStarts(bytes, header).map((start) => this.base + start), ...this.#named(dynamic)]);
   }
 
   #dynamic(segments: readonly Segment[]): ReadonlyMap<number, number> {
@@ -227,48 +237,28 @@ export class LaidOutElf implements CodeReader {
   }
 
   /**
-   * A linear look at the code of what is known: what is only jumped to conditionally from another function, and not
-   * aligned, is a cold part of that; what is called is a function, unless it is the middle of one (the look may have met data).
+   * A linear look at the code of what is known: what is only jumped to conditionally from another function, and not aligned, is a
+   * cold part of that.
    */
   #sortOut(found: Set<number>): void {
+    const sorted = [...found].sort((a, b) => a - b);
     const branched = new Set<number>();
     const called = new Set<number>();
-    const look = (start: number, end: number): void => {
+    sorted.forEach((start, index) => {
+      const end = sorted[index + 1] ?? Number.POSITIVE_INFINITY;
       for (let pc = start; pc < end; ) {
         const insn = this.decode(pc);
         if (insn === undefined) break;
         const operand = insn.ops[0];
+        if (operand?.kind === 'rel' && this.#isCode(operand.target)) {
+          const kind = control(insn);
+          if (kind === 'call') called.add(operand.target);
+          else if (kind === 'branch' && operand.target !== start) branched.add(operand.target);
+        }
         pc += insn.length;
-        if (operand?.kind !== 'rel' || !this.#isCode(operand.target)) continue;
-        const kind = control(insn);
-        // A call of what follows asks for the pc.
-        if (kind === 'call' && operand.target !== pc && !this.#isInside(operand.target)) called.add(operand.target);
-        else if (kind === 'branch' && operand.target !== start) branched.add(operand.target);
       }
-    };
-    let sorted = [...found].sort((a, b) => a - b);
-    sorted.forEach((start, index) => look(start, sorted[index + 1] ?? Number.POSITIVE_INFINITY));
-    for (let fresh = [...called].filter((pc) => !found.has(pc)); fresh.length > 0; fresh = [...called].filter((pc) => !found.has(pc))) {
-      for (const pc of fresh) found.add(pc);
-      sorted = [...found].sort((a, b) => a - b);
-      // What lies before the next function has been looked at, unless nothing known precedes it.
-      for (const pc of fresh) if (sorted[0] === pc) look(pc, sorted[1] ?? Number.POSITIVE_INFINITY);
-    }
+    });
     for (const pc of branched) if (!called.has(pc) && pc % ALIGNMENT !== 0) found.delete(pc);
-  }
-
-  /** Within what unwind information describes as one function, and not its start. */
-  #isInside(pc: number): boolean {
-    const frames = this.#frames;
-    let low = 0;
-    let high = frames.length;
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if (frames[middle].start <= pc) low = middle + 1;
-      else high = middle;
-    }
-    const before = frames[low - 1];
-    return before !== undefined && pc > before.start && pc < before.start + before.length;
   }
 
   #isCode(pc: number): boolean {
@@ -345,13 +335,14 @@ export class LaidOutElf implements CodeReader {
  * All functions of a file as one module, in which they call one another directly. One that cannot be translated, or is too
  * large, is not a unit: it is tried again when it runs.
  */
-export function translateElf(elf: LaidOutElf, faults: 'lost' | 'recovered', progress: (done: number, of: number) => void = () => {}): MadeModule | undefined {
+export function translateElf(elf: LaidOutElf, faults: 'lost' | 'recovered', without: Without = ALL_ON, progress: (done: number, of: number) => void = () => {}): MadeModule | undefined {
   const entries = new Set(elf.functions);
   const called = directlyCalled(elf, entries);
   const options: TranslateOptions = {
     faults,
+    without,
     checked: false,
-    flagsAcrossReturns: false,
+    flagsAcrossReturns: without.has('flags'),
     ahead: true,
     resumed: false,
     isLoop: () => false,

@@ -80,8 +80,8 @@ export const TABLE_LIMITS: Limits = { maxBlocks: 3000, maxInsns: 24000, reach: 0
 /** Where all functions are known beforehand, a jump that does not go to one stays in its function, cold parts included. */
 export const AHEAD_LIMITS: Limits = { maxBlocks: 4000, maxInsns: 24000, reach: Number.POSITIVE_INFINITY };
 
-/** Units that start in the middle of a function, where it was left: they should not become copies of it. */
-export const RESUME_LIMITS: Limits = { maxBlocks: 200, maxInsns: 2000, reach: 0x4000 };
+/** Units that start in the middle of a function, where it was left: they run once, to its end or back into it. */
+export const RESUME_LIMITS: Limits = { maxBlocks: 40, maxInsns: 400, reach: 0x4000 };
 
 /** Instructions of a block: expressions are written recursively. */
 const MAX_RUN = 200;

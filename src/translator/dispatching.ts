@@ -11,6 +11,7 @@
 import { FLAG_IDS, REG_FLAGS_A, REG_FLAGS_B, REG_FLAGS_CODE } from '../ir/index.ts';
 import { RSP } from '../x86/index.ts';
 import { syntheticBlock, type UnitBlock, withTargets } from './lift.ts';
+import type { Without } from './optimizations.ts';
 import { type BlockEffects, isSet } from './registers.ts';
 
 /** Of so many targets, one at least has to read a register that is kept. */
@@ -84,7 +85,7 @@ function spread(blocks: readonly UnitBlock[], effects: BlockEffects[]): void {
 }
 
 /** The effects of a unit's blocks, with what dispatches and entries in the middle add. */
-export function dispatchEffects(blocks: readonly UnitBlock[]): BlockEffects[] {
+export function dispatchEffects(blocks: readonly UnitBlock[], without: Without): BlockEffects[] {
   const effects = blocks.map(({ flowEffects }) => flowEffects);
   blocks.forEach(({ terminator, successors, next }, block) => {
     if (terminator.kind === 'enter') {
@@ -93,7 +94,7 @@ export function dispatchEffects(blocks: readonly UnitBlock[]): BlockEffects[] {
       effects[block] = { ...effects[block], loads: { to, low: -1, high: -1, fresh: true } };
       return;
     }
-    if (terminator.kind !== 'switch' || terminator.number === 0) return;
+    if (terminator.kind !== 'switch' || terminator.number === 0 || without.has('dispatches')) return;
     const targets = [...new Set(terminator.blocks)].filter((target) => target >= 0);
     if (targets.length < MANY || block === blocks[0].next) return;
     const sources = blocks.filter((other) => other.successors.includes(block));
@@ -105,7 +106,7 @@ export function dispatchEffects(blocks: readonly UnitBlock[]): BlockEffects[] {
       if ((kind === 'tableJump' || kind === 'route') && other.successors.includes(block)) effects[from] = { ...effects[from], cleanLow: ~low, cleanHigh: ~high };
     });
   });
-  spread(blocks, effects);
+  if (!without.has('dispatches')) spread(blocks, effects);
   return effects;
 }
 

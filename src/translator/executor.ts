@@ -13,6 +13,7 @@ import type { CodeReader } from './discover.ts';
 import { faultAddress } from './fault.ts';
 import type { Faults, InnerPlace } from './lift.ts';
 import { GO_ON, LEFT, MAX_DEPTH, SLICE, STOP_FETCH, STOP_HOOK, STOP_REASON, STOP_TRAP, TRAP_KINDS } from './layout.ts';
+import { ALL_ON, type Without } from './optimizations.ts';
 import { runtimeModule } from './runtime.ts';
 import { CodeSpace, type ExactUnit, type LiveModule } from './space.ts';
 import type { CodeStore } from './store.ts';
@@ -34,11 +35,13 @@ export class TranslatorEngine implements Engine {
   readonly cache = new ModuleCache();
   readonly statistics: TranslatorStatistics = { translated: 0, stored: 0, instantiated: 0, resolved: 0, wasmBytes: 0, translateMs: 0 };
   readonly store: CodeStore | undefined;
+  readonly without: Without;
   readonly #runtimes = new Map<boolean, WebAssembly.Module>();
 
   /** `store`: translations made when the image was built. */
-  constructor(store?: CodeStore) {
+  constructor(store?: CodeStore, without: Without = ALL_ON) {
     this.store = store;
+    this.without = without;
   }
 
   runtime(checked: boolean): WebAssembly.Module {
@@ -126,7 +129,14 @@ class TranslatorExecutor implements Executor, CodeReader {
       memory.engineSlot = this.#space;
     }
     this.cpu = this.#space.cpu;
+    if (engine.without.has('flags')) this.#space.flagsAcrossReturns = true;
     this.#space.owner = this;
+  }
+
+  /** What code for this space does about registers at faults. */
+  get #faults(): Faults {
+    if (!this.#space.recoverable) return 'lost';
+    return this.#engine.without.has('checkpoints') ? 'kept' : 'recovered';
   }
 
   get #variant(): string {
@@ -205,7 +215,7 @@ class TranslatorExecutor implements Executor, CodeReader {
       this.cpu.i32[STOP_REASON >> 2] = STOP_FETCH;
       return undefined;
     }
-    const compiled = this.#translate(pc, this.#space.recoverable ? 'recovered' : 'lost');
+    const compiled = this.#translate(pc, this.#faults);
     if (compiled === undefined) {
       // An instruction that goes on where nothing can be executed is a fault there, others are none.
       this.cpu.i32[STOP_REASON >> 2] = this.#decode(pc) === TRUNCATED ? STOP_FETCH : STOP_TRAP + TRAP_KINDS.indexOf('ud');
@@ -284,9 +294,10 @@ class TranslatorExecutor implements Executor, CodeReader {
   #translate(pc: number, faults: Faults): CompiledModule | undefined {
     const { statistics } = this.#engine;
     const started = performance.now();
-    const resumed = faults === 'kept' || this.#space.holds(pc);
+    const resumed = faults === 'kept' || this.#space.holds(pc) || this.#engine.store?.holds(pc) === true;
     const made = translateModule(pc, this, {
       faults,
+      without: this.#engine.without,
       checked: this.#checked,
       flagsAcrossReturns: this.#space.flagsAcrossReturns,
       writable: (start, end) => (this.#isWritable(start) || this.#isWritable(end - 1) ? this.#memory.bytes.slice(start, end) : undefined),

@@ -4,6 +4,7 @@ import { Builder, type Node, REG_FLAGS_A, REG_FLAGS_B, REG_FLAGS_CODE, type Term
 import { RAX, RSP } from '../x86/index.ts';
 import type { BasicBlock, CodeReader } from './discover.ts';
 import { tableAccess } from './jumptable.ts';
+import type { Without } from './optimizations.ts';
 import type { BlockEffects } from './registers.ts';
 import { type Signature, signatureOf } from './signature.ts';
 
@@ -62,6 +63,7 @@ export interface LiftOptions {
   readonly faults: Faults;
   /** Some code reads flags after a call returns: every `ret` must leave them in the register file. */
   readonly flagsAcrossReturns: boolean;
+  readonly without: Without;
   /** The parameters of a unit that can be called directly. */
   readonly signatureOf: (pc: number) => Signature | undefined;
   /** Told the guest bytes, beyond the block's own, that the result depends on. */
@@ -78,6 +80,7 @@ export const FLAGS_DESCRIPTOR = (1 << REG_FLAGS_CODE) | (1 << REG_FLAGS_A) | (1 
  * then says so), and in a callee that sets them first.
  */
 function flagsDead(terminator: UnitTerminator, code: CodeReader, options: LiftOptions): boolean {
+  if (options.without.has('flags')) return false;
   if (terminator.kind === 'return') return !options.flagsAcrossReturns;
   return terminator.kind === 'call' && typeof terminator.target === 'number' && setsFlagsFirst(terminator.target, code, options);
 }
@@ -101,7 +104,7 @@ function setsFlagsFirst(target: number, code: CodeReader, options: LiftOptions):
 }
 
 export function liftBlock(block: BasicBlock, code: CodeReader, options: LiftOptions, dispatch: { readonly block: number; readonly number: number } | InnerPlace | undefined = undefined): UnitBlock {
-  const builder = new Builder();
+  const builder = new Builder(options.without.has('folding') ? 'plain' : 'folded');
   for (const insn of block.insns) builder.lift(insn);
   let terminator: UnitTerminator = builder.terminator;
   if (dispatch !== undefined && terminator.kind === 'jumpIndirect') {
@@ -111,7 +114,7 @@ export function liftBlock(block: BasicBlock, code: CodeReader, options: LiftOpti
       const index = through.index.type === 'i64' ? through.index : builder.op('i64.extend_i32_u', through.index);
       terminator = 'block' in dispatch ? { kind: 'tableJump', index, target, dispatch: dispatch.block, number: dispatch.number } : { kind: 'tableResume', index, target, resume: dispatch };
     }
-  } else if (terminator.kind === 'call' && typeof terminator.target === 'number') {
+  } else if (terminator.kind === 'call' && typeof terminator.target === 'number' && !options.without.has('linkage')) {
     const through = linkage(terminator.target, code, options.touched);
     if (through !== undefined) {
       // The procedure linkage table: its jump goes through a word of memory, read it here.

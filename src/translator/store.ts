@@ -151,6 +151,11 @@ export class CodeStore {
       for (const module of this.#modules) if (module.recovers === kind && module.indexOf(pc) >= 0) yield module;
     }
   }
+
+  /** Whether a pc lies in a file that code was made of. */
+  holds(pc: number): boolean {
+    return this.#modules.some(({ source }) => source.some(({ start, length }) => pc >= start && pc < start + length));
+  }
 }
 
 /** Reads what is asked for when it is asked for: most programs of an image never run. */

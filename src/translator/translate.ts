@@ -12,6 +12,7 @@ import { findTable } from './jumptable.ts';
 import { type Faults, FLAGS_DESCRIPTOR, type InnerPlace, liftBlock, type LiftOptions, syntheticBlock, type UnitBlock, withTargets } from './lift.ts';
 import { type FaultSite, lowerUnit, type UnitImports, type WritableRange } from './lower.ts';
 import { depthAtPlace } from './lower/transfers.ts';
+import type { Without } from './optimizations.ts';
 import { makeReducible, outerLoops, reachable } from './reduce.ts';
 import { storeRip } from './registerfile.ts';
 import { analyzeRegisters, type BlockEffects, type RegisterFlow } from './registers.ts';
@@ -22,6 +23,8 @@ import { type FaultMap, unitName } from './unit.ts';
 
 export interface TranslateOptions {
   readonly faults: Faults;
+  /** Optimisations that are left out. */
+  readonly without: Without;
   /** The host does not protect pages: look permissions up. */
   readonly checked: boolean;
   /** Every `ret` of every unit leaves the flags in the register file. */
@@ -83,7 +86,7 @@ export function translateModule(root: number, code: CodeReader, options: Transla
   if (!inside.has(root)) return undefined;
   const signatures = new Map<number, Signature>();
   const signatureIn = (pc: number): Signature | undefined => {
-    if (inside.has(pc) && !signatures.has(pc)) signatures.set(pc, signatureAt(pc, code, options.isEntry));
+    if (inside.has(pc) && !signatures.has(pc) && !options.without.has('parameters')) signatures.set(pc, signatureAt(pc, code, options.isEntry));
     return signatures.get(pc);
   };
   const units = [...inside].map((pc) => analyzeUnit(pc, code, options, touched, signatureIn));
@@ -132,7 +135,7 @@ export function translateFile(entries: readonly number[], isCalled: (pc: number)
   const imports = importRuntime(m, allHelperNames(options.checked), options.checked);
   const root = entries[0];
   const functions = new UnitFunctions(m, root, imports.unitType, options.faults);
-  for (const pc of entries) functions.declare(pc, isCalled(pc) ? signatureAt(pc, code, options.isEntry) : undefined);
+  for (const pc of entries) functions.declare(pc, isCalled(pc) && !options.without.has('parameters') ? signatureAt(pc, code, options.isEntry) : undefined);
   const places = new Map<number, Translation['innerPlaces']>();
   /** Units after which some caller reads flags: their `ret`s leave them in the register file. */
   const keepFlags = new Set<number>();
@@ -156,8 +159,9 @@ export function translateFile(entries: readonly number[], isCalled: (pc: number)
   const again = new Set<number>();
   entries.forEach((pc, index) => {
     progress(index, entries.length);
-    write(pc);
+    // Before: it may call itself and read its own flags.
     written.add(pc);
+    write(pc);
   });
   for (const pc of again) {
     again.delete(pc);
@@ -272,7 +276,7 @@ class UnitFunctions {
     const direct = this.#direct.get(pc);
     const { faults } = options;
     const signature = direct?.signature ?? NO_PARAMETERS;
-    const { registers, effects } = allocate(blocks, flow, signature, faults);
+    const { registers, effects } = allocate(blocks, flow, signature, options);
     const imports = { ...runtime, self, direct: (target: number) => this.#direct.get(target) };
     const { body, faultSites } = lowerUnit({ entry: pc, blocks, flow, registers, effects, flagCalls, imports, access: accessEmitter(options.checked), faults, signature, mayChange });
     if (body.length > limit) return false;
@@ -337,7 +341,13 @@ function analyzeUnit(pc: number, code: CodeReader, options: TranslateOptions, to
   const whole = discoverWithTables(pc, code, options, tables);
   const found = options.faults === 'recovered' ? withCheckpoints(whole) : whole;
   for (const block of whole) touched.push([block.pc, block.end]);
-  const lift = { faults: options.faults, flagsAcrossReturns: options.flagsAcrossReturns || options.keepsFlags === true, signatureOf: directSignature, touched: (start: number, end: number): void => void touched.push([start, end]) };
+  const lift = {
+    faults: options.faults,
+    without: options.without,
+    flagsAcrossReturns: options.flagsAcrossReturns || options.keepsFlags === true,
+    signatureOf: directSignature,
+    touched: (start: number, end: number): void => void touched.push([start, end]),
+  };
 
   const dispatches = new Map<number, { readonly block: number; readonly number: number; targets: readonly number[] }>();
   for (const { address, targets } of tables.values()) {
@@ -362,13 +372,14 @@ function analyzeUnit(pc: number, code: CodeReader, options: TranslateOptions, to
       ),
     );
   }
-  blocks = withJoins(reachable(blocks));
+  blocks = options.without.has('dispatches') ? reachable(blocks) : withJoins(reachable(blocks));
   const asFound = analyze(blocks);
   const places: { number: number; block: number; pc: number }[] = [];
+  const enters = !options.without.has('places');
   blocks.forEach(({ terminator }, block) => {
-    if (terminator.kind === 'switch' && asFound.loopHeader[block]) places.push({ number: terminator.number, block, pc: 0 });
+    if (enters && terminator.kind === 'switch' && asFound.loopHeader[block]) places.push({ number: terminator.number, block, pc: 0 });
   });
-  if (blocks.length >= ENTER_LOOPS && !options.resumed) {
+  if (enters && blocks.length >= ENTER_LOOPS && !options.resumed) {
     for (const block of outerLoops(blocks)) {
       const { terminator, pc: at } = blocks[block];
       if (terminator.kind !== 'switch' && block > 0 && dispatches.size + places.length < MAX_PLACES) places.push({ number: dispatches.size + places.length + 1, block, pc: at });
@@ -399,8 +410,8 @@ function analyzeUnit(pc: number, code: CodeReader, options: TranslateOptions, to
 }
 
 /** Decides which registers are in locals where, and has the flags that are needed computed. */
-function allocate(blocks: readonly UnitBlock[], flow: Flow, signature: Signature, faults: Faults): { readonly registers: RegisterFlow; readonly effects: readonly BlockEffects[] } {
-  let effects = dispatchEffects(blocks).map((each, index) => {
+function allocate(blocks: readonly UnitBlock[], flow: Flow, signature: Signature, { faults, without }: TranslateOptions): { readonly registers: RegisterFlow; readonly effects: readonly BlockEffects[] } {
+  let effects = dispatchEffects(blocks, without).map((each, index) => {
     const back = blocks[index].successors.some((to) => isBackEdge(flow, index, to));
     return back ? { ...each, mayStoreAtEnd: true } : each;
   });
@@ -495,6 +506,7 @@ function discoverWithTables(pc: number, code: CodeReader, options: TranslateOpti
   const boundary = !options.resumed ? options.isEntry : (at: number): boolean => options.isEntry(at) || options.isLoop(at);
   for (;;) {
     const found = discover(pc, code, boundary, tables, limitsFor(options, tables));
+    if (options.without.has('tables')) return found;
     let more = false;
     for (const block of found) {
       if (block.control !== 'indirect') continue;

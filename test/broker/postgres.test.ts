@@ -76,4 +76,49 @@ describe('PostgreSQL', { skip: can ? false : 'PostgreSQL is not installed here (
     control('start', '-l', join(place, 'log'), '-o', `-k ${place} -c listen_addresses=''`);
     assert.equal(new TextDecoder().decode(await client.resource('a/key/k')), 'shared', 'the session is in the database');
   });
+
+  test('connections that are dropped in the middle: each request is answered or refused, and nothing is released unlogged', async () => {
+    const { default: pg } = await import('pg');
+    const killer = new pg.Client({ connectionString: url });
+    await killer.connect();
+    const [one] = benches;
+    const before = (await one.audit()).filter(({ event }) => event === 'resource-released').length;
+    let running = true;
+    const killing = (async () => {
+      while (running) {
+        await killer.query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'cloister-broker' AND random() < 0.5");
+        await new Promise((resolve) => setTimeout(resolve, 15));
+      }
+    })();
+    const outcomes: string[] = [];
+    await Promise.all(
+      Array.from({ length: 8 }, async () => {
+        for (let round = 0; round < 10; round++)
+          outcomes.push(
+            await one
+              .client()
+              .resource('a/key/k')
+              .then(
+                (value) => new TextDecoder().decode(value),
+                (error) => /status \d+/.exec(error.message)?.[0] ?? String(error),
+              ),
+          );
+      }),
+    );
+    running = false;
+    await killing;
+    await killer.end();
+    const received = outcomes.filter((outcome) => outcome === 'shared').length;
+    // A nonce whose use could not be told is used up all the same.
+    assert.deepEqual(
+      outcomes.filter((outcome) => !['shared', 'status 503', 'status 401'].includes(outcome)),
+      [],
+    );
+    assert.ok(received > 0 && received < outcomes.length, `${received} of ${outcomes.length}`);
+    assert.equal(new TextDecoder().decode(await one.client().resource('a/key/k')), 'shared');
+    const { services } = one.broker;
+    const { failures, entries } = verifyExport(await exportLog(services.database, services.auditKey.publicKey.pem()));
+    assert.deepEqual(failures, []);
+    assert.ok(entries.filter(({ event }) => event === 'resource-released').length - before >= received);
+  });
 });

@@ -42,8 +42,47 @@ test('sample evidence of Confidential Containers is judged as what it is: simula
 test('nothing is released without a policy, nor where there is nothing', async () => {
   await bench.alice('PUT', '/cloister/v0/resources/closed/key/data', KEY);
   await assert.rejects(bench.client().resource('closed/key/data'), { code: 'broker-refused' });
-  await assert.rejects(bench.client().resource('closed/key/nothing'), { code: 'broker-not-found' });
   assert.match((await bench.audit()).find(({ subject }) => subject === 'closed/key/data')?.detail.why[0], /none of your 2 policies is about closed\/key\/data/);
+});
+
+test('who is refused does not learn whether there is anything; the owner and who is allowed do', async () => {
+  await bench.alice('PUT', '/cloister/v0/resources/hidden/key/one', KEY);
+  const token = await bench.client().attest();
+  const ask = async (path: string, more: object = {}) => {
+    const { status, headers, body } = await bench.request('GET', `/kbs/v0/resource/${path}`, { authorization: `Bearer ${token}`, ...more });
+    return { status, headers, body };
+  };
+  const there = await ask('hidden/key/one');
+  assert.equal(there.status, 401);
+  for (const path of ['hidden/key/two', 'hidden/key/one?version=2', 'hidden/other/one', 'nobodys/key/one']) assert.deepEqual(await ask(path), there, path);
+  for (const method of ['GET', 'POST']) {
+    const [one, two] = await Promise.all(
+      ['one', 'two'].map((tag) => bench.request(method, `/cloister/v0/counter/hidden/key/${tag}`, { authorization: `Bearer ${token}` }, method === 'GET' ? '' : JSON.stringify({ value: 1, from: 0, holder: '0'.repeat(32) }))),
+    );
+    assert.equal(one.status, 401);
+    assert.deepEqual([one.status, one.body], [two.status, two.body]);
+  }
+  const why = (await bench.audit()).filter(({ event }) => event === 'resource-refused');
+  assert.deepEqual(why.find(({ subject }) => subject === 'hidden/key/two')?.detail.why[0], 'there is no such resource');
+  assert.doesNotMatch(why.findLast(({ subject }) => subject === 'hidden/key/one')?.detail.why.join(), /no such resource/);
+  await bench.alice('PUT', '/cloister/v0/policies/hidden', 'permit (principal, action, resource in Cloister::Repository::"hidden");');
+  assert.equal((await ask('hidden/key/one')).status, 200);
+  assert.equal((await ask('hidden/key/two')).status, 404);
+  await bench.alice('DELETE', '/cloister/v0/policies/hidden');
+});
+
+test('refusals leave at the steps of one clock, whatever they were for', async () => {
+  // Conditions that take long to explain.
+  const conditions = Array.from({ length: 40 }, (_, at) => `context.securityVersion > ${at + 100}`).join(' && ');
+  await bench.alice('PUT', '/cloister/v0/resources/slow/key/one', KEY);
+  await bench.alice('PUT', '/cloister/v0/policies/slow', `permit (principal, action, resource in Cloister::Repository::"slow") when { ${conditions} };`);
+  const bearer = { authorization: `Bearer ${await bench.client().attest()}` };
+  for (const path of ['slow/key/one', 'slow/key/two', 'nobodys/key/one']) {
+    const start = performance.now();
+    assert.equal((await bench.request('GET', `/kbs/v0/resource/${path}`, bearer)).status, 401);
+    assert.ok(performance.now() - start >= 24, path);
+  }
+  await bench.alice('DELETE', '/cloister/v0/policies/slow');
 });
 
 test('versions: the newest is released, an older one by its number, a deleted one never', async () => {
@@ -92,8 +131,27 @@ test('a token alone is enough for who holds its key, and counters only grow', as
   assert.equal(answer.status, 200);
   assert.deepEqual(Object.keys(answer.json), ['protected', 'encrypted_key', 'iv', 'ciphertext', 'tag']);
   const counter = '/cloister/v0/counter/hospital/key/data';
-  assert.deepEqual((await bench.request('GET', counter, bearer)).json, { value: 0 });
-  assert.deepEqual((await bench.request('POST', counter, bearer, '{"value":7}')).json, { value: 7 });
-  for (const value of ['7', '6', '0', '-1', '"8"', '1e300']) assert.notEqual((await bench.request('POST', counter, bearer, `{"value":${value}}`)).status, 200, value);
-  assert.deepEqual((await bench.request('GET', counter, bearer)).json, { value: 7 });
+  const [one, two] = ['11', '22'].map((digits) => digits.repeat(16));
+  const advance = async (value: unknown, holder: unknown = one, from: unknown = 0) => bench.request('POST', counter, bearer, JSON.stringify({ value, from, holder }));
+  assert.deepEqual((await bench.request('GET', counter, bearer)).json, { value: 0, version: 1 });
+  assert.deepEqual((await advance(7)).json, { value: 7, version: 1 });
+  assert.equal((await advance(7)).status, 200, 'the answer may have been lost');
+  for (const value of [7, 8, 100]) assert.equal((await advance(value, two)).status, 409, 'two have opened the same state');
+  for (const value of [6, 0, -1, '8', 1e300, null]) assert.notEqual((await advance(value)).status, 200, String(value));
+  for (const holder of ['', 'x', 7, one.slice(2)]) assert.equal((await advance(8, holder)).status, 400);
+  assert.deepEqual((await bench.request('GET', counter, bearer)).json, { value: 7, version: 1 });
+  for (const from of [6, 8, -1, null, '7']) assert.notEqual((await advance(9, two, from)).status, 200);
+  assert.deepEqual((await advance(9, two, 7)).json, { value: 9, version: 1 });
+  assert.equal((await advance(10)).status, 409, 'the first one has it no longer');
+  // A new version of the key is the key of a new storage.
+  await bench.alice('PUT', '/cloister/v0/resources/hospital/key/data', KEY);
+  assert.deepEqual((await bench.request('GET', counter, bearer)).json, { value: 0, version: 2 });
+  assert.deepEqual((await bench.request('GET', `${counter}?version=1`, bearer)).json, { value: 9, version: 1 });
+  assert.equal((await bench.audit())[0].event, 'resource-put');
+  // Whoever may read the key and nothing more has no counter.
+  await bench.alice('PUT', '/cloister/v0/policies/any', 'permit (principal, action == Cloister::Action::"release", resource);');
+  await bench.alice('DELETE', '/cloister/v0/policies/hospital');
+  assert.equal((await bench.request('GET', counter, bearer)).status, 401);
+  assert.equal((await advance(10)).status, 401);
+  assert.equal((await bench.request('GET', '/kbs/v0/resource/hospital/key/data', bearer)).status, 200);
 });

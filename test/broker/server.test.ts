@@ -5,6 +5,7 @@ import { spawn } from 'node:child_process';
 import { createHash, createPrivateKey } from 'node:crypto';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { connect } from 'node:net';
+import { connect as connectTls } from 'node:tls';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
@@ -14,6 +15,7 @@ import { toByteString } from '../../src/base/bytes.ts';
 import { BrokerClient } from '../../src/broker/client.ts';
 import { signRequest, verifyExport } from '../../src/broker/index.ts';
 import { PrivateKey } from '../../src/crypto/index.ts';
+import { selfSignedCertificate } from '../../src/crypto/self-signed.ts';
 import { Exchange } from '../../src/pal/broker/exchange.ts';
 import { serve } from '../../src/pal/broker/server.ts';
 import { NodeDirectory } from '../../src/pal/node/storage.ts';
@@ -88,6 +90,41 @@ test('slow, greedy and rude clients are answered, cut off, and no harm to others
   assert.match(await raw('\0\0\0\r\n\r\n'), /^(HTTP\/1\.1 400 [^]*)?$/);
   assert.match(await raw('GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n'), /^HTTP\/1\.1 200 [^]*"ok"/);
   assert.match(await raw('GET /metrics HTTP/1.1\r\nhost: x\r\n\r\n'), /kbs_attestation_successes_total\{tee_type="sample"\} 1\n/);
+});
+
+test('a certificate is renewed while the broker runs; one that cannot be had leaves the old one', async () => {
+  const made = [0, 1].map((at) => {
+    const key = PrivateKey.generate('ES256');
+    return { key: key.pem(), cert: selfSignedCertificate(key, { commonName: `broker ${at}`, names: ['127.0.0.1'], notBefore: Date.now() - 1e6, notAfter: Date.now() + 1e8 }) };
+  });
+  let asked = 0;
+  const obtain = async () => {
+    asked++;
+    if (asked === 1) return made[0];
+    if (asked === 2) throw new Error('no evidence today');
+    return asked === 3 ? { key: 'none', cert: 'none' } : made[1];
+  };
+  const secure = await serve(bench.broker, { host: '127.0.0.1', port: 0, maxConnections: 100, requestTimeoutMs: 1000, certificates: { obtain, renewEveryMs: 30 } });
+  const common = (): Promise<string> =>
+    new Promise((resolve, reject) => {
+      const socket = connectTls({ host: '127.0.0.1', port: secure.port, rejectUnauthorized: false }, () => {
+        resolve(String(socket.getPeerCertificate().subject.CN));
+        socket.destroy();
+      });
+      socket.on('error', reject);
+    });
+  assert.equal(await common(), 'broker 0');
+  const exchange = new Exchange();
+  const ask = () => exchange.send({ base: new URL(`https://127.0.0.1:${secure.port}`), method: 'GET', path: '/healthz', headers: {}, certificate: made[0].cert });
+  assert.equal((await ask()).status, 200);
+  const seen = new Set<string>();
+  while (!seen.has('broker 1')) seen.add(await common());
+  assert.ok(asked >= 4);
+  assert.equal((await ask()).status, 200, 'the connection that was open');
+  const problems = bench.logged.filter(({ message }) => message.startsWith('the certificate was not renewed'));
+  assert.equal(problems.length, 2);
+  exchange.close();
+  await secure.close();
 });
 
 test('one address cannot take the broker for itself', async () => {

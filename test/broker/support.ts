@@ -11,9 +11,10 @@ import { BrokerClient, type Attester, type Send } from '../../src/broker/client.
 import type { HttpRequest, HttpResponse } from '../../src/broker/http.ts';
 import { AUTHENTIC, NO_COLLATERAL } from '../../src/attestation/verifier/index.ts';
 import { sampleAppraiser, verifierAppraiser } from '../../src/broker/kbs/appraise.ts';
+import { givenCollateral } from '../../src/broker/kbs/collateral.ts';
 import { type RootGuard, teeGuard } from '../../src/broker/keys/root.ts';
 import type { Database } from '../../src/broker/sql.ts';
-import { PrivateKey, randomBytes } from '../../src/crypto/index.ts';
+import { PrivateKey } from '../../src/crypto/index.ts';
 import { openSqlite } from '../../src/pal/broker/sqlite.ts';
 import { NodeDirectory } from '../../src/pal/node/storage.ts';
 
@@ -27,19 +28,26 @@ export class Bench {
   skewMs = 0;
   readonly logged: { level: string; message: string; fields: unknown }[] = [];
 
-  constructor() {
-    this.directory = mkdtempSync(join(tmpdir(), 'cloister-broker-'));
+  /** A directory of its own, unless one is given. */
+  constructor(directory = mkdtempSync(join(tmpdir(), 'cloister-broker-'))) {
+    this.directory = directory;
     this.machine = new NodeDirectory(toByteString(join(this.directory, 'machine')));
+    this.guard = teeGuard(this.tee().sealingKey('signer', 'tests'));
   }
 
   static async make(changed: Partial<BrokerRequest> = {}): Promise<Bench> {
     const bench = new Bench();
     await bench.start(changed);
-    await bench.broker.addAdmin('alice', ALICE.publicKey.pem());
+    await bench.addAlice();
     return bench;
   }
 
-  readonly guard: RootGuard = teeGuard(randomBytes(32));
+  addAlice(): Promise<void> {
+    return this.broker.addAdmin('alice', ALICE.publicKey.pem());
+  }
+
+  /** The same for every broker over the directory. */
+  readonly guard: RootGuard;
 
   database(): Database {
     return openSqlite(join(this.directory, 'broker.db'));
@@ -54,7 +62,13 @@ export class Bench {
       database: this.database(),
       guard: this.guard,
       appraisers: new Map([
-        ['sim', verifierAppraiser({ ...AUTHENTIC, debug: 'unchecked', simKeys: [this.tee().attestationKey.pem()] }, async () => NO_COLLATERAL)],
+        [
+          'sim',
+          verifierAppraiser(
+            { ...AUTHENTIC, tee: ['sim'], debug: 'unchecked', simKeys: [this.tee().attestationKey.pem()] },
+            givenCollateral(() => NO_COLLATERAL),
+          ),
+        ],
         ['sample', sampleAppraiser],
       ]),
       options: { sessionMs: 300_000, requestsPerSecond: 0, version: 'test' },

@@ -8,7 +8,20 @@ import { delimiter, join } from 'node:path';
 const NAMES = ['chromium', 'chromium-browser', 'google-chrome'];
 export const CHROMIUM = NAMES.flatMap((name) => (process.env.PATH ?? '').split(delimiter).map((directory) => join(directory, name))).find((path) => existsSync(path));
 
+interface Message {
+  readonly id?: number;
+  readonly result?: unknown;
+  readonly error?: { readonly message: string };
+}
+
+interface Evaluated {
+  readonly result?: { readonly value?: unknown };
+  readonly exceptionDetails?: { readonly exception?: { readonly description?: string }; readonly text: string };
+}
+
 export interface Page {
+  /** A command of the debugging protocol. */
+  send<T>(method: string, params?: object): Promise<T>;
   /** The value of an expression; promises are waited for. */
   evaluate<T>(expression: string): Promise<T>;
   close(): Promise<void>;
@@ -36,21 +49,28 @@ export async function openPage(url: string): Promise<Page> {
     socket.onerror = reject;
   });
   let next = 0;
-  const waiting = new Map<number, (message: { result?: { result?: { value?: unknown; description?: string }; exceptionDetails?: { exception?: { description?: string }; text: string } } }) => void>();
+  const waiting = new Map<number, (message: Message) => void>();
   socket.onmessage = ({ data }) => {
-    const message = JSON.parse(String(data));
+    const message = JSON.parse(String(data)) as Message;
+    if (message.id === undefined) return;
     waiting.get(message.id)?.(message);
     waiting.delete(message.id);
   };
+  async function send<T>(method: string, params: object = {}): Promise<T> {
+    const id = ++next;
+    const { result, error } = await new Promise<Message>((resolve) => {
+      waiting.set(id, resolve);
+      socket.send(JSON.stringify({ id, method, params }));
+    });
+    if (error !== undefined) throw new Error(`${method}: ${error.message}`);
+    return result as T;
+  }
   return {
+    send,
     async evaluate<T>(expression: string): Promise<T> {
-      const id = ++next;
-      const { result } = await new Promise<Parameters<NonNullable<ReturnType<typeof waiting.get>>>[0]>((resolve) => {
-        waiting.set(id, resolve);
-        socket.send(JSON.stringify({ id, method: 'Runtime.evaluate', params: { expression, awaitPromise: true, returnByValue: true } }));
-      });
-      if (result?.exceptionDetails !== undefined) throw new Error(result.exceptionDetails.exception?.description ?? result.exceptionDetails.text);
-      return result?.result?.value as T;
+      const { result, exceptionDetails } = await send<Evaluated>('Runtime.evaluate', { expression, awaitPromise: true, returnByValue: true });
+      if (exceptionDetails !== undefined) throw new Error(exceptionDetails.exception?.description ?? exceptionDetails.text);
+      return result?.value as T;
     },
     async close() {
       socket.close();

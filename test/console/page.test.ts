@@ -11,6 +11,7 @@ import { SimTee } from '../../src/attestation/sim.ts';
 import { serveEvidence } from '../../src/pal/tls/index.ts';
 import { memoryDirectory } from '../support/memory-directory.ts';
 import { forgeAmd } from '../attestation/forge/amd.ts';
+import { BOOT, eventLog, measured } from '../attestation/fixtures/around.ts';
 import { forgeIntel } from '../attestation/forge/intel.ts';
 import { CHROMIUM, openPage, type Page } from './browser.ts';
 
@@ -106,6 +107,56 @@ describe('console', { skip: CHROMIUM === undefined ? 'needs chromium' : false },
     assert.equal(await page.evaluate("document.querySelectorAll('img').length"), 0);
   });
 
+  test('an event log that is dropped beside a quote is replayed', async () => {
+    const { evidence, bundle, roots } = measured(BOOT);
+    const files = { quote: evidence, collateral: JSON.stringify(bundle) };
+    assert.equal((await drop({ ...files, ccel: eventLog(BOOT) }, roots)).verdict, 'Accepted');
+    assert.deepEqual((await drop({ ...files, ccel: eventLog(BOOT.slice(1)) }, roots)).codes, ['event-log-replay']);
+  });
+
+  test('it works by keyboard, and everything has a name that is read aloud', async () => {
+    const { evidence, bundle, roots } = forgeIntel({ body: (body) => void (body[48] |= 2) });
+    await drop({ quote: evidence, collateral: JSON.stringify(bundle) }, roots);
+    assert.equal(await page.evaluate("document.getElementById('status').textContent"), 'Refused, for 1 reason.');
+    const press = async (key: string, text?: string): Promise<void> => {
+      for (const type of ['keyDown', 'keyUp']) await page.send('Input.dispatchKeyEvent', { type, key, code: key, windowsVirtualKeyCode: key === 'Tab' ? 9 : 13, ...(type === 'keyDown' && text !== undefined && { text }) });
+    };
+    await page.evaluate('document.activeElement.blur()');
+    const order: string[] = [];
+    for (let stop = 0; stop < 5; stop++) {
+      await press('Tab');
+      order.push(await page.evaluate('document.activeElement.id || document.activeElement.tagName'));
+    }
+    assert.deepEqual(order, ['drop', 'address', 'at', 'policy', 'BUTTON']);
+    await page.evaluate("document.getElementById('result').replaceChildren()");
+    await press('Enter', '\r');
+    for (let tries = 0; !(await page.evaluate("document.getElementById('verdict') !== null")); tries++) {
+      assert.ok(tries < 100, 'the key does not verify');
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    interface Node {
+      readonly ignored: boolean;
+      readonly role?: { readonly value: string };
+      readonly name?: { readonly value: string };
+    }
+    const { nodes } = await page.send<{ nodes: Node[] }>('Accessibility.getFullAXTree');
+    const named = nodes.filter(({ ignored }) => !ignored).map(({ role, name }) => ({ role: role?.value ?? '', name: name?.value ?? '' }));
+    for (const { role, name } of named) if (['button', 'textbox', 'link', 'heading', 'table', 'region'].includes(role)) assert.notEqual(name, '', role);
+    for (const [role, name] of [
+      ['button', 'Verify'],
+      ['textbox', 'Address of an enclave'],
+      ['heading', 'Refused'],
+      ['region', 'Refused'],
+      ['table', 'Claims'],
+      ['rowheader', 'mrenclave'],
+    ])
+      assert.ok(
+        named.some((node) => node.role === role && node.name === name),
+        `${role} ${name}`,
+      );
+    assert.ok(named.some(({ name }) => name === ': failed'));
+  });
+
   test('an address is asked with a fresh nonce, and an old answer is not taken', async () => {
     const { roots } = forgeIntel();
     await drop({ nothing: 'x' }, roots);
@@ -131,7 +182,11 @@ describe('console', { skip: CHROMIUM === undefined ? 'needs chromium' : false },
   });
 
   test('other scripts cannot run in the page', async () => {
-    const ran = await page.evaluate(`(() => { const script = document.createElement('script'); script.textContent = 'globalThis.injected = true'; document.body.append(script); return globalThis.injected === true; })()`);
-    assert.equal(ran, false);
+    // Under the page's policy both fail: text does not become a script, and a script of other text does not run.
+    const inject = (how: string): Promise<string> =>
+      page.evaluate(`(() => { const script = document.createElement('script'); try { ${how}; document.body.append(script); } catch (error) { return error.name; } return globalThis.injected === true ? 'ran' : 'did not run'; })()`);
+    assert.equal(await inject("script.textContent = 'globalThis.injected = true'"), 'TypeError');
+    assert.equal(await inject("script.append('globalThis.injected = true')"), 'did not run');
+    assert.equal(await inject("document.body.insertAdjacentHTML('beforeend', '<img src=x onerror=1>')"), 'TypeError');
   });
 });

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, cpSync, existsSync, globSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
@@ -113,6 +113,64 @@ describe('an attested run', { skip: existsSync('/bin/cat') && process.arch === '
     assert.match(foreign.error, new RegExp(`signed by ${signer}`));
     owner(['reference', 'add', join(instance, 'build/reference-values.json'), '--publisher', signer]);
     assert.equal(must(['run', '-q', '/bin/cat', '/records/patients.csv']), 'Ada,1815\n');
+  });
+
+  test('a volume that can be written is refused where it and its record were both exchanged for older copies, or taken away', () => {
+    const out = join(instance, 'out');
+    const record = globSync(join(place, 'state/instances/*/volume-*out')).at(0) as string;
+    const keep = (name: string): void => [out, record].forEach((path, at) => cpSync(path, join(place, `${name}-${at}`), { recursive: true }));
+    const put = (name: string): void =>
+      [out, record].forEach((path, at) => {
+        rmSync(path, { recursive: true });
+        cpSync(join(place, `${name}-${at}`), path, { recursive: true });
+      });
+    keep('older');
+    must(['run', '-q', '/bin/cp', '/records/patients.csv', '/out/second']);
+    keep('newest');
+    put('older');
+    const rolledBack = run(['run', '-q', '/bin/ls', '/out']);
+    assert.notEqual(rolledBack.code, 0);
+    assert.equal(rolledBack.output, '');
+    assert.match(rolledBack.error, /older than its counter says: it is at commit \d+, and there were \d+/);
+    for (const path of [out, record]) rmSync(path, { recursive: true });
+    assert.match(run(['run', '-q', '/bin/ls', '/out']).error, /there is no writable layer, and its counter says that there were \d+ commits/);
+    [out, record].forEach((path) => mkdirSync(path, { recursive: true }));
+    put('newest');
+    assert.equal(must(['run', '-q', '/bin/ls', '/out']), 'copy\nsecond\n');
+    // What the owner does where the newest is lost: the key, put again, begins a new count.
+    put('older');
+    assert.notEqual(run(['run', '-q', '/bin/ls', '/out']).code, 0);
+    owner(['resource', 'put', 'hospital/key/out', join(place, 'out.key')]);
+    assert.equal(must(['run', '-q', '/bin/ls', '/out']), 'copy\n');
+    keep('accepted');
+    must(['run', '-q', '/bin/cp', '/records/patients.csv', '/out/third']);
+    put('accepted');
+    assert.match(run(['run', '-q', '/bin/ls', '/out']).error, /older than its counter says/);
+    owner(['resource', 'put', 'hospital/key/out', join(place, 'out.key')]);
+  });
+
+  test('killed at any moment of a commit, a volume can be opened again', async () => {
+    const out = join(instance, 'out');
+    const seen = (): string =>
+      readdirSync(out, { withFileTypes: true })
+        .map(({ name }) => `${name} ${statSync(join(out, name), { throwIfNoEntry: false })?.mtimeMs}`)
+        .join();
+    const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+    let killed = 0;
+    for (const afterMs of [0, 2, 6, 15]) {
+      const before = seen();
+      const running = spawn(cloister, ['run', '-q', '/bin/cp', '/records/patients.csv', `/out/after-${afterMs}`], { cwd: instance, env, stdio: 'ignore', detached: true });
+      const ended = new Promise((resolve) => running.once('exit', resolve));
+      while (running.exitCode === null && seen() === before) await sleep(1);
+      await sleep(afterMs);
+      if (running.exitCode === null) {
+        process.kill(-(running.pid as number), 'SIGKILL');
+        killed++;
+      }
+      await ended;
+      must(['run', '-q', '/bin/ls', '/out']);
+    }
+    assert.ok(killed > 0);
   });
 
   test('a volume that was exchanged, and a broker with another certificate, are refused', () => {

@@ -2,7 +2,8 @@
 
 import type { ImageFile } from '../../src/encfs/4-tree/image-tree.ts';
 import { translateImage } from '../../src/libos/ahead.ts';
-import { CodeStore, TranslatorEngine } from '../../src/translator/index.ts';
+import { CodeStore, encodeModule, encodeStore, LaidOutElf, translateElf, TranslatorEngine, type Without } from '../../src/translator/index.ts';
+import { decode, TRUNCATED } from '../../src/x86/index.ts';
 import type { RoutinesCase } from './routines.ts';
 
 const PAGE = 4096;
@@ -49,17 +50,40 @@ function elfOf(code: Uint8Array, address: number, entry: number, functions: read
   return bytes;
 }
 
-/** An engine whose store has the program. */
-export function engineWith(x: RoutinesCase, address: number): TranslatorEngine {
-  const elf = elfOf(x.code as Uint8Array, address, x.functions.at(-1) as number, x.functions);
+/** An engine whose store has the program; code made without some optimisation is not what `build` makes, but comes the same way. */
+export function engineWith(x: RoutinesCase, address: number, without: Without): TranslatorEngine {
+  const code = x.code as Uint8Array;
+  // In every other program, what calls reach is known as a function too: those that call themselves then do it directly.
+  const functions = code.length % 2 === 0 ? x.functions : [...new Set([...x.functions, ...calledIn(code, address)])];
+  const elf = elfOf(code, address, x.functions.at(-1) as number, functions);
+  const content = without.size === 0 ? builtStore(elf) : storeWithout(elf, without);
+  const read = (offset: number, into: Uint8Array): number => {
+    const part = content.subarray(offset, offset + into.length);
+    into.set(part);
+    return part.length;
+  };
+  return new TranslatorEngine(new CodeStore(read, content.length), without);
+}
+
+function calledIn(code: Uint8Array, address: number): number[] {
+  const called: number[] = [];
+  for (let at = 0; at < code.length; ) {
+    const insn = decode(code, at, address + at);
+    if (insn === undefined || insn === TRUNCATED) break;
+    at += insn.length;
+    const [target] = insn.ops;
+    if (insn.row.mnemonic === 'call' && target?.kind === 'rel' && target.target >= address && target.target < address + code.length) called.push(target.target);
+  }
+  return called;
+}
+
+function builtStore(elf: Uint8Array): Uint8Array {
   const file: ImageFile = { kind: 'file', mode: 0o755, mtime: 0, size: elf.length, read: (offset, into) => into.set(elf.subarray(offset, offset + into.length)) };
   const [made] = translateImage({ kind: 'directory', mode: 0o755, mtime: 0, entries: new Map([['program', file]]) }, undefined, () => {}).values();
-  const { content } = made;
-  return new TranslatorEngine(
-    new CodeStore((offset, into) => {
-      const part = content.subarray(offset, offset + into.length);
-      into.set(part);
-      return part.length;
-    }, content.length),
-  );
+  return made.content;
+}
+
+function storeWithout(elf: Uint8Array, without: Without): Uint8Array {
+  const made = translateElf(new LaidOutElf(elf, 0), 'lost', without);
+  return encodeStore(made === undefined ? [] : [encodeModule(made)], new Map());
 }

@@ -6,7 +6,7 @@
  */
 
 import { type FailureCode, groupOf } from '../verifier/codes.ts';
-import type { Claims, Verdict } from '../verifier/verdict.ts';
+import type { Claim, Claims } from '../verifier/verdict.ts';
 import { fromBase64, toBase64url } from '../verifier/x509/pem.ts';
 
 const { subtle } = globalThis.crypto;
@@ -29,13 +29,35 @@ const CRYPTOGRAPHIC_FAILURE = 99;
 const EXECUTABLE_CODES: readonly FailureCode[] = ['measurement', 'signer', 'product-id', 'security-version', 'tdx-rtmr', 'event-log-replay', 'snp-id-block'];
 const DATA_CODES: readonly FailureCode[] = ['report-data', 'runtime-data', 'vtpm-nonce', 'certificate-binding'];
 
-export function trustVector({ tee, failures, claims, tcbStatus }: Verdict): TrustVector {
-  const has = (...codes: readonly FailureCode[]): boolean => failures.some(({ code }) => codes.includes(code));
-  const inGroup = (group: ReturnType<typeof groupOf>): boolean => failures.some(({ code }) => groupOf(code) === group);
+/** A verdict of the verifier, or of another appraiser of the same shape. */
+export interface Appraised {
+  readonly tee: string;
+  readonly accepted: boolean;
+  readonly tcbStatus: string | null;
+  readonly tcbDate: string | null;
+  readonly advisories: readonly string[];
+  readonly failures: readonly { readonly code: string; readonly message: string }[];
+  readonly claims: Claims;
+}
+
+/** Environments that protect nothing: no hardware vouches for them. */
+const SIMULATED: readonly string[] = ['sim', 'sample'];
+
+export function trustVector({ tee, failures, claims, tcbStatus }: Appraised): TrustVector {
+  const has = (...codes: readonly string[]): boolean => failures.some(({ code }) => codes.includes(code));
+  const inGroup = (group: ReturnType<typeof groupOf>): boolean => failures.some(({ code }) => groupOf(code as FailureCode) === group);
   const unchecked = Array.isArray(claims.unchecked) ? (claims.unchecked as readonly string[]) : [];
   const genuine = !inGroup('evidence') && !inGroup('chain');
-  const hardware = tee === 'sim' ? UNRECOGNISED_HARDWARE : !genuine ? UNRECOGNISED_HARDWARE : inGroup('collateral') || tcbStatus === 'Revoked' || tcbStatus === 'NotSupported' ? CONTRAINDICATED : inGroup('tcb') ? OUT_OF_DATE : AFFIRMED;
-  const configuration = has('debug') ? CONTRAINDICATED : failures.some(({ code }) => groupOf(code) === 'policy' && !EXECUTABLE_CODES.includes(code) && !DATA_CODES.includes(code)) ? UNSAFE_CONFIGURATION : AFFIRMED;
+  const hardware = SIMULATED.includes(tee)
+    ? UNRECOGNISED_HARDWARE
+    : !genuine
+      ? UNRECOGNISED_HARDWARE
+      : inGroup('collateral') || tcbStatus === 'Revoked' || tcbStatus === 'NotSupported'
+        ? CONTRAINDICATED
+        : inGroup('tcb')
+          ? OUT_OF_DATE
+          : AFFIRMED;
+  const configuration = has('debug') ? CONTRAINDICATED : failures.some(({ code }) => groupOf(code as FailureCode) === 'policy' && ![...EXECUTABLE_CODES, ...DATA_CODES].includes(code as FailureCode)) ? UNSAFE_CONFIGURATION : AFFIRMED;
   const executables = has(...EXECUTABLE_CODES) ? UNRECOGNISED_EXECUTABLES : unchecked.includes('measurement') ? NO_CLAIM : AFFIRMED;
   const sourced = has(...DATA_CODES) ? CONTRAINDICATED : unchecked.includes('reportData') ? NO_CLAIM : AFFIRMED;
   return {
@@ -67,15 +89,22 @@ export interface EarOptions {
   /** Seconds. */
   readonly lifetime: number;
   readonly nonce?: string;
+  /** Of relying parties that know the claims by another profile; `EAR_PROFILE` otherwise. */
+  readonly profile?: string;
+  /** Claims of the token besides EAR's own (RFC 7519 §4). */
+  readonly more?: Claims;
+  /** What the profile has in `ear.veraison.annotated-evidence`; the whole verdict otherwise. */
+  readonly annotated?: Claim;
 }
 
 export type EarPayload = Claims;
 
-export function earPayload(verdict: Verdict, { verifier, policyId, issuedAt, lifetime, nonce }: EarOptions): EarPayload {
+export function earPayload(verdict: Appraised, { verifier, policyId, issuedAt, lifetime, nonce, profile = EAR_PROFILE, more = {}, annotated }: EarOptions): EarPayload {
   const vector = trustVector(verdict);
   const iat = Math.floor(issuedAt.getTime() / 1000);
   return {
-    eat_profile: EAR_PROFILE,
+    ...more,
+    eat_profile: profile,
     iat,
     exp: iat + lifetime,
     ...(nonce !== undefined && { eat_nonce: nonce }),
@@ -85,7 +114,7 @@ export function earPayload(verdict: Verdict, { verifier, policyId, issuedAt, lif
         'ear.status': statusOf(vector, verdict.accepted),
         'ear.trustworthiness-vector': { ...vector },
         'ear.appraisal-policy-id': policyId,
-        'ear.veraison.annotated-evidence': {
+        'ear.veraison.annotated-evidence': annotated ?? {
           tee: verdict.tee,
           accepted: verdict.accepted,
           tcbStatus: verdict.tcbStatus,
@@ -110,28 +139,30 @@ export interface EarJwk {
 }
 
 export interface EarKey {
-  readonly privateKey: CryptoKey;
   readonly jwk: EarJwk;
+  /** ES256: r ‖ s, 64 bytes. */
+  sign(message: Uint8Array): Promise<Uint8Array> | Uint8Array;
 }
 
-/** The thumbprint (RFC 7638) names the key. */
-async function publicJwk(key: CryptoKey): Promise<EarJwk> {
-  const { x = '', y = '' } = await subtle.exportKey('jwk', key);
+/** A P-256 key by its coordinates, base64url; the thumbprint (RFC 7638) names it. */
+export async function earJwk(x: string, y: string): Promise<EarJwk> {
   const kid = toBase64url(new Uint8Array(await subtle.digest('SHA-256', utf8.encode(`{"crv":"P-256","kty":"EC","x":"${x}","y":"${y}"}`))));
   return { kty: 'EC', crv: 'P-256', x, y, kid, alg: 'ES256', use: 'sig' };
 }
 
+async function earKeyOf(privateKey: CryptoKey): Promise<EarKey> {
+  const { x = '', y = '' } = await subtle.exportKey('jwk', privateKey);
+  return { jwk: await earJwk(x, y), sign: async (message) => new Uint8Array(await subtle.sign({ name: 'ECDSA', hash: 'SHA-256' }, privateKey, message as Uint8Array<ArrayBuffer>)) };
+}
+
 export async function generateEarKey(): Promise<EarKey> {
-  const { privateKey, publicKey } = await subtle.generateKey({ name: 'ECDSA', namedCurve: 'P-256' }, true, ['sign', 'verify']);
-  return { privateKey, jwk: await publicJwk(publicKey) };
+  const { privateKey } = await subtle.generateKey({ name: 'ECDSA', namedCurve: 'P-256' }, true, ['sign', 'verify']);
+  return earKeyOf(privateKey);
 }
 
 /** From PKCS #8. */
 export async function importEarKey(pkcs8: Uint8Array): Promise<EarKey> {
-  const privateKey = await subtle.importKey('pkcs8', pkcs8 as Uint8Array<ArrayBuffer>, { name: 'ECDSA', namedCurve: 'P-256' }, true, ['sign']);
-  const { d: _, key_ops: __, ...rest } = await subtle.exportKey('jwk', privateKey);
-  const publicKey = await subtle.importKey('jwk', rest, { name: 'ECDSA', namedCurve: 'P-256' }, true, ['verify']);
-  return { privateKey, jwk: await publicJwk(publicKey) };
+  return earKeyOf(await subtle.importKey('pkcs8', pkcs8 as Uint8Array<ArrayBuffer>, { name: 'ECDSA', namedCurve: 'P-256' }, true, ['sign']));
 }
 
 export const jwks = (...keys: readonly EarKey[]): { readonly keys: readonly EarJwk[] } => ({ keys: keys.map(({ jwk }) => jwk) });
@@ -140,17 +171,30 @@ export const jwks = (...keys: readonly EarKey[]): { readonly keys: readonly EarJ
 export async function signEar(payload: EarPayload, key: EarKey): Promise<string> {
   const header = { alg: 'ES256', typ: 'JWT', kid: key.jwk.kid };
   const signed = `${toBase64url(utf8.encode(JSON.stringify(header)))}.${toBase64url(utf8.encode(JSON.stringify(payload)))}`;
-  const signature = new Uint8Array(await subtle.sign({ name: 'ECDSA', hash: 'SHA-256' }, key.privateKey, utf8.encode(signed)));
-  return `${signed}.${toBase64url(signature)}`;
+  return `${signed}.${toBase64url(await key.sign(utf8.encode(signed)))}`;
 }
 
 export type EarFault = 'format' | 'algorithm' | 'key' | 'signature' | 'profile' | 'expired' | 'not-yet-valid';
+
+export interface EarChecks {
+  /** `EAR_PROFILE`, unless given. */
+  readonly profile?: string;
+  /** By how many seconds the clock of whoever issued the token may be ahead: 60, unless given. */
+  readonly aheadS?: number;
+  /** For how many seconds after its expiry a token is still taken: none, unless given. */
+  readonly graceS?: number;
+}
 
 /**
  * The payload of a token that a key of the set signed, or what is wrong with it. ES256 alone is taken, whatever the
  * header says; the header's own keys and addresses of keys are never looked at.
  */
-export async function verifyEar(token: string, set: { readonly keys: readonly EarJwk[] }, at: Date): Promise<{ readonly payload: EarPayload } | { readonly fault: EarFault }> {
+export async function verifyEar(
+  token: string,
+  set: { readonly keys: readonly EarJwk[] },
+  at: Date,
+  { profile = EAR_PROFILE, aheadS = 60, graceS = 0 }: EarChecks = {},
+): Promise<{ readonly payload: EarPayload } | { readonly fault: EarFault }> {
   const parts = token.split('.');
   const [header, payload] = parts.slice(0, 2).map((part) => {
     try {
@@ -161,7 +205,7 @@ export async function verifyEar(token: string, set: { readonly keys: readonly Ea
   });
   const signature = parts.length === 3 && !parts[2].includes('=') ? fromBase64(parts[2]) : undefined;
   if (header === undefined || header === null || payload === undefined || payload === null || signature?.length !== 64) return { fault: 'format' };
-  if (header.alg !== 'ES256' || header.crit !== undefined) return { fault: 'algorithm' };
+  if (header.alg !== 'ES256' || header.crit !== undefined || (header.typ ?? 'JWT') !== 'JWT') return { fault: 'algorithm' };
   const jwk = set.keys.find(({ kid }) => kid === header.kid);
   if (jwk === undefined) return { fault: 'key' };
   let holds: boolean;
@@ -173,9 +217,9 @@ export async function verifyEar(token: string, set: { readonly keys: readonly Ea
     return { fault: 'key' };
   }
   if (!holds) return { fault: 'signature' };
-  if (payload.eat_profile !== EAR_PROFILE) return { fault: 'profile' };
+  if (payload.eat_profile !== profile) return { fault: 'profile' };
   const now = at.getTime() / 1000;
-  if (typeof payload.exp !== 'number' || payload.exp <= now) return { fault: 'expired' };
-  if (typeof payload.iat !== 'number' || payload.iat > now + 60) return { fault: 'not-yet-valid' };
+  if (typeof payload.exp !== 'number' || payload.exp + graceS <= now) return { fault: 'expired' };
+  for (const since of [payload.iat, payload.nbf ?? payload.iat]) if (typeof since !== 'number' || since > now + aheadS) return { fault: 'not-yet-valid' };
   return { payload: payload as EarPayload };
 }

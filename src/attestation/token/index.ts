@@ -1,1 +1,21 @@
-export { EAR_PROFILE, type EarFault, type EarJwk, type EarKey, type EarOptions, type EarPayload, type EarStatus, earPayload, generateEarKey, importEarKey, jwks, signEar, statusOf, type TrustVector, trustVector, verifyEar } from './ear.ts';
+export {
+  type Appraised,
+  EAR_PROFILE,
+  type EarChecks,
+  type EarFault,
+  type EarJwk,
+  type EarKey,
+  type EarOptions,
+  type EarPayload,
+  type EarStatus,
+  earJwk,
+  earPayload,
+  generateEarKey,
+  importEarKey,
+  jwks,
+  signEar,
+  statusOf,
+  type TrustVector,
+  trustVector,
+  verifyEar,
+} from './ear.ts';

@@ -4,7 +4,8 @@
  * lists, and signed JSON. Each is judged later by what it says and who signed it, never by where it lay.
  */
 
-import { bytesOf, byteString, fromHex } from '../../base/bytes.ts';
+import { byteString, fromHex } from '../../base/bytes.ts';
+import { readCertificateTable } from './snp/table.ts';
 import { memberTexts } from './signed-json.ts';
 import { UnreadableError } from './verdict.ts';
 import { type Certificate, parseCertificate } from './x509/certificate.ts';
@@ -120,7 +121,8 @@ function addPem(text: string, name: string, builder: CollateralBuilder): boolean
 
 function chainOf(value: unknown, name: string, builder: CollateralBuilder): readonly Certificate[] | undefined {
   if (value === undefined) return undefined;
-  const text = typeof value === 'string' ? value : Array.isArray(value) ? byteString(bytesIn(value) ?? new Uint8Array()) : '';
+  const texts = Array.isArray(value) && value.every((entry) => typeof entry === 'string');
+  const text = typeof value === 'string' ? value : texts ? value.join('\n') : Array.isArray(value) ? byteString(bytesIn(value) ?? new Uint8Array()) : '';
   const blocks = pemBlocks(unescapePem(text).replace(/\0+$/, ''));
   try {
     if (blocks === undefined || blocks.length === 0) throw new DerError('no PEM');
@@ -156,16 +158,30 @@ function documentText(value: unknown): string {
   return text.replace(/\0+$/, '');
 }
 
-const BUNDLE_MARKS = ['tcb_info', 'qe_identity', 'pck_crl', 'root_ca_crl'];
+/** Members of a JSON object by name, each as the text that stands there. */
+type Members = ReadonlyMap<string, string>;
 
-function addBundle(bundle: Readonly<Record<string, unknown>>, name: string, builder: CollateralBuilder): void {
+const BUNDLE_MARKS = ['tcb_info', 'qe_identity', 'pck_crl', 'root_ca_crl'];
+const ALIASES: Readonly<Record<string, string>> = { raw_tcb_info: 'tcb_info', enclave_identity: 'qe_identity', raw_enclave_identity: 'qe_identity' };
+
+/** The names of a bundle, however a tool spells them: `tcbInfoIssuerChain` is `tcb_info_issuer_chain`. */
+function bundleNames(members: Members): Members {
+  const snake = (name: string): string => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+  return new Map([...members].map(([name, text]) => [ALIASES[snake(name)] ?? snake(name), text]));
+}
+
+function addBundle(bundle: Members, name: string, builder: CollateralBuilder): void {
+  const value = (member: string): unknown => {
+    const text = bundle.get(member);
+    return text === undefined ? undefined : JSON.parse(text);
+  };
   for (const [member, chain] of [
     ['root_ca_crl', undefined],
     ['pck_crl', 'pck_crl_issuer_chain'],
   ] as const) {
-    if (bundle[member] === undefined) continue;
+    if (!bundle.has(member)) continue;
     try {
-      builder.crls.push({ crl: crlOf(bundle[member]), chain: chain === undefined ? undefined : chainOf(bundle[chain], `${name}: ${chain}`, builder) });
+      builder.crls.push({ crl: crlOf(value(member)), chain: chain === undefined ? undefined : chainOf(value(chain), `${name}: ${chain}`, builder) });
     } catch (error) {
       if (!(error instanceof DerError)) throw error;
       builder.problems.push(`${name}: ${member} cannot be read (${error.message})`);
@@ -175,34 +191,40 @@ function addBundle(bundle: Readonly<Record<string, unknown>>, name: string, buil
     ['tcb_info', builder.tcbInfos],
     ['qe_identity', builder.qeIdentities],
   ] as const) {
-    if (bundle[member] === undefined) continue;
-    const whole = addSigned(documentText(bundle[member]), `${name}: ${member}`, builder, chainOf(bundle[`${member}_issuer_chain`], `${name}: ${member}_issuer_chain`, builder));
-    if (!whole) into.push({ text: documentText(bundle[member]), signature: signatureOf(bundle[`${member}_signature`]), chain: chainOf(bundle[`${member}_issuer_chain`], `${name}: ${member}_issuer_chain`, builder) });
+    const given = bundle.get(member);
+    if (given === undefined) continue;
+    const chain = chainOf(value(`${member}_issuer_chain`) ?? value('ca_chain'), `${name}: ${member}_issuer_chain`, builder);
+    // As text within the text, or in place: then what was signed is the text as it stands.
+    const text = given.startsWith('{') ? given : documentText(value(member));
+    if (!addSignedText(text, `${name}: ${member}`, builder, chain)) into.push({ text, signature: signatureOf(value(`${member}_signature`) ?? value('signature')), chain });
   }
-  if (bundle.pck_certificate_chain !== undefined && bundle.pck_certificate_chain !== null) chainOf(bundle.pck_certificate_chain, `${name}: pck_certificate_chain`, builder);
+  const own = value('pck_certificate_chain');
+  if (own !== undefined && own !== null) chainOf(own, `${name}: pck_certificate_chain`, builder);
 }
 
 /** `{"tcbInfo": …, "signature": …}` and `{"enclaveIdentity": …, "signature": …}`, as Intel's service answers. */
-function addSigned(text: string, name: string, builder: CollateralBuilder, chain?: readonly Certificate[]): boolean {
-  let members: Map<string, string>;
-  try {
-    members = memberTexts(text);
-  } catch (error) {
-    if (error instanceof UnreadableError) return false;
-    throw error;
-  }
+function addSigned(members: Members, name: string, builder: CollateralBuilder, chain?: readonly Certificate[]): boolean {
   for (const [member, into] of [
     ['tcbInfo', builder.tcbInfos],
     ['enclaveIdentity', builder.qeIdentities],
   ] as const) {
     const signed = members.get(member);
-    if (signed === undefined) continue;
+    if (signed === undefined || !signed.startsWith('{')) continue;
     const signature = members.get('signature');
     if (signature === undefined) builder.problems.push(`${name}: ${member} without signature`);
     else into.push({ text: signed, signature: signatureOf(JSON.parse(signature)), chain });
     return true;
   }
   return false;
+}
+
+function addSignedText(text: string, name: string, builder: CollateralBuilder, chain?: readonly Certificate[]): boolean {
+  try {
+    return addSigned(memberTexts(text), name, builder, chain);
+  } catch (error) {
+    if (error instanceof UnreadableError) return false;
+    throw error;
+  }
 }
 
 function addJson(text: string, name: string, builder: CollateralBuilder, depth: number): boolean {
@@ -212,24 +234,44 @@ function addJson(text: string, name: string, builder: CollateralBuilder, depth: 
   } catch {
     return false;
   }
-  if (addSigned(text, name, builder)) return true;
-  addValue(value, name, builder, depth);
+  addValue(value, text, name, builder, depth);
   return true;
 }
 
-/** Whatever else JSON holds: bundles in members of others, and strings that are certificates or lists themselves. */
-function addValue(value: unknown, name: string, builder: CollateralBuilder, depth: number): void {
+/** Whatever JSON holds: signed answers, bundles, both in members of others, and strings that are certificates or lists themselves. */
+function addValue(value: unknown, text: string, name: string, builder: CollateralBuilder, depth: number): void {
   if (depth > MAX_DEPTH) return;
   if (typeof value === 'string') {
     if (value.length > 40) addFile({ name, bytes: new TextEncoder().encode(value) }, builder, depth + 1);
-  } else if (Array.isArray(value) && value.length > 100 && typeof value[0] === 'number') {
-    const bytes = bytesIn(value);
+  } else if (Array.isArray(value)) {
+    const bytes = value.length > 100 && typeof value[0] === 'number' ? bytesIn(value) : undefined;
     if (bytes !== undefined) addFile({ name, bytes }, builder, depth + 1);
-  } else if (typeof value === 'object' && value !== null) {
-    const members = value as Record<string, unknown>;
-    if (!Array.isArray(value) && BUNDLE_MARKS.some((mark) => mark in members)) addBundle(members, name, builder);
-    else for (const [member, inner] of Object.entries(members)) addValue(inner, `${name}: ${member}`, builder, depth + 1);
+    else for (const [index, inner] of value.entries()) addValue(inner, JSON.stringify(inner), `${name}: ${index}`, builder, depth + 1);
+  } else if (typeof value === 'object' && value !== null) addObject(text, name, builder, depth);
+}
+
+function addObject(text: string, name: string, builder: CollateralBuilder, depth: number): void {
+  let members: Members;
+  try {
+    members = memberTexts(text);
+  } catch (error) {
+    if (!(error instanceof UnreadableError)) throw error;
+    builder.problems.push(`${name}: ${error.message}`);
+    return;
   }
+  if (addSigned(members, name, builder)) return;
+  const bundle = bundleNames(members);
+  if (BUNDLE_MARKS.some((mark) => bundle.has(mark))) addBundle(bundle, name, builder);
+  else for (const [member, inner] of members) addValue(JSON.parse(inner), inner, `${name}: ${member}`, builder, depth + 1);
+}
+
+/** An answer with its headers before it, as `curl -i` writes it; the chains of Intel's documents are in headers. */
+function addResponse(bytes: Uint8Array, name: string, builder: CollateralBuilder, depth: number): boolean {
+  const whole = byteString(bytes);
+  const end = /\r?\n\r?\n/.exec(whole);
+  const headers = unescapePem(end === null ? whole : whole.slice(0, end.index));
+  const found = addPem(headers, name, builder);
+  return (end !== null && addFile({ name, bytes: bytes.subarray(end.index + end[0].length) }, builder, depth + 1)) || found;
 }
 
 /** `false` for a file that holds nothing of this kind. */
@@ -240,15 +282,14 @@ function addFile({ name, bytes }: NamedBytes, builder: CollateralBuilder, depth 
     if (!addDer(bytes, builder)) builder.problems.push(`${name}: DER that is neither certificate nor revocation list`);
     return true;
   }
+  if (byteString(bytes.subarray(0, 5)) === 'HTTP/') return addResponse(bytes, name, builder, depth);
   const text = textOf(bytes);
-  if (text === undefined) return false;
-  const trimmed = text.replace(/[\s\0]+$/, '').trimStart();
-  if (trimmed.startsWith('HTTP/')) {
-    const end = /\r?\n\r?\n/.exec(trimmed);
-    if (end === null) return addPem(trimmed, name, builder);
-    addPem(unescapePem(trimmed.slice(0, end.index)), name, builder);
-    return addFile({ name, bytes: bytesOf(byteString(bytes).replace(/^[\s\S]*?\r?\n\r?\n/, '')) }, builder, depth + 1);
+  if (text === undefined) {
+    const table = readCertificateTable(bytes);
+    for (const { raw } of table) builder.certificate(raw);
+    return table.length > 0;
   }
+  const trimmed = text.replace(/[\s\0]+$/, '').trimStart();
   if (trimmed.startsWith('{') || trimmed.startsWith('[')) return addJson(trimmed, name, builder, depth);
   if (addPem(trimmed, name, builder)) return true;
   const inner = trimmed.length > 40 ? bytesIn(trimmed) : undefined;

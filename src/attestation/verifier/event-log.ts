@@ -3,7 +3,8 @@
  * protocol), replayed: each event extends a register, register = SHA-384(register ‖ digest).
  */
 
-import { concat, toHex } from '../../base/bytes.ts';
+import { byteString, concat, toHex } from '../../base/bytes.ts';
+import { checkEventData, eventName } from './event-data.ts';
 import { FormatError, isZero, Reader } from './reader.ts';
 import type { Findings } from './verdict.ts';
 import { digest } from './x509/subtle.ts';
@@ -11,9 +12,13 @@ import { digest } from './x509/subtle.ts';
 const EV_NO_ACTION = 3;
 const ALG_SHA384 = 0x000c;
 const SIGNATURE = 'Spec ID Event03';
+/** Register, type, SHA-1 digest and length of the first event. */
+const HEAD_BYTES = 32;
 const DIGEST_BYTES: Readonly<Record<number, number>> = { 0x0004: 20, 0x000b: 32, 0x000c: 48, 0x000d: 64, 0x0012: 32 };
 /** More than any log has, less than a hostile one could ask to be kept. */
 const MAX_EVENTS = 100_000;
+/** RTMR3. */
+const RUN_TIME = 3;
 
 export interface LogEvent {
   /** Register as CCEL numbers them: 0 MRTD, 1–4 RTMR0–RTMR3. */
@@ -23,6 +28,9 @@ export interface LogEvent {
   readonly digest: Uint8Array;
   readonly data: Uint8Array;
 }
+
+/** Do the bytes begin like a log that names its algorithms? */
+export const isEventLog = (bytes: Uint8Array): boolean => byteString(bytes.subarray(HEAD_BYTES, HEAD_BYTES + SIGNATURE.length)) === SIGNATURE;
 
 /** Throws FormatError. The area of the log is larger than the log: it ends at zero or 0xff bytes. */
 export function readEventLog(bytes: Uint8Array): LogEvent[] {
@@ -74,8 +82,8 @@ export async function replay(events: readonly LogEvent[]): Promise<string[]> {
 }
 
 /**
- * The log against the registers of the quote. A register that the log does not extend may hold anything (RTMR3 is the
- * running system's own); one that it extends must come out exactly.
+ * The log against the registers of the quote, and the data of its events against their digests where those are of the data. A register
+ * that it extends must come out exactly; one that it does not must be zero, but for RTMR3, which is the running system's own.
  */
 export async function judgeEventLog(log: Uint8Array, rtmrs: readonly string[], findings: Findings): Promise<void> {
   try {
@@ -83,8 +91,14 @@ export async function judgeEventLog(log: Uint8Array, rtmrs: readonly string[], f
     const replayed = await replay(events);
     const extended = [...new Set(events.map(({ register }) => register - 1))].filter((index) => index >= 0).sort();
     if (extended.length === 0) findings.fail('event-log-replay', 'the log extends no register');
-    for (const index of extended) if (replayed[index] !== rtmrs[index]) findings.fail('event-log-replay', `RTMR${index} is ${rtmrs[index]}, the log replays to ${replayed[index]}`);
-    findings.claims.eventLog = { events: events.length, replayed: extended.map((index) => `rtmr${index}`) };
+    const data = { holds: 0, differs: 0, unchecked: 0 };
+    for (const [index, event] of events.entries()) {
+      const found = await checkEventData(event);
+      data[found]++;
+      if (found === 'differs') findings.fail('event-log-data', `the data of event ${index + 1} (${eventName(event.type)}) are not what its digest is of`);
+    }
+    for (const index of rtmrs.keys()) if (replayed[index] !== rtmrs[index] && (extended.includes(index) || index !== RUN_TIME)) findings.fail('event-log-replay', `RTMR${index} is ${rtmrs[index]}, the log replays to ${replayed[index]}`);
+    findings.claims.eventLog = { events: events.length, replayed: extended.map((index) => `rtmr${index}`), dataChecked: data.holds, dataUnchecked: data.unchecked };
   } catch (error) {
     if (!(error instanceof FormatError)) throw error;
     findings.fail('event-log-format', error.message);

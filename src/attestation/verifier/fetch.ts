@@ -63,6 +63,19 @@ const ATTEMPTS = 5;
 const FIRST_WAIT_MS = 1000;
 const LONGEST_WAIT_MS = 30_000;
 
+/** When the vendor will have something newer, as what it signed says; undefined where that is not told, or has not come true. */
+function nextUpdateOf(body: Uint8Array, now: number): number | undefined {
+  try {
+    const { crls, tcbInfos, qeIdentities } = readCollateral([{ name: '', bytes: body }]);
+    const documents = [...tcbInfos, ...qeIdentities].map(({ text }) => Date.parse((JSON.parse(text) as { nextUpdate?: string }).nextUpdate ?? ''));
+    const times = [...crls.map(({ crl }) => crl.nextUpdate), ...documents].filter((time) => time > now);
+    return times.length === 0 ? undefined : Math.min(...times);
+  } catch (error) {
+    if (error instanceof UnreadableError || error instanceof SyntaxError) return undefined;
+    throw error;
+  }
+}
+
 /** 429 and 5xx are waited for, as long as the answer says or twice as long each time; anything else but 200 is final. */
 async function get(url: string, { get: fetchOne, cache, now = Date.now, sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms)) }: FetchOptions): Promise<FetchedResponse> {
   const cached = await cache?.get(url);
@@ -78,7 +91,7 @@ async function get(url: string, { get: fetchOne, cache, now = Date.now, sleep = 
       fault = `${url} cannot be reached (${(error as Error).cause instanceof Error ? ((error as Error).cause as Error).message : (error as Error).message})`;
     }
     if (response?.status === 200) {
-      await cache?.put(url, { ...response, expires: now() + CACHE_MS });
+      await cache?.put(url, { ...response, expires: Math.min(now() + CACHE_MS, nextUpdateOf(response.body, now()) ?? Number.POSITIVE_INFINITY) });
       return response;
     }
     const again = response !== undefined && (response.status === 429 || response.status >= 500);
@@ -126,11 +139,14 @@ function amdUrls(evidence: Evidence, kds: string): string[] {
   return [`${kds}/vcek/v1/${product}/${hwId}?${fmc === undefined ? '' : `fmcSPL=${fmc}&`}blSPL=${bootloader}&teeSPL=${tee}&snpSPL=${snp}&ucodeSPL=${microcode}`, ...urls];
 }
 
+/** The address of a PCCS as its configuration files have it, up to the version of its interface, is taken as well. */
+const baseOf = (address: string): string => address.replace(/(?:\/(?:sgx|tdx)\/certification\/v\d+)?\/*$/, '');
+
 /** Where the collateral for this evidence is published. Throws UnreadableError. */
 export function collateralUrls(evidence: Evidence, { pcs = INTEL_PCS, kds = AMD_KDS }: Pick<FetchOptions, 'pcs' | 'kds'> = {}): string[] {
   try {
     if (evidence.tee === 'sim') return [];
-    return evidence.tee === 'snp' ? amdUrls(evidence, kds) : intelUrls(evidence, pcs);
+    return evidence.tee === 'snp' ? amdUrls(evidence, baseOf(kds)) : intelUrls(evidence, baseOf(pcs));
   } catch (error) {
     if (error instanceof FormatError || error instanceof DerError) throw new UnreadableError(`which collateral is needed cannot be read from the evidence: ${error.message}`);
     throw error;

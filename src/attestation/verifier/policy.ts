@@ -76,6 +76,18 @@ const tcbFloor: Kind<SnpTcbFloor> = (value) => {
   return value as SnpTcbFloor;
 };
 
+/** Registers of a TPM by number, each with the values that are accepted. */
+export type PcrValues = { readonly [index: string]: readonly string[] };
+const pcrValues: Kind<PcrValues> = (value) => {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new Wrong('a map of registers (0 to 23) to lists of values');
+  return Object.fromEntries(
+    Object.entries(value).map(([index, values]) => {
+      if (!/^(?:\d|1\d|2[0-3])$/.test(index)) throw new Wrong('a map whose keys are registers, 0 to 23');
+      return [index, list(hex(32))(Array.isArray(values) ? values : [values])];
+    }),
+  );
+};
+
 const TEES: readonly TeeType[] = ['sgx', 'tdx', 'snp', 'sim'];
 const STATUSES: readonly TcbStatus[] = ['UpToDate', 'SWHardeningNeeded', 'ConfigurationNeeded', 'ConfigurationAndSWHardeningNeeded', 'OutOfDate', 'OutOfDateConfigurationNeeded', 'Revoked', 'NotSupported'];
 
@@ -94,6 +106,7 @@ export const POLICY_KEYS = [
   key('debug',                    word('refused', UNCHECKED),                 'refused',              'Environments that can be debugged.'),
   key('reportData',               orUnchecked(hex(64)),                       UNCHECKED,              'REPORT_DATA, all 64 bytes.'),
   key('nonce',                    orUnchecked(anyHex),                        UNCHECKED,              'extraData of a TPM quote.'),
+  key('vtpm.pcrs',                orUnchecked(pcrValues),                     UNCHECKED,              "Registers of the TPM's SHA-256 bank, by number, with the values that each may have; a TPM quote has to cover them."),
   key('measurement',              orUnchecked(list(hex(32, 48))),             UNCHECKED,              "MRENCLAVE, MRTD, SNP's MEASUREMENT, or sim's measurement: one of these."),
   key('signer',                   orUnchecked(list(hex(32, 48))),             UNCHECKED,              "MRSIGNER, MROWNER, SNP's AUTHOR_KEY_DIGEST, or sim's signer: one of these."),
   key('productId',                orUnchecked(count),                         UNCHECKED,              'ISVPRODID (SGX), product id (sim).'),
@@ -189,4 +202,7 @@ export function parsePolicy(value: unknown): Policy {
 
 /** Names of what a policy leaves unchecked of this kind of environment. */
 export const uncheckedKeys = (policy: Policy, tee: TeeType): PolicyKey[] =>
-  POLICY_KEYS.filter(({ name }) => policy[name] === UNCHECKED && (!name.startsWith('tcb.') || tee === 'sgx' || tee === 'tdx') && (!/^(?:sgx|tdx|snp)\./.test(name) || name.startsWith(`${tee}.`))).map(({ name }) => name);
+  POLICY_KEYS.filter(
+    ({ name }) =>
+      policy[name] === UNCHECKED && (!name.startsWith('tcb.') || tee === 'sgx' || tee === 'tdx') && (!/^(?:sgx|tdx|snp)\./.test(name) || name.startsWith(`${tee}.`)) && (!/^(?:nonce$|vtpm\.)/.test(name) || tee === 'tdx' || tee === 'snp'),
+  ).map(({ name }) => name);

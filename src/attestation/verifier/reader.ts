@@ -6,6 +6,9 @@ export class FormatError extends Error {
   override readonly name = 'FormatError';
 }
 
+/** The structure may be whole, but it is of a version that is not known here. */
+export class VersionError extends FormatError {}
+
 export class Reader {
   readonly bytes: Uint8Array;
   at: number;

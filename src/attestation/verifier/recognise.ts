@@ -9,6 +9,7 @@ import { isTeeType } from '../tee-type.ts';
 import { readCarrier } from './carrier.ts';
 import { quoteKind } from './dcap/abi.ts';
 import type { Evidence, TpmQuote } from './evidence.ts';
+import { whatItIs } from './foreign.ts';
 import { FormatError, Reader } from './reader.ts';
 import { isSimQuote } from './sim/verify.ts';
 import { SNP_REPORT_BYTES } from './snp/abi.ts';
@@ -23,6 +24,7 @@ import { fromBase64, pemBlocks } from './x509/pem.ts';
 /** More than any evidence has; event logs are the largest part. */
 const MAX_BYTES = 32 << 20;
 const MAX_DEPTH = 4;
+const SHORTEST_TEXT = 16;
 
 type Json = Readonly<Record<string, unknown>>;
 const isObject = (value: unknown): value is Json => typeof value === 'object' && value !== null && !Array.isArray(value);
@@ -49,13 +51,17 @@ function carries(der: Uint8Array): boolean {
   }
 }
 
+/** VMPL of a report that the host asked for: recognised, and refused for it. */
+const REQUESTED_BY_HOST = 0xffff_ffff;
+
 /** Reports come with a header when read from the device: status, size, reserved (32 bytes). */
 function snpOffset(bytes: Uint8Array): number | undefined {
   const looks = (at: number): boolean => {
     if (bytes.length < at + SNP_REPORT_BYTES) return false;
     // A quote of version 3 begins alike; what lies at 0x30 (VMPL, signature algorithm) is CPUSVN there.
     const version = new Reader(bytes, at).u32();
-    return version >= 1 && version <= 9 && new Reader(bytes, at + 0x34).u32() === 1 && new Reader(bytes, at + 0x30).u32() < 16;
+    const vmpl = new Reader(bytes, at + 0x30).u32();
+    return version >= 1 && version <= 9 && new Reader(bytes, at + 0x34).u32() === 1 && (vmpl < 16 || vmpl === REQUESTED_BY_HOST);
   };
   if (looks(0)) return 0;
   const header = new Reader(bytes);
@@ -83,9 +89,12 @@ function fromBinary(bytes: Uint8Array, form = 'raw'): Evidence | undefined {
   }
   const kind = quoteKind(bytes);
   if (kind !== undefined) return { tee: kind, quote: bytes, certificates: [], form: `${form} ${kind.toUpperCase()} quote` };
-  // Open Enclave puts a header of 16 bytes before the quote.
-  const inner = bytes.length > 64 ? quoteKind(bytes.subarray(16)) : undefined;
-  return inner === undefined ? undefined : { tee: inner, quote: bytes.subarray(16), certificates: [], form: `${form} ${inner.toUpperCase()} quote in an Open Enclave report` };
+  // Open Enclave puts a header before the quote: of 16 bytes in reports, of 28 in evidence.
+  for (const header of [16, 28]) {
+    const inner = quoteKind(bytes.subarray(header));
+    if (inner !== undefined) return { tee: inner, quote: bytes.subarray(header), certificates: [], form: `${form} ${inner.toUpperCase()} quote behind a header of Open Enclave` };
+  }
+  return undefined;
 }
 
 function tpmQuoteOf(value: unknown): TpmQuote {
@@ -130,6 +139,16 @@ function fromOwn(json: Json): Evidence {
   };
 }
 
+/** What the kernel's configfs-tsm gives, as JSON: the report, and the table of certificates beside it. */
+function fromTsm(json: Json): Evidence {
+  const evidence = fromBytes(jsonBytes(json.outblob, 'outblob'), MAX_DEPTH);
+  const table = typeof json.auxblob === 'string' && json.auxblob !== '' ? readCertificateTable(jsonBytes(json.auxblob, 'auxblob')) : [];
+  return { ...evidence, certificates: [...evidence.certificates, ...table], form: `JSON evidence of configfs-tsm (${evidence.tee.toUpperCase()})` };
+}
+
+/** Members that hold the evidence of one kind of environment. */
+const KINDS = ['sgx', 'tdx', 'sevsnp', 'snp'];
+
 const TRUSTEE_TEES: readonly string[] = ['sgx', 'tdx', 'snp', 'azsnpvtpm', 'aztdxvtpm', 'az-snp-vtpm', 'az-tdx-vtpm'];
 
 function fromJson(json: Json, depth: number): Evidence {
@@ -140,6 +159,7 @@ function fromJson(json: Json, depth: number): Evidence {
     return fromJson(json.verification_requests[0], depth + 1);
   }
   if (json.attestation_report !== undefined) return { tee: 'snp', quote: reportFromJson(json.attestation_report), certificates: chainFromJson(json.cert_chain), form: 'JSON evidence (SEV-SNP)' };
+  if (json.outblob !== undefined) return fromTsm(json);
   const azure = fromAzure(json);
   if (azure !== undefined) return azure;
   // Attestation requests wrap the evidence of a device, and name its kind beside it.
@@ -156,7 +176,17 @@ function fromJson(json: Json, depth: number): Evidence {
     const evidence = fromBytes(quote, depth + 1);
     return { ...evidence, eventLog: typeof log === 'string' && log !== '' ? jsonBytes(log, 'cc_eventlog') : undefined, form: `JSON evidence (${evidence.tee.toUpperCase()})` };
   }
+  const inner = KINDS.map((kind) => json[kind]).filter(isObject);
+  if (inner.length === 1) return fromJson(inner[0], depth + 1);
   throw new UnreadableError('JSON without evidence that is known');
+}
+
+/** Digits as people copy them: in one piece or in lines, with `0x` before; or pair by pair, apart by commas or colons. */
+function fromHexText(text: string): Uint8Array | undefined {
+  const words = text.split(/[\s,:]+/).map((word) => word.replace(/^0x/i, ''));
+  if (/[,:]/.test(text) && words.some((word) => word.length > 2)) return undefined;
+  const bare = words.join('');
+  return bare.length % 2 === 0 && !/[^0-9a-f]/i.test(bare) ? fromHex(bare) : undefined;
 }
 
 function fromText(text: string, depth: number): Evidence | undefined {
@@ -164,14 +194,14 @@ function fromText(text: string, depth: number): Evidence | undefined {
     .replace(/^\uFEFF/, '')
     .replace(/[\s\0]+$/, '')
     .trimStart();
-  if (trimmed.startsWith('{')) {
+  if (trimmed.startsWith('{') || trimmed.startsWith('[')) {
     let json: unknown;
     try {
       json = JSON.parse(trimmed);
     } catch {
       throw new UnreadableError('it begins like JSON and is not');
     }
-    return fromJson(json as Json, depth);
+    return Array.isArray(json) ? fromBytes(jsonBytes(json, 'the list'), depth + 1, 'JSON list') : fromJson(json as Json, depth);
   }
   if (trimmed.includes('-----BEGIN ')) {
     const blocks = pemBlocks(trimmed)?.filter(({ label }) => label === 'CERTIFICATE' || label === 'TRUSTED CERTIFICATE') ?? [];
@@ -181,12 +211,11 @@ function fromText(text: string, depth: number): Evidence | undefined {
     if (carrying.length > 1) throw new UnreadableError('several certificates with evidence: give one');
     return fromCertificate((carrying[0] ?? blocks[0]).der, 'PEM certificate');
   }
-  const bare = trimmed
-    .replace(/\s+/g, '')
-    .replace(/^["']|["']$/g, '')
-    .replace(/^0x/i, '');
-  if (bare.length >= 16 && /^(?:[0-9a-fA-F]{2})+$/.test(bare)) return fromBytes(fromHex(bare), depth + 1, 'hexadecimal');
-  const decoded = bare.length >= 16 ? fromBase64(bare) : undefined;
+  const bare = trimmed.replace(/^["']|["']$/g, '');
+  if (bare.length < SHORTEST_TEXT) return undefined;
+  const hex = fromHexText(bare);
+  if (hex !== undefined) return fromBytes(hex, depth + 1, 'hexadecimal');
+  const decoded = fromBase64(bare.replace(/\s+/g, ''));
   return decoded === undefined ? undefined : fromBytes(decoded, depth + 1, 'base64');
 }
 
@@ -195,6 +224,8 @@ function fromBytes(bytes: Uint8Array, depth: number, form?: string): Evidence {
   if (bytes.length > MAX_BYTES) throw new UnreadableError(`${bytes.length} bytes are more than any evidence has`);
   const binary = fromBinary(bytes, form);
   if (binary !== undefined) return binary;
+  const foreign = whatItIs(bytes);
+  if (foreign !== undefined) throw new UnreadableError(foreign);
   let text: string;
   try {
     text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);

@@ -1,6 +1,6 @@
 /** A verdict for people: a tree of what was judged, what failed, what the evidence says and what nobody looked at. */
 
-import { type FailureGroup, groupOf } from './codes.ts';
+import { type FailureGroup, groupOf, todoOf } from './codes.ts';
 import type { Claim, Verdict } from './verdict.ts';
 
 interface Branch {
@@ -38,15 +38,39 @@ function draw(branches: readonly Branch[], indent: string): string[] {
   });
 }
 
+/** The status of Intel's platforms cannot be told without certificate and collateral: then nothing about it is right. */
+export const isUnjudged = (group: FailureGroup, { tee, tcbStatus }: Verdict): boolean => group === 'tcb' && (tee === 'sgx' || tee === 'tdx') && tcbStatus === null;
+
+/** Names that people know better than the ones of machines. */
+const NAMES = { sgx: 'SGX', tdx: 'TDX', snp: 'SEV-SNP', sim: 'SIM' } as const;
+const LINE = 110;
+
+/** A list in lines of a readable width. */
+function wrapped(words: readonly string[]): readonly Branch[] {
+  const lines: string[] = [];
+  for (const word of words) {
+    const last = lines.at(-1);
+    if (last !== undefined && last.length + word.length + 2 <= LINE) lines[lines.length - 1] = `${last}, ${word}`;
+    else lines.push(word);
+  }
+  return lines.map((text) => ({ text }));
+}
+
+function uncheckedBranch(unchecked: Claim): Branch {
+  const names = Array.isArray(unchecked) ? unchecked.map(String) : [];
+  return names.length === 0 ? { text: 'unchecked by the policy: nothing' } : { text: 'unchecked by the policy', branches: wrapped(names) };
+}
+
 /** Several lines, each ended. `form` is what the evidence was recognised as. */
 export function reportText(verdict: Verdict, form: string, at: Date): string {
   const { tee, accepted, failures, claims, tcbStatus, tcbDate, advisories } = verdict;
   const { unchecked = [], warning, ...said } = claims;
   const judged = GROUPS.map(([group, title]): Branch => {
     const own = failures.filter(({ code }) => groupOf(code) === group);
-    return { text: `${own.length === 0 ? '✓' : '✗'} ${title}`, branches: own.map(({ code, message }) => ({ text: `${code}: ${message}` })) };
+    if (own.length === 0 && isUnjudged(group, verdict)) return { text: `? ${title}: not judged, for what is missing above` };
+    return { text: `${own.length === 0 ? '✓' : '✗'} ${title}`, branches: own.map(({ code, message }) => ({ text: `${code}: ${message}`, branches: [{ text: todoOf(code) }] })) };
   });
   const status: Branch[] = tcbStatus === null ? [] : [{ text: `TCB ${tcbStatus}${tcbDate === null ? '' : `, level of ${tcbDate.slice(0, 10)}`}`, branches: advisories.length === 0 ? [] : [{ text: `advisories: ${advisories.join(', ')}` }] }];
-  const lines = draw([...judged, ...status, { text: accepted ? 'claims' : 'claims (not to be believed: the evidence is refused)', branches: claimBranches(said) }, { text: `unchecked by the policy: ${inline(unchecked)}` }], '');
-  return `${accepted ? 'ACCEPTED' : 'REFUSED'}  ${tee.toUpperCase()}, ${form}, at ${at.toISOString().slice(0, 19)}Z\n${typeof warning === 'string' ? `${warning}\n` : ''}${lines.join('\n')}\n`;
+  const lines = draw([...judged, ...status, { text: accepted ? 'claims' : 'claims (not to be believed: the evidence is refused)', branches: claimBranches(said) }, uncheckedBranch(unchecked)], '');
+  return `${accepted ? 'ACCEPTED' : 'REFUSED'}  ${NAMES[tee]}, ${form}, at ${at.toISOString().slice(0, 19)}Z\n${typeof warning === 'string' ? `${warning}\n` : ''}${lines.join('\n')}\n`;
 }

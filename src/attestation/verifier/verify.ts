@@ -10,7 +10,7 @@ import { judgeEnclave, type SimClaims, statementOr } from './enclave.ts';
 import { judgeEventLog } from './event-log.ts';
 import type { Evidence } from './evidence.ts';
 import { type Policy, uncheckedKeys } from './policy.ts';
-import { FormatError, isZero } from './reader.ts';
+import { FormatError, isZero, VersionError } from './reader.ts';
 import { sgxClaims, validateSgx } from './sgx/validate.ts';
 import { judgeSim } from './sim/verify.ts';
 import { readSnpReport } from './snp/abi.ts';
@@ -19,7 +19,7 @@ import { verifySnp } from './snp/verify.ts';
 import { tdxClaims, validateTdx } from './tdx/validate.ts';
 import { knownAuthorities, pinnedRoots } from './trust.ts';
 import { Findings, UnreadableError, type Verdict } from './verdict.ts';
-import { judgeVtpm } from './vtpm.ts';
+import { demandQuote, judgeVtpm } from './vtpm.ts';
 import { type Certificate, parseCertificate } from './x509/certificate.ts';
 import { DerError } from './x509/der.ts';
 import { pemBlocks } from './x509/pem.ts';
@@ -80,7 +80,7 @@ const JUDGES = { sgx: judgeDcap, tdx: judgeDcap, snp: judgeSnp, sim: judgeSimula
 async function judgeAround(evidence: Evidence, { reportData, registers, sim }: Judged, policy: Policy, at: number, findings: Findings): Promise<void> {
   if (policy.reportData !== 'unchecked' && !equalBytes(reportData, fromHex(policy.reportData))) findings.fail('report-data', `REPORT_DATA is ${toHex(reportData)}`);
   if (evidence.vtpm !== undefined) await judgeVtpm(evidence.vtpm, reportData, policy, findings);
-  else if (policy.nonce !== 'unchecked') findings.fail('vtpm-nonce', 'there is no TPM quote that could be over the nonce');
+  else demandQuote(policy, findings);
   let statement = evidence.carrier === undefined ? undefined : await judgeCarrier(evidence.carrier, reportData, at, policy.certificateValidity === 'required', findings);
   if (evidence.eventLog !== undefined) {
     if (registers === undefined) findings.fail('event-log-replay', `an event log with evidence of ${evidence.tee}, which has no registers`);
@@ -111,7 +111,7 @@ export async function verifyEvidence(evidence: Evidence, { collateral = NO_COLLA
     await judgeAround(own, judged, policy, time, findings);
   } catch (error) {
     if (!(error instanceof FormatError)) throw error;
-    findings.fail(/version \d+$/.test(error.message) ? 'evidence-version' : 'evidence-format', error.message);
+    findings.fail(error instanceof VersionError ? 'evidence-version' : 'evidence-format', error.message);
   }
   findings.claims.unchecked = uncheckedKeys(policy, evidence.tee);
   return findings.verdict(evidence.tee);

@@ -77,6 +77,21 @@ interface RuntimeKeys {
   readonly 'user-data'?: unknown;
 }
 
+/** Without a TPM quote, what a policy wants of one is not met. */
+export function demandQuote(policy: Policy, findings: Findings): void {
+  if (policy.nonce !== 'unchecked') findings.fail('vtpm-nonce', 'there is no TPM quote that could be over the nonce');
+  if (policy['vtpm.pcrs'] !== 'unchecked') findings.fail('vtpm-pcr-value', 'there is no TPM quote that could cover the registers');
+}
+
+function checkPcrs(attest: Attest, quote: TpmQuote, policy: Policy, findings: Findings): void {
+  const wanted = policy['vtpm.pcrs'];
+  if (wanted === 'unchecked') return;
+  for (const [index, values] of Object.entries(wanted)) {
+    const value = attest.selected.includes(Number(index)) ? quote.pcrs[Number(index)] : undefined;
+    if (value === undefined || !values.includes(toHex(value))) findings.fail('vtpm-pcr-value', `PCR ${index} is ${value === undefined ? 'not covered by the TPM quote' : toHex(value)}`);
+  }
+}
+
 async function checkQuote(quote: TpmQuote, runtime: RuntimeKeys, policy: Policy, findings: Findings): Promise<void> {
   const key = runtime.keys?.find(({ kid }) => kid === 'HCLAkPub');
   if (typeof key?.n !== 'string' || typeof key.e !== 'string') return findings.fail('vtpm-format', 'the runtime data name no attestation key (HCLAkPub)');
@@ -86,6 +101,7 @@ async function checkQuote(quote: TpmQuote, runtime: RuntimeKeys, policy: Policy,
   findings.claims.pcrs = Object.fromEntries(attest.selected.map((index) => [String(index), quote.pcrs[index] === undefined ? null : toHex(quote.pcrs[index])]));
   const values = attest.selected.map((index) => quote.pcrs[index]);
   if (values.some((value) => value?.length !== 32) || !equalBytes(await digest('SHA-256', concat(values as Uint8Array[])), attest.pcrDigest)) findings.fail('vtpm-pcrs', 'the PCR values do not hash to the digest in the TPM quote');
+  checkPcrs(attest, quote, policy, findings);
   if (policy.nonce !== 'unchecked' && !equalBytes(attest.extraData, fromHex(policy.nonce))) findings.fail('vtpm-nonce', `extraData is ${toHex(attest.extraData)}`);
 }
 
@@ -106,7 +122,7 @@ export async function judgeVtpm({ hclReport, quote }: VtpmEvidence, reportData: 
     if (typeof runtime['user-data'] === 'string') findings.claims.userData = runtime['user-data'];
     if (quote === undefined) {
       findings.claims.tpmQuote = 'not given';
-      if (policy.nonce !== 'unchecked') findings.fail('vtpm-nonce', 'there is no TPM quote that could be over the nonce');
+      demandQuote(policy, findings);
     } else await checkQuote(quote, runtime, policy, findings);
   } catch (error) {
     if (!(error instanceof FormatError)) throw error;

@@ -1,14 +1,14 @@
 /** Evidence in, verdict out: the broker's view of the verifier (RFC 9334), and the verdict as policies see it. */
 
-import { type Collateral, type Policy, recognise, UnreadableError, verifyEvidence, type Verdict as VerifierVerdict } from '../../attestation/verifier/index.ts';
-import { openSimQuote } from '../../attestation/index.ts';
+import { type Collateral, CollateralError, type Evidence, groupOf, type FailureCode, NO_COLLATERAL, type Policy, recognise, UnreadableError, type Verdict as VerifierVerdict, verifyEvidence } from '../../attestation/verifier/index.ts';
+import type { Appraised } from '../../attestation/token/index.ts';
 import { equalSecret, toHex } from '../../base/bytes.ts';
-import type { PublicKey } from '../../crypto/index.ts';
+import type { CollateralSource } from './collateral.ts';
 import { expectedReportData } from './report-data.ts';
-import type { PolicyContext } from '../policy/schema.ts';
+import type { EnclaveStatement, PolicyContext } from '../policy/schema.ts';
 
 /** As the verifier gives it; `sample` is a TEE of the KBS protocol that no verifier knows. */
-export type Verdict = Omit<VerifierVerdict, 'tee' | 'failures' | 'tcbStatus'> & { readonly tee: string; readonly tcbStatus: string | null; readonly failures: readonly { readonly code: string; readonly message: string }[] };
+export type Verdict = Appraised;
 
 export interface EvidenceRequest {
   /** The name that the client gave its TEE in the KBS protocol. */
@@ -17,6 +17,8 @@ export interface EvidenceRequest {
   readonly evidence: unknown;
   /** SHA-384 of the canonical runtime data, 48 bytes; evidence carries it with 16 zero bytes behind it. */
   readonly runtimeHash: Uint8Array;
+  /** The runtime data itself, where an enclave states in it what it is. */
+  readonly runtimeData?: Uint8Array;
   /** Milliseconds since 1970. */
   readonly at: number;
 }
@@ -50,51 +52,50 @@ export const EVIDENCE = {
   'aztdxvtpm':   ['tdx', 'tpm'],
 } as const;
 
-/** Where certificates, revocation lists and TCB information come from. */
-export type CollateralSource = (tee: string, evidence: unknown) => Promise<Collateral>;
+/** What may be wrong only because AMD's intermediate certificate is not here. */
+const OPEN_CHAIN: readonly FailureCode[] = ['snp-chain', 'snp-root'];
+
+/** What evidence is refused for before anybody is asked about it: everything but the lack of what has to be fetched. */
+const isFinal = ({ code }: { readonly code: FailureCode }): boolean => ['evidence', 'policy'].includes(groupOf(code)) || (groupOf(code) === 'chain' && !code.endsWith('-missing') && !OPEN_CHAIN.includes(code));
+
+async function collateralFor(evidence: Evidence, source: CollateralSource, demands: Policy): Promise<Collateral> {
+  try {
+    return await source.fetch(evidence);
+  } catch (error) {
+    // Evidence of SEV-SNP can bring all that is needed but the revocation list.
+    if (error instanceof CollateralError && evidence.tee === 'snp' && evidence.certificates.length > 0 && demands['snp.revocation'] !== 'required') return NO_COLLATERAL;
+    throw error;
+  }
+}
 
 /**
  * Evidence that the verifier knows. `demands` says what is demanded of it besides being about this handshake; the owners'
  * policies decide about the program in it.
  */
-export function verifierAppraiser(demands: Policy, collateral: CollateralSource): Appraiser {
-  return async ({ tee, evidence, runtimeHash, at }) => {
+export function verifierAppraiser(demands: Policy, source: CollateralSource): Appraiser {
+  return async ({ tee, evidence, runtimeHash, runtimeData, at }) => {
     const [kind, carriedBy] = EVIDENCE[tee as keyof typeof EVIDENCE];
-    let recognised: ReturnType<typeof recognise>;
+    let recognised: Evidence;
     try {
-      recognised = recognise(new TextEncoder().encode(JSON.stringify(evidence)));
+      recognised = { ...recognise(new TextEncoder().encode(JSON.stringify(evidence))), ...(runtimeData !== undefined && carriedBy === 'report data' && { runtimeData }) };
     } catch (error) {
       if (!(error instanceof UnreadableError)) throw error;
       return refused(tee, 'evidence-format', error.message);
     }
     if (recognised.tee !== kind || (recognised.vtpm !== undefined) !== (carriedBy === 'tpm')) return refused(tee, 'evidence-format', `the evidence is of ${recognised.tee}, not of ${tee}`);
-    const binding: Policy = { ...demands, tee: [kind], ...(carriedBy === 'tpm' ? { nonce: toHex(runtimeHash) } : { reportData: toHex(expectedReportData(runtimeHash)) }) };
-    const verdict = await verifyEvidence(recognised, { collateral: await collateral(tee, evidence), policy: binding, at: new Date(at) });
-    return { ...verdict, tee };
-  };
-}
-
-/**
- * Quotes of simulated machines, `{"quote": base64}`, by what signs and reads them: synchronous, which is most of what a
- * handshake costs. Demands beyond a known key are the verifier's business.
- */
-export function simAppraiser(keys: readonly PublicKey[]): Appraiser {
-  return async ({ tee, evidence, runtimeHash }) => {
-    const bytes = base64(member(evidence, 'quote'));
-    if (bytes === undefined) return refused(tee, 'evidence-format', 'the evidence is not {"quote": base64}');
-    const quote = keys.map((key) => openSimQuote(bytes, key)).find((opened) => opened !== undefined);
-    if (quote === undefined) return refused(tee, 'quote-signature', 'the signature of the quote is by none of the simulated machines that this broker knows');
-    if (!equalSecret(quote.reportData, expectedReportData(runtimeHash))) return refused(tee, 'report-data', 'the report data is not the hash of nonce and key');
-    const { measurement, signer, productId, securityVersion, debuggable } = quote.identity;
-    return {
-      tee,
-      accepted: true,
-      tcbStatus: null,
-      tcbDate: null,
-      advisories: [],
-      failures: [],
-      claims: { measurement: toHex(measurement), signer: toHex(signer), productId, securityVersion, debug: debuggable, register: toHex(quote.register) },
-    };
+    const policy: Policy = { ...demands, ...(carriedBy === 'tpm' ? { nonce: toHex(runtimeHash) } : { reportData: toHex(expectedReportData(runtimeHash)) }) };
+    const judge = async (collateral: Collateral): Promise<VerifierVerdict> => verifyEvidence(recognised, { collateral, policy, at: new Date(at) });
+    const known = await source.known(recognised);
+    if (known !== undefined) return { ...(await judge(known)), tee };
+    // Nobody has the broker ask the vendors about evidence that is wrong by itself.
+    const alone = await judge(NO_COLLATERAL);
+    if (alone.failures.some(isFinal)) return { ...alone, tee };
+    try {
+      return { ...(await judge(await collateralFor(recognised, source, demands))), tee };
+    } catch (error) {
+      if (error instanceof CollateralError) return refused(tee, 'collateral-unavailable', error.message);
+      throw error;
+    }
   };
 }
 
@@ -108,21 +109,31 @@ export const sampleAppraiser: Appraiser = async ({ tee, evidence, runtimeHash })
 };
 
 /** What evidence alone says; references and the time are added when something is asked for. */
-export type EvidenceContext = Omit<PolicyContext, 'references' | 'publishers' | 'now'>;
+export type EvidenceContext = Omit<PolicyContext, 'enclave' | 'references' | 'publishers' | 'now'> & { readonly enclave?: Omit<EnclaveStatement, 'references' | 'publishers'> };
+
+/** As the verifier has found the evidence to bind it. */
+function statementIn(claims: Verdict['claims']): { readonly debug?: unknown; readonly enclave?: EvidenceContext['enclave'] } {
+  const stated = claims.enclave as Readonly<Record<string, unknown>> | undefined;
+  if (typeof stated !== 'object' || stated === null) return {};
+  const { measurement, signer, productId, securityVersion, imageKind, debug } = stated as unknown as EnclaveStatement & { debug: boolean };
+  return { debug, enclave: { measurement, signer, productId, securityVersion, imageKind } };
+}
 
 const SIMULATED = new Set(['sim', 'sample']);
 
 export function contextOf({ tee, tcbStatus, tcbDate, advisories, claims }: Verdict): EvidenceContext {
   const text = (name: string): string => (typeof claims[name] === 'string' ? (claims[name] as string) : '');
   const whole = (...names: readonly string[]): number => (names.map((name) => claims[name]).find((value) => Number.isSafeInteger(value)) as number | undefined) ?? 0;
+  const stated = statementIn(claims);
   return {
     tee,
+    ...(stated.enclave !== undefined && { enclave: stated.enclave }),
     simulated: SIMULATED.has(tee),
     tcbStatus: tcbStatus ?? 'NotPublished',
     tcbDate: tcbDate === null ? 0 : Math.floor(Date.parse(tcbDate) / 1000) || 0,
     advisories: [...advisories],
     // Evidence that does not say that it cannot be debugged can be.
-    debug: claims.debug !== false,
+    debug: claims.debug !== false || (stated.enclave !== undefined && stated.debug !== false),
     measurement: text('measurement'),
     signer: text('signer'),
     productId: whole('productId', 'isvProdId'),

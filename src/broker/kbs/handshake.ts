@@ -4,7 +4,7 @@
  * that any broker on it can go on with them. A nonce is used once, whatever comes of it.
  */
 
-import { canonicalBytes } from '../../attestation/index.ts';
+import { type Canonical, canonicalBytes } from '../../attestation/index.ts';
 import { equalSecret, toHex } from '../../base/bytes.ts';
 import { JweError, randomBytes, recipientOf, type RecipientJwk, sha256, sha384 } from '../../crypto/index.ts';
 import { Problem } from '../errors.ts';
@@ -46,8 +46,19 @@ interface Attestation {
   readonly nonce: string;
   readonly key: RecipientJwk;
   readonly evidence: unknown;
-  /** SHA-384, of each form in which clients of this version hash the runtime data. */
-  readonly hashes: readonly Uint8Array[];
+  /** Each form in which clients of this version hash the runtime data; the usual one first. */
+  readonly forms: readonly (() => Uint8Array)[];
+  /** The runtime data says what the enclave is. */
+  readonly hasStatement: boolean;
+}
+
+function canonical(value: Canonical): Uint8Array {
+  try {
+    return canonicalBytes(value);
+  } catch (error) {
+    // Null, fractions, and what is nested too deep.
+    throw error instanceof RangeError || error instanceof TypeError ? Problem.open('AttestationError', 'the runtime data has no canonical form') : error;
+  }
 }
 
 function readAttestation(body: Readonly<Record<string, unknown>>): Attestation {
@@ -70,10 +81,11 @@ function readAttestation(body: Readonly<Record<string, unknown>>): Attestation {
   const additional = wrapped ? (composite.additional_evidence ?? '') : '';
   // Evidence of devices that nobody verifies must not count as verified.
   if (additional !== '' && additional !== '{}') throw Problem.open('AttestationError', 'additional_evidence is not supported: leave out the devices');
-  const data = { nonce, 'tee-pubkey': pubkey };
+  const { cloister } = runtime;
+  const data = { ...(cloister !== undefined && { cloister: cloister as Canonical }), nonce, 'tee-pubkey': pubkey };
   // Without devices, earlier clients of this version hash the key and the nonce alone.
-  const hashes = [{ ...data, 'additional-evidence': additional }, data].map((form) => sha384(canonicalBytes(form)));
-  return { nonce, key, evidence: wrapped ? composite.primary_evidence : composite, hashes };
+  const forms = [{ ...data, 'additional-evidence': additional as string }, data].map((form) => () => canonical(form));
+  return { nonce, key, evidence: wrapped ? composite.primary_evidence : composite, forms, hasStatement: cloister !== undefined };
 }
 
 export async function attest(services: Services, request: HttpRequest): Promise<HttpResponse> {
@@ -106,8 +118,13 @@ export async function attest(services: Services, request: HttpRequest): Promise<
   }
   const attested: Attested = { context, key: attestation.key };
   const expires = numberOf(row, 'expires');
-  const token = tokens.issue(attested, attestation.nonce, expires);
-  await audit.append({ event: 'attestation-accepted', owner: '', subject: tee, detail: { measurement: context.measurement, signer: context.signer, tcbStatus: context.tcbStatus, debug: context.debug, remote: request.remote } });
+  const token = await tokens.issue(verdict, attested, attestation.nonce, expires);
+  await audit.append({
+    event: 'attestation-accepted',
+    owner: '',
+    subject: tee,
+    detail: { measurement: context.measurement, ...(context.enclave && { enclave: context.enclave.measurement }), signer: context.signer, tcbStatus: context.tcbStatus, debug: context.debug, remote: request.remote },
+  });
   await database.run("UPDATE sessions SET state = 'attested', result = $1 WHERE id = $2", JSON.stringify(attested), key);
   metrics.count('kbs_attestation_successes_total', tee);
   return json({ token }, setCookie(id, expires));
@@ -118,14 +135,18 @@ function countError({ metrics }: Services, problem: Problem): Problem {
   return problem;
 }
 
-/** The first form of the runtime data that the evidence is about; the verdict over the first one where it is none. */
-async function appraise({ appraisers, now }: Services, tee: string, { evidence, hashes }: Attestation): Promise<Verdict> {
+/** What evidence over another form of the runtime data is refused for. */
+const BINDINGS: readonly string[] = ['report-data', 'vtpm-nonce', 'runtime-data'];
+
+/** By the first form of the runtime data that the evidence is about; the verdict over the first one where it is none. */
+async function appraise({ appraisers, now }: Services, tee: string, { evidence, forms, hasStatement }: Attestation): Promise<Verdict> {
   const appraiser = appraisers.get(tee);
   if (appraiser === undefined) throw Problem.open('AttestationError', `this broker does not take evidence of ${tee}`);
   let first: Verdict | undefined;
-  for (const runtimeHash of hashes) {
-    const verdict = await appraiser({ tee, evidence, runtimeHash, at: now() });
-    if (verdict.accepted) return verdict;
+  for (const make of forms) {
+    const form = make();
+    const verdict = await appraiser({ tee, evidence, runtimeHash: sha384(form), ...(hasStatement && { runtimeData: form }), at: now() });
+    if (!verdict.failures.some(({ code }) => BINDINGS.includes(code))) return verdict;
     first ??= verdict;
   }
   return first as Verdict;

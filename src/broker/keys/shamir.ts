@@ -58,8 +58,8 @@ export function splitSecret(secret: Uint8Array, threshold: number, count: number
 export function combineShares(shares: readonly Share[]): Uint8Array {
   const [first] = shares;
   const distinct = [...new Map(shares.map((share) => [share.index, share])).values()];
+  if (shares.some(({ id, value, threshold }) => id !== first.id || value.length !== first.value.length || threshold !== first.threshold)) throw new ShareError('the shares do not belong together');
   if (first === undefined || distinct.length < first.threshold) throw new ShareError(`${first?.threshold ?? 'more'} shares are needed, ${distinct.length} are here`);
-  if (distinct.some(({ id, value, threshold }) => id !== first.id || value.length !== first.value.length || threshold !== first.threshold)) throw new ShareError('the shares do not belong together');
   const used = distinct.slice(0, first.threshold);
   const secret = new Uint8Array(first.value.length);
   for (const { index, value } of used) {

@@ -22,6 +22,8 @@ const DEFAULT_CONTEXT: PolicyContext = {
   now: 0,
 };
 
+const CONTEXT_KEYS = [...Object.keys(DEFAULT_CONTEXT), 'enclave'];
+
 export interface PolicyCase {
   readonly name: string;
   readonly expect: 'allow' | 'deny';
@@ -54,11 +56,11 @@ export function parseCases(json: string): PolicyCase[] {
     const where = `case ${at + 1}`;
     if (typeof each !== 'object' || each === null) throw new PolicyError(`${where} is not an object`);
     for (const key of Object.keys(each)) if (!CASE_KEYS.includes(key)) throw new PolicyError(`${where} has ${key}, which no case has`);
-    if (typeof each.name !== 'string' || !/^[^/]+\/[^/]+\/[^/]+$/.test(String(each.resource))) throw new PolicyError(`${where} needs a name and a resource (repository/type/tag)`);
+    if (typeof each.name !== 'string' || typeof each.resource !== 'string' || !/^[^/]+\/[^/]+\/[^/]+$/.test(each.resource)) throw new PolicyError(`${where} needs a name and a resource (repository/type/tag)`);
     if (each.expect !== 'allow' && each.expect !== 'deny') throw new PolicyError(`${where} expects allow or deny, not ${JSON.stringify(each.expect)}`);
     if (each.action !== undefined && each.action !== 'release' && each.action !== 'advance') throw new PolicyError(`${where}: the action is release or advance`);
-    for (const key of Object.keys((each.context as object | undefined) ?? {}))
-      if (!Object.hasOwn(DEFAULT_CONTEXT, key)) throw new PolicyError(`${where}: evidence says nothing called ${key}; there are ${Object.keys(DEFAULT_CONTEXT).join(', ')}`);
+    for (const key of ['attributes', 'context']) if (each[key] !== undefined && (typeof each[key] !== 'object' || each[key] === null || Array.isArray(each[key]))) throw new PolicyError(`${where}: ${key} is a map`);
+    for (const key of Object.keys((each.context as object | undefined) ?? {})) if (!CONTEXT_KEYS.includes(key)) throw new PolicyError(`${where}: evidence says nothing called ${key}; there are ${CONTEXT_KEYS.join(', ')}`);
   });
   return cases as PolicyCase[];
 }

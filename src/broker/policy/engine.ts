@@ -21,7 +21,7 @@ export interface PolicyRequest {
 export interface FailedCondition {
   readonly policy: string;
   readonly condition: string;
-  readonly evidence: Readonly<Record<string, string | number | boolean | readonly string[]>>;
+  readonly evidence: Readonly<Record<string, PolicyContext[keyof PolicyContext]>>;
 }
 
 export interface Decision {
@@ -44,7 +44,16 @@ const SCHEMA_NAME = 'cloister';
 const PREPARED = 256;
 const DECISIONS = 4096;
 
-const messages = (errors: readonly Cedar.DetailedError[]): string => errors.map(({ message, help }) => (help === null || help === undefined ? message : `${message} (${help})`)).join('; ');
+const messages = (errors: readonly { readonly message: string; readonly help?: string | null }[]): string => errors.map(({ message, help }) => (help === null || help === undefined ? message : `${message} (${help})`)).join('; ');
+
+/** Cedar's own failures are answers; what its module throws (text that is not well-formed, a fault of its own) is one, too. */
+function answerOf<T>(ask: () => T): T | { readonly type: 'failure'; readonly errors: readonly { readonly message: string; readonly help?: undefined }[] } {
+  try {
+    return ask();
+  } catch (error) {
+    return { type: 'failure', errors: [{ message: (error as Error).message }] };
+  }
+}
 
 export class PolicyEngine {
   readonly #cedar: Api;
@@ -68,7 +77,7 @@ export class PolicyEngine {
   /** Throws PolicyError, with everything that is wrong, unless the text is policies that fit the schema. */
   check({ name, text }: PolicyText): void {
     this.#parts(name, text);
-    const answer = this.#cedar.validate({ schema: SCHEMA, policies: { staticPolicies: text }, validationSettings: { mode: 'strict' } });
+    const answer = answerOf(() => this.#cedar.validate({ schema: SCHEMA, policies: { staticPolicies: text }, validationSettings: { mode: 'strict' } }));
     if (answer.type === 'failure') throw new PolicyError(`${name}: ${messages(answer.errors)}`);
     if (answer.validationErrors.length > 0) throw new PolicyError(`${name}: ${answer.validationErrors.map(({ error }) => messages([error])).join('; ')}`);
   }
@@ -88,7 +97,7 @@ export class PolicyEngine {
   }
 
   #evaluate(set: string, policies: readonly PolicyText[], request: PolicyRequest): Decision {
-    const answer = this.#cedar.statefulIsAuthorized({ ...this.#call(request), preparsedPolicySetId: set, preparsedSchemaName: SCHEMA_NAME, validateRequest: true });
+    const answer = answerOf(() => this.#cedar.statefulIsAuthorized({ ...this.#call(request), preparsedPolicySetId: set, preparsedSchemaName: SCHEMA_NAME, validateRequest: true }));
     if (answer.type === 'failure') return { allowed: false, policies: [], failed: [], errors: [messages(answer.errors)] };
     const { decision, diagnostics } = answer.response;
     const errors = diagnostics.errors.map(({ policyId, error }) => `${policyId}: ${messages([error])}`);
@@ -113,7 +122,7 @@ export class PolicyEngine {
 
   /** Policies of one text are called NAME, or NAME#0, NAME#1 … where it holds several. */
   #parts(name: string, text: string): [id: string, policy: string][] {
-    const answer = this.#cedar.policySetTextToParts(text);
+    const answer = answerOf(() => this.#cedar.policySetTextToParts(text));
     if (answer.type === 'failure') throw new PolicyError(`${name}: ${messages(answer.errors)}`);
     if (answer.policy_templates.length > 0) throw new PolicyError(`${name}: templates (?principal, ?resource) are not supported; write the value`);
     if (answer.policies.length === 0) throw new PolicyError(`${name}: there is no policy in it`);
@@ -130,7 +139,8 @@ export class PolicyEngine {
       this.#prepared.delete(old);
       this.#decisions.clear();
     }
-    const answer = this.#cedar.preparsePolicySet(name, { staticPolicies: Object.fromEntries(policies.flatMap((policy) => this.#parts(policy.name, policy.text))) });
+    const staticPolicies = Object.fromEntries(policies.flatMap((policy) => this.#parts(policy.name, policy.text)));
+    const answer = answerOf(() => this.#cedar.preparsePolicySet(name, { staticPolicies }));
     if (answer.type === 'failure') throw new PolicyError(messages(answer.errors));
     this.#prepared.set(key, name);
     return name;
@@ -140,7 +150,7 @@ export class PolicyEngine {
   #explain(policies: readonly PolicyText[], request: PolicyRequest): FailedCondition[] {
     const failed: FailedCondition[] = [];
     for (const [id, text] of policies.flatMap((policy) => this.#parts(policy.name, policy.text))) {
-      const answer = this.#cedar.policyToJson(text);
+      const answer = answerOf(() => this.#cedar.policyToJson(text));
       if (answer.type === 'failure') continue;
       const policy = answer.json;
       if (!this.#holds({ ...policy, effect: 'permit', conditions: [] }, request)) continue;
@@ -156,13 +166,13 @@ export class PolicyEngine {
   }
 
   #holds(policy: Cedar.PolicyJson, request: PolicyRequest): boolean {
-    const answer = this.#cedar.isAuthorized({ ...this.#call(request), policies: { staticPolicies: { policy } } });
+    const answer = answerOf(() => this.#cedar.isAuthorized({ ...this.#call(request), policies: { staticPolicies: { policy } } }));
     return answer.type === 'success' && answer.response.decision === 'allow';
   }
 
   /** The conditions of a policy as they are written. */
   #text(policy: Cedar.PolicyJson): string {
-    const answer = this.#cedar.policyToText(policy);
+    const answer = answerOf(() => this.#cedar.policyToText(policy));
     const text = answer.type === 'success' ? answer.text : JSON.stringify(policy.conditions);
     return (/\b(?:when|unless)\s*\{[^]*$/.exec(text)?.[0] ?? text).replace(/\s+/g, ' ').replace(/;$/, '').trim();
   }

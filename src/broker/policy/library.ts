@@ -36,6 +36,8 @@ export const LIBRARY: Readonly<Record<string, LibraryRow>> = {
   'reference':          { doc: 'Builds among your reference values of this name.', parameters: ['name'], condition: (value) => `context.references.contains(${text(value('name'))})` },
   'reference-strict':   { doc: 'The same, on real hardware that is up to date, not debuggable.', parameters: ['name'], condition: (value) => `context.references.contains(${text(value('name'))}) && ${PRODUCTION}` },
   'published-by':       { doc: 'Builds whose reference values this publisher has signed.', parameters: ['publisher'], condition: (value) => `context.publishers.contains(${hex(value('publisher'))})` },
+  'enclave':            { doc: 'This build, in a virtual machine or loader with this measurement, up to date, not debuggable.', parameters: ['platform', 'measurement'], condition: (value) => `context.measurement == ${hex(value('platform'))} && context has enclave && context.enclave.measurement == ${hex(value('measurement'))} && ${PRODUCTION}` },
+  'enclave-reference':  { doc: 'The same for builds among your reference values of this name.', parameters: ['platform', 'name'], condition: (value) => `context.measurement == ${hex(value('platform'))} && context has enclave && context.enclave.references.contains(${text(value('name'))}) && ${PRODUCTION}` },
   'until':              { doc: 'This build, until a time.', parameters: ['measurement', 'time'], condition: (value) => `context.measurement == ${hex(value('measurement'))} && context.now < ${time(value('time'))}` },
 };
 

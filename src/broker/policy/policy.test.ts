@@ -11,8 +11,10 @@ const OTHER = 'cd'.repeat(48);
 const PARAMETERS: Readonly<Record<string, readonly [string, string][]>> = {
   'exact-build': [['measurement', M]], 'exact-build-strict': [['measurement', M]], 'signed-by': [['signer', M], ['product', '3'], ['version', '2']], 'signed-by-strict': [['signer', M], ['product', '3'], ['version', '2']],
   reference: [['name', 'app']], 'reference-strict': [['name', 'app']], 'published-by': [['publisher', M]], until: [['measurement', M], ['time', '2027-01-01T00:00:00Z']],
+  enclave: [['platform', M], ['measurement', M]], 'enclave-reference': [['platform', M], ['name', 'app']],
 };
-const GOOD = { measurement: M, signer: M, productId: 3, securityVersion: 2, references: ['app'], publishers: [M], now: 1_700_000_000 };
+const ENCLAVE = { measurement: M, signer: M, productId: 3, securityVersion: 2, imageKind: 'encrypted', references: ['app'], publishers: [M] };
+const GOOD = { enclave: ENCLAVE, measurement: M, signer: M, productId: 3, securityVersion: 2, references: ['app'], publishers: [M], now: 1_700_000_000 };
 const decide = (text: string, context: object, resource = 'hospital/key/data') => runCases(engine, [{ name: 'p', text }], [{ name: 'c', expect: 'allow', resource, context }])[0].decision;
 
 test('every ready policy fits the schema, allows what it is for and nothing else', () => {
@@ -24,7 +26,11 @@ test('every ready policy fits the schema, allows what it is for and nothing else
     assert.ok(!decide(text, GOOD, 'hospital/key/other').allowed, `${name}: another resource`);
     const nothing = { ...GOOD, measurement: OTHER, signer: OTHER, references: [], publishers: [] };
     assert.ok(!decide(text, nothing).allowed, `${name}: another program`);
-    if (name.endsWith('-strict')) for (const bad of [{ debug: true }, { simulated: true }, { tcbStatus: 'OutOfDate' }]) assert.ok(!decide(text, { ...GOOD, ...bad }).allowed, `${name} ${JSON.stringify(bad)}`);
+    if (name.startsWith('enclave')) {
+      assert.ok(!decide(text, { ...GOOD, enclave: { ...ENCLAVE, measurement: OTHER, references: [] } }).allowed, `${name}: another program in the right machine`);
+      assert.ok(!decide(text, { ...GOOD, enclave: undefined }).allowed, `${name}: a machine that says nothing`);
+    }
+    if (name.endsWith('-strict') || name.startsWith('enclave')) for (const bad of [{ debug: true }, { simulated: true }, { tcbStatus: 'OutOfDate' }]) assert.ok(!decide(text, { ...GOOD, ...bad }).allowed, `${name} ${JSON.stringify(bad)}`);
   }
   const until = policyFromLibrary('until', 'hospital', new Map(PARAMETERS.until));
   assert.ok(decide(until, GOOD, 'hospital/any/thing').allowed);

@@ -3,6 +3,22 @@
  * that verified evidence has shown. One literal schema; policies are checked strictly against it before they count.
  */
 
+/**
+ * What an enclave in a larger measured thing (a virtual machine, a loader) says of itself, bound by the evidence. It is as
+ * good as what is around it: a policy that looks here has to say which `measurement` it trusts to tell the truth.
+ */
+export interface EnclaveStatement {
+  /** Hexadecimal, as `cloister build` has it. */
+  readonly measurement: string;
+  readonly signer: string;
+  readonly productId: number;
+  readonly securityVersion: number;
+  readonly imageKind: string;
+  /** Names of the owner's reference values that this measurement is one of, and who signed them. */
+  readonly references: readonly string[];
+  readonly publishers: readonly string[];
+}
+
 /** Attributes of the context, in the order in which explanations list them. */
 export interface PolicyContext {
   /** `sim`, `sample`, `sgx`, `tdx`, `snp`. */
@@ -23,7 +39,9 @@ export interface PolicyContext {
   readonly securityVersion: number;
   /** Run-time registers (RTMR), hexadecimal, in order. */
   readonly registers: readonly string[];
-  /** Names of the owner's reference values that this measurement is one of. */
+  /** Absent where the evidence is of the enclave itself, or of something else altogether. */
+  readonly enclave?: EnclaveStatement;
+  /** Names of the owner's reference values that `measurement` is one of. */
   readonly references: readonly string[];
   /** Publishers who signed them (hexadecimal key hashes). */
   readonly publishers: readonly string[];
@@ -32,9 +50,10 @@ export interface PolicyContext {
 }
 
 // biome-ignore format: a table
-const CONTEXT: Readonly<Record<keyof PolicyContext, string>> = {
+const CONTEXT: Readonly<Record<Exclude<keyof PolicyContext, 'enclave'> | 'enclave?', string>> = {
   tee: 'String', simulated: 'Bool', tcbStatus: 'String', tcbDate: 'Long', advisories: 'Set<String>', debug: 'Bool',
   measurement: 'String', signer: 'String', productId: 'Long', securityVersion: 'Long', registers: 'Set<String>',
+  'enclave?': '{ measurement: String, signer: String, productId: Long, securityVersion: Long, imageKind: String, references: Set<String>, publishers: Set<String> }',
   references: 'Set<String>', publishers: 'Set<String>', now: 'Long',
 };
 

@@ -81,7 +81,11 @@ export async function connect(invocation: Invocation): Promise<Remote> {
       close: async () => exchange.close(),
     };
   }
-  const opened = await openBroker(invocation, new Map(), () => {});
+  const opened = await openBroker(
+    invocation,
+    () => new Map(),
+    () => {},
+  );
   const key = keyFile === undefined || keyFile === join(opened.state, 'admin.pem') ? opened.adminKey : ownerKey(keyFile);
   return {
     owner,

@@ -15,7 +15,22 @@ import { parse as parseYaml } from 'yaml';
 import { SimTee } from '../../attestation/index.ts';
 import { AUTHENTIC, type Collateral, NO_COLLATERAL, parsePolicy, readCollateral } from '../../attestation/verifier/index.ts';
 import { toByteString } from '../../base/bytes.ts';
-import { Broker, decodeShare, type Appraiser, type Database, type RootGuard, type CollateralSource, EVIDENCE, sampleAppraiser, sharesGuard, simAppraiser, teeGuard, transitGuard, verifierAppraiser } from '../../broker/index.ts';
+import {
+  Broker,
+  decodeShare,
+  type Appraiser,
+  type Database,
+  type RootGuard,
+  type CollateralSource,
+  EVIDENCE,
+  givenCollateral,
+  PublishedCollateral,
+  sampleAppraiser,
+  sharesGuard,
+  teeGuard,
+  transitGuard,
+  verifierAppraiser,
+} from '../../broker/index.ts';
 import type { Services } from '../../broker/services.ts';
 import { KeyError, PrivateKey, PublicKey, sha384 } from '../../crypto/index.ts';
 import { selfSignedCertificate } from '../../crypto/self-signed.ts';
@@ -23,6 +38,7 @@ import { Failure } from '../../libos/failure.ts';
 import { stateDirectory } from '../../libos/instance.ts';
 import { readKeyFile } from '../../libos/sealed.ts';
 import { VERSION } from '../../libos/version.ts';
+import { fetchBounded } from '../../pal/broker/fetch.ts';
 import { openPostgres } from '../../pal/broker/postgres.ts';
 import { openSqlite } from '../../pal/broker/sqlite.ts';
 import { NodeDirectory } from '../../pal/node/storage.ts';
@@ -99,7 +115,8 @@ export interface OpenedBroker {
 /** What `serve` takes as evidence. */
 // biome-ignore format: a table
 export const EVIDENCE_OPTIONS: readonly OptionRow[] = [
-  { flag: '--collateral DIR', doc: 'Certificates, revocation lists and TCB information of Intel and AMD, as `cloister verify` takes them. Read anew when it changes.' },
+  { flag: '--collateral WHERE', doc: "Certificates, revocation lists and TCB information: URL of a PCCS instead of Intel's service, a directory of files (as `cloister verify` takes them, read anew when they change), or `offline` for none. What is fetched is kept in the database." },
+  { flag: '--kds URL', doc: "Another service than AMD's." },
   { flag: '--appraisal FILE', doc: 'What is demanded of all evidence (as verify --policy): genuine, up to date, not debuggable otherwise.' },
   { flag: '--allow-sim', doc: "Take evidence of this user's simulated machine. It protects nothing." },
   { flag: '--sim-key FILE', doc: 'Take evidence of the simulated machine with this key (PEM).', repeated: true },
@@ -121,7 +138,7 @@ function simKeys(invocation: Invocation): string[] {
 function collateralIn(directory: string): CollateralSource {
   let [stamp, current]: [string, Collateral] = ['', NO_COLLATERAL];
   let looked = 0;
-  return async () => {
+  return givenCollateral(() => {
     if (Date.now() - looked < 10_000 && looked > 0) return current;
     looked = Date.now();
     const names = readdirSync(directory, { withFileTypes: true, recursive: true })
@@ -131,20 +148,32 @@ function collateralIn(directory: string): CollateralSource {
     const seen = names.map((name) => `${name} ${statSync(name).mtimeMs}`).join('\n');
     if (seen !== stamp) [stamp, current] = [seen, readCollateral(names.map((name) => ({ name, bytes: readFileSync(name) })))];
     return current;
-  };
+  });
+}
+
+function collateralOf(invocation: Invocation, database: Database, log: Services['log']): CollateralSource {
+  const [where, kds] = [value(invocation, 'collateral'), value(invocation, 'kds')];
+  const isUrl = (text: string): boolean => /^https?:\/\/[^/]/.test(text);
+  if (kds !== undefined && !isUrl(kds)) throw new Failure('usage', '--kds is not a URL', 'As in: --kds https://kds.example');
+  if (where === 'offline') return givenCollateral(() => NO_COLLATERAL);
+  if (where === undefined || isUrl(where)) {
+    const [pcs, amd] = [where, kds].map((url) => url?.replace(/\/$/, ''));
+    return new PublishedCollateral({ database, now: Date.now, log, get: fetchBounded, ...(pcs !== undefined && { pcs }), ...(amd !== undefined && { kds: amd }) });
+  }
+  if (!statSync(where, { throwIfNoEntry: false })?.isDirectory()) throw new Failure('usage', `${where} is no directory of collateral`, 'Or give the URL of a PCCS, or the word offline.');
+  return collateralIn(where);
 }
 
 /** By the name of the TEE in the KBS protocol. Hardware always; what protects nothing only when it is asked for. */
-export function appraisersOf(invocation: Invocation): Map<string, Appraiser> {
-  const [file, directory] = [value(invocation, 'appraisal'), value(invocation, 'collateral')];
+export function appraisersOf(invocation: Invocation, database: Database, log: Services['log']): Map<string, Appraiser> {
+  const file = value(invocation, 'appraisal');
   const demands = file === undefined ? AUTHENTIC : parsePolicy(parseYaml(readKeyFile(file, 'appraisal policy')));
-  if (directory !== undefined && !statSync(directory, { throwIfNoEntry: false })?.isDirectory()) throw new Failure('usage', `${directory} is no directory of collateral`);
-  const collateral: CollateralSource = directory === undefined ? async () => NO_COLLATERAL : collateralIn(directory);
+  const collateral = collateralOf(invocation, database, log);
   const appraisers = new Map<string, Appraiser>();
   for (const [name, [kind]] of Object.entries(EVIDENCE)) if (kind !== 'sim') appraisers.set(name, verifierAppraiser(demands, collateral));
   const machines = simKeys(invocation);
   // Nothing is secret from the machine that simulates, debuggable or not.
-  if (machines.length > 0) appraisers.set('sim', demands === AUTHENTIC ? simAppraiser(machines.map((pem) => PublicKey.fromPem(pem))) : verifierAppraiser({ ...demands, debug: 'unchecked', simKeys: machines }, collateral));
+  if (machines.length > 0) appraisers.set('sim', verifierAppraiser({ ...demands, tee: ['sim'], debug: 'unchecked', simKeys: machines }, collateral));
   if (flag(invocation, 'allow-sample')) appraisers.set('sample', sampleAppraiser);
   return appraisers;
 }
@@ -154,7 +183,7 @@ function ownMachine(): PublicKey {
   return new SimTee(new NodeDirectory(toByteString(join(stateDirectory(), 'sim'))), identity).attestationKey;
 }
 
-export async function openBroker(invocation: Invocation, appraisers: ReadonlyMap<string, Appraiser>, log: Services['log']): Promise<OpenedBroker> {
+export async function openBroker(invocation: Invocation, appraisers: (database: Database) => ReadonlyMap<string, Appraiser>, log: Services['log']): Promise<OpenedBroker> {
   const state = stateOf(invocation);
   mkdirSync(state, { recursive: true, mode: 0o700 });
   const database = await openDatabase(invocation, state);
@@ -163,7 +192,14 @@ export async function openBroker(invocation: Invocation, appraisers: ReadonlyMap
     const minutes = value(invocation, 'session-minutes') ?? '5';
     if (!/^\d{1,6}$/.test(rate)) throw new Failure('usage', '--rate-limit is a number of requests a second');
     if (!/^[1-9]\d{0,3}$/.test(minutes)) throw new Failure('usage', '--session-minutes is a number of minutes');
-    const broker = await Broker.open({ database, guard: guardOf(invocation, state), appraisers, options: { sessionMs: Number(minutes) * 60_000, requestsPerSecond: Number(rate), version: VERSION }, now: Date.now, log });
+    const broker = await Broker.open({
+      database,
+      guard: guardOf(invocation, state),
+      appraisers: appraisers(database),
+      options: { sessionMs: Number(minutes) * 60_000, requestsPerSecond: Number(rate), version: VERSION },
+      now: Date.now,
+      log,
+    });
     return { broker, state, adminKey: await adminKeyOf(broker, state) };
   } catch (error) {
     await database.close();

@@ -13,6 +13,7 @@ import {
   recognise,
   recogniseTpmQuote,
   reportText,
+  timeOfVerification,
   UnreadableError,
   type Verdict,
   verifyEvidence,
@@ -77,13 +78,6 @@ async function policyOf(invocation: Invocation): Promise<Policy> {
   if (simKeys.length > 0) policy = { ...policy, simKeys: checked.simKeys, tee: [...policy.tee, 'sim'] };
   const chosen = Object.fromEntries(Object.keys(stated).map((name) => [name, checked[name as keyof Policy]]));
   return { ...policy, ...chosen, ...(roots.length > 0 && { roots: checked.roots }), ...(reportData !== undefined && { reportData: checked.reportData }), ...(nonce !== undefined && { nonce: checked.nonce }) };
-}
-
-function timeOf(text: string | undefined): Date {
-  if (text === undefined) return new Date();
-  const time = new Date(/^\d{9,11}$/.test(text) ? Number(text) * 1000 : /^\d{12,14}$/.test(text) ? Number(text) : text);
-  if (!Number.isFinite(time.getTime()) || !/^\d{4}-\d\d-\d\d|^\d{9,14}$/.test(text)) throw new UnreadableError(`--at ${text}: a time such as 2025-06-20T12:00:00Z, a date, or seconds since 1970`);
-  return time;
 }
 
 async function collateralOf(invocation: Invocation, evidence: Evidence, policy: Policy): Promise<Collateral> {
@@ -166,7 +160,8 @@ Exits with 0 when the evidence is accepted, 1 when it is refused, 2 when evidenc
   operands: [1, 1],
   async run(invocation) {
     try {
-      const at = timeOf(value(invocation, 'at'));
+      const given = value(invocation, 'at');
+      const at = given === undefined ? new Date() : timeOfVerification(given);
       const policy = await policyOf(invocation);
       const earKey = value(invocation, 'ear');
       const key = earKey === undefined ? undefined : await earKeyOf(earKey);

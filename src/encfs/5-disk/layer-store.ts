@@ -20,6 +20,18 @@ const S_IFMT = 0xf000,
   S_IFDIR = 0x4000;
 const CHECKPOINT_BYTES = 4 << 20;
 
+/**
+ * A number that the host cannot turn back: of the TEE, or at a broker. It follows the sequence numbers of commits, never ahead
+ * of what is durable, so that a crash at any moment leaves a layer that is as new as the number or newer.
+ */
+export interface LayerCounter {
+  read(): number;
+  /** What it counts is durable. It may return a moment earlier than the number stands there. Throws HostFileError where that takes too long. */
+  advanceTo(value: number): void;
+  /** Returns when the number stands where it should. Throws HostFileError. */
+  settle?(): void;
+}
+
 export interface LayerOptions {
   /** Holds the layer; nothing else. */
   readonly directory: HostDirectory;
@@ -27,8 +39,7 @@ export interface LayerOptions {
   readonly freshness: HostDirectory;
   /** From the TEE, bound to signer and instance. */
   readonly sealingKey: Uint8Array;
-  /** A counter that the host cannot turn back, where there is one. */
-  readonly counter?: { read(): number; advanceTo(value: number): void };
+  readonly counter?: LayerCounter;
 }
 
 const isDirectory = (mode: number): boolean => (mode & S_IFMT) === S_IFDIR;
@@ -101,7 +112,11 @@ export class LayerStore {
 
   /** Makes the state durable. The caller has written all dirty blocks. `shrink` gives free space at the end back. */
   commit(shrink: 'shrink' | 'keep'): void {
-    if (!this.tree.isChanged && this.slots.written.size === 0 && shrink === 'keep') return;
+    if (!this.tree.isChanged && this.slots.written.size === 0 && shrink === 'keep') {
+      // What was committed may not be counted yet.
+      this.#options.counter?.advanceTo(this.#sequence);
+      return;
+    }
     this.touch();
     const count = shrink === 'shrink' ? this.slots.shrunkCount() : this.slots.count;
     this.slots.sync();
@@ -192,6 +207,7 @@ function openLocked(options: LayerOptions, lock: HostLock, initialize: (tree: La
   if (keyFile === undefined) {
     if (options.freshness.load('layer-freshness') !== undefined) throw new StorageError('layer-missing', 'the writable layer is missing, but its freshness record is there: put the layer back, or remove the record to begin anew');
     if (generations.length > 0) throw new StorageError('layer-missing', 'the key file of the writable layer is missing');
+    requireFirst(options);
     directory.replace(KEY_FILE, LayerKeys.generate().wrap(options.sealingKey));
     return openLocked(options, lock, initialize, make);
   }
@@ -201,10 +217,10 @@ function openLocked(options: LayerOptions, lock: HostLock, initialize: (tree: La
   if (known === undefined) return create(options, lock, keys, record, initialize, make, generations);
 
   const loaded = newest(options, keys, known, generations);
-  const counter = options.counter?.read();
-  if (counter !== undefined && loaded.sequence < counter) rolledBack(loaded);
   try {
+    requireNewest(options, loaded);
     restore(loaded, known);
+    catchUp(options, loaded);
   } catch (error) {
     closeLoaded(loaded);
     throw error;
@@ -220,6 +236,12 @@ function create(options: LayerOptions, lock: HostLock, keys: LayerKeys, record: 
   if (generations.some((generation) => generation !== 1) || data.size() > 0) {
     data.close();
     throw new StorageError('layer-rolled-back', 'the freshness record of the writable layer is missing: it cannot be told whether the layer is the newest');
+  }
+  try {
+    requireFirst(options);
+  } catch (error) {
+    data.close();
+    throw error;
   }
   directory.remove(journalName(1));
   const tree = new LayerTree();
@@ -250,9 +272,22 @@ function newest(options: LayerOptions, keys: LayerKeys, known: Freshness, genera
   throw new StorageError('layer-rolled-back', 'the writable layer is damaged or older than it was: its journal ends before the state that was last made durable');
 }
 
-function rolledBack(loaded: Loaded): never {
-  closeLoaded(loaded);
-  throw new StorageError('layer-rolled-back', 'the writable layer is older than the counter of the TEE says');
+function requireNewest({ counter }: LayerOptions, { sequence }: Loaded): void {
+  const counted = counter?.read() ?? 0;
+  if (sequence < counted) throw new StorageError('layer-rolled-back', `the writable layer is older than its counter says: it is at commit ${sequence}, and there were ${counted}`);
+}
+
+/** No layer at all is the oldest state of one. */
+function requireFirst({ counter }: LayerOptions): void {
+  const counted = counter?.read() ?? 0;
+  if (counted > 0) throw new StorageError('layer-rolled-back', `there is no writable layer, and its counter says that there were ${counted} commits: put the layer back`);
+}
+
+/** What a crash kept from being counted: before anything builds on it. */
+function catchUp({ counter }: LayerOptions, { sequence }: Loaded): void {
+  if (counter === undefined || sequence <= counter.read()) return;
+  counter.advanceTo(sequence);
+  counter.settle?.();
 }
 
 function closeLoaded(loaded: Loaded): void {

@@ -45,8 +45,9 @@ async function begin(pool: Pool, left = CONNECTIONS): Promise<PoolClient> {
 export async function openPostgres(url: string): Promise<Database> {
   const { default: pg } = await import('pg');
   const pool = new pg.Pool({ connectionString: url, max: CONNECTIONS, connectionTimeoutMillis: TIMEOUT_MS, query_timeout: TIMEOUT_MS, idle_in_transaction_session_timeout: TIMEOUT_MS, application_name: 'cloister-broker' });
-  // A connection that breaks while idle: the next query gets another, or says what is wrong.
+  // A connection that breaks, idle or not: the next query over it, or over another, says what is wrong.
   pool.on('error', () => {});
+  pool.on('connect', (client) => void client.on('error', () => {}));
   const plain = over(pool, CONNECTIONS);
   const database: Database = {
     kind: 'postgresql',

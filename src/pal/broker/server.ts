@@ -9,12 +9,13 @@ import type { AddressInfo } from 'node:net';
 import type { Broker } from '../../broker/broker.ts';
 import { Problem } from '../../broker/errors.ts';
 import type { HttpResponse } from '../../broker/http.ts';
+import { type CertificateProvider, keepRenewed } from './certificates.ts';
 
 export interface ServerOptions {
   readonly host: string;
   readonly port: number;
-  /** PEM; without it the server speaks plain HTTP. */
-  readonly tls?: { readonly key: string; readonly cert: string };
+  /** Without it the server speaks plain HTTP. */
+  readonly certificates?: CertificateProvider;
   readonly maxConnections: number;
   /** From the first byte of a request to its last. */
   readonly requestTimeoutMs: number;
@@ -70,7 +71,7 @@ function send(response: ServerResponse, message: IncomingMessage, { status, head
 }
 
 /** Rejects where the address cannot be listened on. */
-export async function serve(broker: Broker, { host, port, tls, maxConnections, requestTimeoutMs }: ServerOptions): Promise<RunningServer> {
+export async function serve(broker: Broker, { host, port, certificates, maxConnections, requestTimeoutMs }: ServerOptions): Promise<RunningServer> {
   const listener = (message: IncomingMessage, response: ServerResponse): void => {
     message.on('error', () => {});
     void answer(broker, message).then((result) => {
@@ -78,7 +79,9 @@ export async function serve(broker: Broker, { host, port, tls, maxConnections, r
     });
   };
   const limits = { requestTimeout: requestTimeoutMs, headersTimeout: Math.min(requestTimeoutMs, 10_000), keepAliveTimeout: 30_000, maxHeaderSize: 16_384, connectionsCheckingInterval: Math.min(1000, requestTimeoutMs) };
-  const server: Server = tls === undefined ? createHttp(limits, listener) : createHttps({ ...limits, ...tls, minVersion: 'TLSv1.2' }, listener);
+  const secure = certificates === undefined ? undefined : createHttps({ ...limits, ...(await certificates.obtain()), minVersion: 'TLSv1.2' }, listener);
+  const server: Server = secure ?? createHttp(limits, listener);
+  const stopRenewing = secure === undefined || certificates === undefined ? () => {} : keepRenewed(secure, certificates, (why) => broker.services.log('error', `the certificate was not renewed: ${why}`));
   server.maxConnections = maxConnections;
   server.maxRequestsPerSocket = 10_000;
   await new Promise<void>((resolve, reject) => {
@@ -89,6 +92,7 @@ export async function serve(broker: Broker, { host, port, tls, maxConnections, r
     port: (server.address() as AddressInfo).port,
     close: () =>
       new Promise((resolve) => {
+        stopRenewing();
         server.close(() => resolve());
         server.closeIdleConnections();
       }),

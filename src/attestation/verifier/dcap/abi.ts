@@ -5,7 +5,7 @@
 
 import { readSgxReport, SGX_REPORT_BYTES, type SgxReport } from '../sgx/abi.ts';
 import { readTdReport, TD10_BYTES, TD15_BYTES, type TdReport } from '../tdx/abi.ts';
-import { FormatError, Reader } from '../reader.ts';
+import { FormatError, Reader, VersionError } from '../reader.ts';
 
 export const QUOTE_HEADER_BYTES = 48;
 export const TEE_SGX = 0;
@@ -84,9 +84,9 @@ export function quoteKind(bytes: Uint8Array): 'sgx' | 'tdx' | undefined {
 export function readQuote(bytes: Uint8Array): Quote {
   const reader = new Reader(bytes);
   const header = readHeader(reader);
-  if (header.version < 3 || header.version > 5) throw new FormatError(`quote of version ${header.version}`);
+  if (header.version < 3 || header.version > 5) throw new VersionError(`quote of version ${header.version}`);
   if (header.teeType !== TEE_SGX && header.teeType !== TEE_TDX) throw new FormatError(`TEE type ${header.teeType}`);
-  if (header.version === 3 && header.teeType !== TEE_SGX) throw new FormatError('TEE type in a quote of version 3');
+  if (header.version === 3 && header.teeType !== TEE_SGX) throw new FormatError('a quote of version 3 for another environment than SGX');
   const body = readBody(reader, header);
   const signed = bytes.subarray(0, reader.at);
   const data = new Reader(reader.take(reader.u32()));

@@ -1,6 +1,6 @@
 /** TCB information and QE identity: chosen from the collateral, held against the TCB signing chain, dated. */
 
-import { equalBytes } from '../../../base/bytes.ts';
+import { byteString, equalBytes } from '../../../base/bytes.ts';
 import type { CrlDocument, SignedDocument } from '../collateral.ts';
 import { FormatError } from '../reader.ts';
 import type { Certificate } from '../x509/certificate.ts';
@@ -38,19 +38,26 @@ function parse<T extends TcbInfo | QeIdentity>(document: SignedDocument, read: (
 }
 
 /** Signatures of documents that were checked, by signer. */
-const checked = new WeakMap<SignedDocument, { readonly spki: Uint8Array; readonly holds: Promise<boolean> }>();
+const checked = new WeakMap<SignedDocument, Map<string, Promise<boolean>>>();
 
 function signatureHolds(document: SignedDocument, spki: Uint8Array): Promise<boolean> {
-  const known = checked.get(document);
-  if (known !== undefined && equalBytes(known.spki, spki)) return known.holds;
+  let known = checked.get(document);
+  if (known === undefined) checked.set(document, (known = new Map()));
+  const signer = byteString(spki);
+  const before = known.get(signer);
+  if (before !== undefined) return before;
   const holds = document.signature.length === 64 && keyKind(spki) === 'P-256' ? verifySignature({ name: 'ECDSA', curve: 'P-256', hash: 'SHA-256' }, spki, document.signature, utf8.encode(document.text)) : Promise.resolve(false);
-  checked.set(document, { spki, holds });
+  known.set(signer, holds);
   return holds;
 }
 
-async function checkSigner(kind: Kind, document: SignedDocument, rootList: CrlDocument | undefined, { collateral, roots, findings, at }: Context): Promise<void> {
-  const pool = document.chain ?? collateral.certificates;
-  const signers = pool.filter(({ commonName, issuer }) => commonName === SIGNER_NAME && (document.chain !== undefined || roots.some(({ subject }) => equalBytes(subject, issuer))));
+/** Those who may have signed a document: of its own chain, or of all the collateral. */
+const signersOf = (document: SignedDocument, { collateral, roots }: Context): readonly Certificate[] =>
+  (document.chain ?? collateral.certificates).filter(({ commonName, issuer }) => commonName === SIGNER_NAME && (document.chain !== undefined || roots.some(({ subject }) => equalBytes(subject, issuer))));
+
+async function checkSigner(kind: Kind, document: SignedDocument, rootList: CrlDocument | undefined, context: Context): Promise<void> {
+  const { roots, findings, at } = context;
+  const signers = signersOf(document, context);
   if (signers.length === 0) return findings.fail(`${kind}-chain`, `no certificate of ${SIGNER_NAME} ${document.chain === undefined ? 'is in the collateral' : 'is in the chain'}`);
   // Several generations of the signer may lie about: the one that signed, or else the newest that is valid.
   const ordered = [...signers].sort((a, b) => Number(validAt(b, at)) - Number(validAt(a, at)) || b.notBefore - a.notBefore);
@@ -72,14 +79,25 @@ async function checkSigner(kind: Kind, document: SignedDocument, rootList: CrlDo
   if (!(await signatureHolds(document, signer.spki))) findings.fail(`${kind}-signature`, `the signature does not fit the text as it is given (${document.text.length} characters): it was changed, or written again`);
 }
 
-/** Best first: for this use, current, of the latest evaluation, newest. */
-function choose<T extends TcbInfo | QeIdentity>(documents: readonly Parsed<T>[], fits: (value: T) => number, at: number): Parsed<T> | undefined {
-  const rank = ({ value }: Parsed<T>): number[] => (value === undefined ? [-1] : [fits(value), Number(value.issueDate <= at && at <= value.nextUpdate), value.evaluation, value.issueDate]);
-  return [...documents].sort((a, b) => {
-    const [left, right] = [rank(a), rank(b)];
-    for (let index = 0; index < Math.min(left.length, right.length); index++) if (left[index] !== right[index]) return right[index] - left[index];
+/** Best first: for this use, signed, current, of the latest evaluation, newest. */
+async function choose<T extends TcbInfo | QeIdentity>(documents: readonly Parsed<T>[], fits: (value: T) => number, context: Context): Promise<Parsed<T> | undefined> {
+  if (documents.length < 2) return documents[0];
+  const { at } = context;
+  const best = Math.max(...documents.map(({ value }) => (value === undefined ? -1 : fits(value))));
+  const fitting = documents.filter(({ value }) => (value === undefined ? -1 : fits(value)) === best);
+  const ranked = await Promise.all(
+    fitting.map(async (parsed) => {
+      const { document, value } = parsed;
+      const signed = await Promise.all(signersOf(document, context).map(({ spki }) => signatureHolds(document, spki)));
+      const rank = value === undefined ? [] : [Number(signed.includes(true)), Number(value.issueDate <= at && at <= value.nextUpdate), value.evaluation, value.issueDate];
+      return { parsed, rank };
+    }),
+  );
+  ranked.sort(({ rank: left }, { rank: right }) => {
+    for (const [index, value] of left.entries()) if (value !== right[index]) return right[index] - value;
     return 0;
-  })[0];
+  });
+  return ranked[0].parsed;
 }
 
 async function check<T extends TcbInfo | QeIdentity>(
@@ -110,7 +128,7 @@ async function check<T extends TcbInfo | QeIdentity>(
 
 export async function verifyTcbInfo(id: 'SGX' | 'TDX', fmspc: string | undefined, minimumEvaluation: number | 'unchecked', rootList: CrlDocument | undefined, context: Context): Promise<TcbInfo | undefined> {
   const parsed = context.collateral.tcbInfos.map((document) => parse(document, readTcbInfo));
-  const chosen = choose(parsed, (value) => Number(value.id === id) * 2 + Number(value.fmspc === fmspc), context.at);
+  const chosen = await choose(parsed, (value) => Number(value.id === id) * 2 + Number(value.fmspc === fmspc), context);
   const info = await check('tcb-info', chosen, id === 'SGX' ? [2, 3] : [3], minimumEvaluation, rootList, context);
   if (info !== undefined && info.id !== id) context.findings.fail('tcb-info-tee', `it is for ${info.id}, the quote for ${id}`);
   if (info !== undefined && fmspc !== undefined && info.fmspc !== fmspc) context.findings.fail('tcb-info-fmspc', `it is for FMSPC ${info.fmspc}, the platform's is ${fmspc}`);
@@ -119,14 +137,7 @@ export async function verifyTcbInfo(id: 'SGX' | 'TDX', fmspc: string | undefined
 
 export async function verifyQeIdentity(id: 'QE' | 'TD_QE', minimumEvaluation: number | 'unchecked', rootList: CrlDocument | undefined, context: Context): Promise<QeIdentity | undefined> {
   const parsed = context.collateral.qeIdentities.map((document) => parse(document, readQeIdentity));
-  const identity = await check(
-    'qe-identity',
-    choose(parsed, (value) => Number(value.id === id), context.at),
-    [2],
-    minimumEvaluation,
-    rootList,
-    context,
-  );
+  const identity = await check('qe-identity', await choose(parsed, (value) => Number(value.id === id), context), [2], minimumEvaluation, rootList, context);
   if (identity !== undefined && identity.id !== id) context.findings.fail('qe-identity-tee', `it is for ${identity.id}, ${id} is needed`);
   return identity;
 }

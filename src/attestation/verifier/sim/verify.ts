@@ -3,13 +3,13 @@
  * nothing about any hardware; a policy has to name the key.
  */
 
-import { concat, toHex } from '../../../base/bytes.ts';
+import { concat } from '../../../base/bytes.ts';
 import { type Canonical, canonicalJson } from '../../canonical.ts';
 import type { Policy } from '../policy.ts';
 import { FormatError, Reader } from '../reader.ts';
 import type { Findings } from '../verdict.ts';
-import { digest, verifySignature } from '../x509/subtle.ts';
-import { pemBlocks } from '../x509/pem.ts';
+import { verifySignature } from '../x509/subtle.ts';
+import { type SimKey, simKeysIn } from './keys.ts';
 
 const DOMAIN = new TextEncoder().encode('cloister sim quote v1\0');
 const SIGNATURE_BYTES = 64;
@@ -57,12 +57,12 @@ export async function judgeSim(quote: Uint8Array, policy: Policy, findings: Find
   const { body, signed, signature } = readSimQuote(quote);
   const { measurement, signer, productId, securityVersion, debuggable, register, reportData } = body;
   Object.assign(findings.claims, { warning: 'SIMULATED: nothing is protected from the machine that made this', measurement, signer, productId, securityVersion, debug: debuggable, register, reportData });
-  const keys = policy.simKeys.flatMap((pem) => (pemBlocks(pem) ?? []).map(({ der }) => der));
-  let by: Uint8Array | undefined;
-  for (const key of keys) if (await verifySignature({ name: 'ECDSA', curve: 'P-256', hash: 'SHA-256' }, key, signature, concat([DOMAIN, signed]))) by = key;
+  const keys = (await Promise.all(policy.simKeys.map(simKeysIn))).flat();
+  let by: SimKey | undefined;
+  for (const key of keys) if (await verifySignature({ name: 'ECDSA', curve: 'P-256', hash: 'SHA-256' }, key.spki, signature, concat([DOMAIN, signed]))) by = key;
   if (keys.length === 0) findings.fail('sim-key-unknown', 'the policy names no key of a simulated machine');
   else if (by === undefined) findings.fail('quote-signature', 'the signature of the quote is by none of the keys of the policy');
-  else findings.claims.simKey = toHex(await digest('SHA-256', by));
+  else findings.claims.simKey = by.id;
   if (policy.debug === 'refused' && debuggable) findings.fail('debug', 'the build is debuggable');
   if (policy.measurement !== 'unchecked' && !policy.measurement.includes(measurement)) findings.fail('measurement', `the measurement is ${measurement}`);
   if (policy.signer !== 'unchecked' && !policy.signer.includes(signer)) findings.fail('signer', `the signer is ${signer}`);

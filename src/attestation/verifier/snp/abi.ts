@@ -1,7 +1,7 @@
 /** SEV-SNP attestation reports, versions 2 to 5 (AMD publication 56860, table "ATTESTATION_REPORT"), 1184 bytes. */
 
 import { toHex } from '../../../base/bytes.ts';
-import { FormatError, isZero, Reader } from '../reader.ts';
+import { FormatError, isZero, Reader, VersionError } from '../reader.ts';
 
 export const SNP_REPORT_BYTES = 0x4a0;
 export const SNP_SIGNED_BYTES = 0x2a0;
@@ -96,7 +96,7 @@ export function readSnpReport(bytes: Uint8Array): SnpReport {
   };
   const reader = new Reader(bytes);
   const version = reader.u32();
-  if (version < 2 || version > 5) throw new FormatError(`a report of version ${version}`);
+  if (version < 2 || version > 5) throw new VersionError(`a report of version ${version}`);
   const guestSvn = reader.u32();
   const guestPolicy = reader.u64();
   if ((guestPolicy & ~KNOWN_POLICY) !== 0n) reserved.push('a reserved bit of the guest policy is set');

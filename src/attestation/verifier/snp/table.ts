@@ -1,9 +1,10 @@
 /** The table of certificates behind an extended report (AMD publication 56421, GHCB, "SNP Extended Guest Request"). */
 
-import { toHex } from '../../../base/bytes.ts';
+import { byteString, toHex } from '../../../base/bytes.ts';
 import { isZero, Reader } from '../reader.ts';
 import { type Certificate, parseCertificate } from '../x509/certificate.ts';
 import { DerError } from '../x509/der.ts';
+import { pemBlocks } from '../x509/pem.ts';
 
 // biome-ignore format: a table
 const GUIDS: Readonly<Record<string, CertificateEntry['kind'] | undefined>> = {
@@ -37,14 +38,17 @@ export function certificateEntries(table: Uint8Array): CertificateEntry[] {
   return entries;
 }
 
-/** Certificates of the kinds that are known; empty where the bytes are no such table. */
+/** Certificates of the kinds that are known, DER or PEM; empty where the bytes are no such table. */
 export function readCertificateTable(bytes: Uint8Array): Certificate[] {
-  return certificateEntries(bytes).flatMap((entry) => {
+  const certificates: Certificate[] = [];
+  for (const { bytes: content } of certificateEntries(bytes)) {
+    const blocks = content[0] === 0x2d ? pemBlocks(byteString(content)) : undefined;
     try {
-      return [parseCertificate(entry.bytes)];
+      for (const der of blocks?.map((block) => block.der) ?? [content]) certificates.push(parseCertificate(der));
     } catch (error) {
       if (!(error instanceof DerError)) throw error;
       return [];
     }
-  });
+  }
+  return certificates;
 }

@@ -6,6 +6,7 @@ import type { Policy } from '../policy.ts';
 import { isZero } from '../reader.ts';
 import type { Findings } from '../verdict.ts';
 import { type Certificate, keyKind } from '../x509/certificate.ts';
+import type { Crl } from '../x509/crl.ts';
 import { day, holdsUnder, linkFault, validAt, validity } from '../x509/chain.ts';
 import { DerError } from '../x509/der.ts';
 import { verifySignature } from '../x509/subtle.ts';
@@ -64,8 +65,12 @@ async function checkRevocation(vek: Certificate, authority: Certificate, root: C
   const wanted = policy['snp.revocation'];
   if (wanted === 'unchecked') return;
   const issuer = root?.subject ?? authority.issuer;
-  const lists = collateral.crls.filter(({ crl }) => equalBytes(crl.issuer, issuer)).sort((a, b) => b.crl.thisUpdate - a.crl.thisUpdate);
-  const list = lists.find(({ crl }) => crl.thisUpdate <= at && at <= crl.nextUpdate)?.crl ?? lists[0]?.crl;
+  const lists = collateral.crls
+    .map(({ crl }) => crl)
+    .filter((crl) => equalBytes(crl.issuer, issuer))
+    .sort((a, b) => b.thisUpdate - a.thisUpdate);
+  const isCurrent = (crl: Crl): boolean => crl.thisUpdate <= at && at <= crl.nextUpdate;
+  const list = lists.find(isCurrent) ?? lists[0];
   findings.claims.revocation = list === undefined ? 'unchecked' : 'checked';
   if (list === undefined) {
     if (wanted === 'required') findings.fail('snp-crl-missing', `the revocation list of ${root?.commonName ?? 'the ARK'} is not in the collateral`);
@@ -73,7 +78,9 @@ async function checkRevocation(vek: Certificate, authority: Certificate, root: C
   }
   if (root === undefined || !CRL_SIGN_ISSUERS.test(root.commonName) || !(await holdsUnder(list, root.spki))) findings.fail('snp-crl-signature', 'the revocation list is not signed by the ARK');
   if (at < list.thisUpdate || at > list.nextUpdate) findings.fail('snp-crl-expired', `the revocation list is current from ${day(list.thisUpdate)} to ${day(list.nextUpdate)}, not at ${day(at)}`);
-  for (const certificate of [authority, vek]) if (certificate.serial !== '00' && list.revoked.has(certificate.serial)) findings.fail('snp-revoked', `${certificate.commonName}, serial number ${certificate.serial}, is revoked`);
+  // An ARK publishes one list beside the VCEKs and one beside the VLEKs: every one that is current counts.
+  const revoked = (serial: string): boolean => serial !== '00' && [list, ...lists.filter(isCurrent)].some((crl) => crl.revoked.has(serial));
+  for (const certificate of [authority, vek]) if (revoked(certificate.serial)) findings.fail('snp-revoked', `${certificate.commonName}, serial number ${certificate.serial}, is revoked`);
 }
 
 const sameTcb = (a: SnpTcb, b: SnpTcb): boolean => (a.fmc ?? 0) === (b.fmc ?? 0) && a.bootloader === b.bootloader && a.tee === b.tee && a.snp === b.snp && a.microcode === b.microcode;

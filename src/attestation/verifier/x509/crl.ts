@@ -16,6 +16,14 @@ export interface Crl {
   readonly signature: Uint8Array;
 }
 
+const ISSUING_DISTRIBUTION_POINT = '2.5.29.28';
+
+/** RFC 5280 §5.2.5: a distribution point that only says where the list lies leaves no certificate of the issuer out. */
+function isForAll(value: Uint8Array): boolean {
+  const members = childrenOf(readDer(value, TAG.sequence));
+  return members.every(({ tag }) => tag === context(0));
+}
+
 /** Throws DerError; also for a list without `nextUpdate`, whose freshness nobody could judge, and for critical extensions. */
 export function parseCrl(der: Uint8Array): Crl {
   const { raw, fields: tbs, signatureAlgorithm, signature } = signedContent(der);
@@ -36,7 +44,8 @@ export function parseCrl(der: Uint8Array): Crl {
       cursor.end();
     }
   const explicit = tbs.optional(context(0));
-  if (explicit !== undefined) for (const [id, { critical }] of readExtensions(readDer(explicit.body, TAG.sequence))) if (critical) throw new DerError(`critical extension ${id}`);
+  if (explicit !== undefined)
+    for (const [id, { critical, value }] of readExtensions(readDer(explicit.body, TAG.sequence))) if (critical && !(id === ISSUING_DISTRIBUTION_POINT && isForAll(value))) throw new DerError(`critical extension ${id}`);
   tbs.end();
   return { raw: der, tbs: raw, issuer, thisUpdate, nextUpdate, revoked, signatureAlgorithm, signature };
 }

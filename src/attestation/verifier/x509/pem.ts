@@ -12,7 +12,8 @@ export function fromBase64(text: string): Uint8Array | undefined {
   return btoa(binary) === padded ? bytesOf(binary) : undefined;
 }
 
-export const toBase64 = (bytes: Uint8Array): string => btoa(byteString(bytes));
+/** The built-in one is twenty times as fast, where there is one. */
+export const toBase64 = (bytes: Uint8Array): string => (typeof bytes.toBase64 === 'function' ? bytes.toBase64() : btoa(byteString(bytes)));
 export const toBase64url = (bytes: Uint8Array): string => toBase64(bytes).replace(/\+/g, '-').replace(/\//g, '_').replace(/=+$/, '');
 
 const BLOCK = /-----BEGIN ([A-Z0-9 ]+)-----\r?\n((?:[A-Za-z0-9+/=]+\r?\n)+)-----END \1-----/g;
@@ -33,10 +34,20 @@ export function pemBlocks(text: string): PemBlock[] | undefined {
   return blocks.length === (text.match(/-----BEGIN /g)?.length ?? 0) && blocks.length === (text.match(/-----END /g)?.length ?? 0) ? blocks : undefined;
 }
 
-/** A chain of certificates and nothing else but line ends between them and zero bytes after them, as quotes hold it. */
+/** Lines of 64 letters (RFC 7468 §2), or of 76, as Intel's authorities once were written. */
+const WIDTHS = [64, 76];
+
+function isCanonical(text: string, { label, der }: PemBlock): boolean {
+  const base64 = toBase64(der);
+  return WIDTHS.some((width) => text === `-----BEGIN ${label}-----\n${base64.replace(new RegExp(`.{1,${width}}`, 'g'), '$&\n')}-----END ${label}-----`);
+}
+
+/** A chain of certificates and nothing else, written in the one way in which quotes hold it: nothing in it can be changed and mean the same. */
 export function pemChain(bytes: Uint8Array): Uint8Array[] | undefined {
-  const text = byteString(bytes).replace(/\0+$/, '');
+  const text = byteString(bytes).replace(/\n\0?$/, '');
   const blocks = pemBlocks(text);
-  if (blocks === undefined || blocks.length === 0 || blocks.some(({ label }) => label !== 'CERTIFICATE')) return undefined;
-  return /^(?:\r?\n)*$/.test(text.replace(BLOCK, '')) ? blocks.map(({ der }) => der) : undefined;
+  if (blocks === undefined || blocks.length === 0) return undefined;
+  const parts = text.split(/(?<=-----END CERTIFICATE-----)\n/);
+  if (parts.length !== blocks.length || !parts.every((part, index) => blocks[index].label === 'CERTIFICATE' && isCanonical(part, blocks[index]))) return undefined;
+  return blocks.map(({ der }) => der);
 }

@@ -51,7 +51,26 @@ test('PEM and base64 have one text for one value', () => {
   assert.equal(fromBase64('QQ='), undefined);
   assert.deepEqual(fromBase64('QQ'), Uint8Array.of(65));
   const chain = '-----BEGIN CERTIFICATE-----\nQUJD\n-----END CERTIFICATE-----\n';
-  assert.equal(pemChain(Buffer.from(`${chain}${chain}\0`))?.length, 2);
-  for (const bad of [`${chain}x`, chain.replace('QUJD', 'QUJ'), chain.replace('END', 'EMD'), chain.replace('\n', '\v'), chain.replaceAll('CERTIFICATE', 'PUBLIC KEY'), '']) assert.equal(pemChain(Buffer.from(bad)), undefined, bad);
+  for (const end of ['', '\n', '\n\0']) assert.equal(pemChain(Buffer.from(`${chain}${chain.trimEnd()}${end}`))?.length, 2);
+  const long = Buffer.alloc(100, 7).toString('base64');
+  const written = (width: number): Buffer => Buffer.from(chain.replace('QUJD', long.replace(new RegExp(`.{${width}}`, 'g'), '$&\n')));
+  assert.deepEqual(
+    [60, 64, 65, 76].map((width) => pemChain(written(width))?.length),
+    [undefined, 1, undefined, 1],
+  );
+  for (const bad of [
+    `${chain}x`,
+    `\n${chain}`,
+    `${chain}\n`,
+    `${chain}\0\0`,
+    `${chain}\n${chain}`,
+    chain.replaceAll('\n', '\r\n'),
+    chain.replace('QUJD', 'QUJ'),
+    chain.replace('END', 'EMD'),
+    chain.replace('\n', '\v'),
+    chain.replaceAll('CERTIFICATE', 'PUBLIC KEY'),
+    '',
+  ])
+    assert.equal(pemChain(Buffer.from(bad)), undefined, bad);
   assert.equal(pemBlocks('no PEM')?.length, 0);
 });

@@ -3,11 +3,19 @@ import { SIM_WARNING } from '../../../attestation/index.ts';
 import type { LogLevel } from '../../../broker/services.ts';
 import { Failure } from '../../../libos/failure.ts';
 import { readKeyFile } from '../../../libos/sealed.ts';
+import { type CertificateProvider, fixedCertificate } from '../../../pal/broker/certificates.ts';
 import { serve } from '../../../pal/broker/server.ts';
 import { type Command, flag, value } from '../../command.ts';
 import { announce, appraisersOf, EVIDENCE_OPTIONS, OPEN_OPTIONS, openBroker, servingAt, stateOf, tlsOf } from '../../broker/state.ts';
 
 const SWEEP_MS = 60_000;
+/** Whoever renews the files need not start the broker anew. */
+const READ_AGAIN_MS = 600_000;
+
+const certificateFiles = (cert: string, key: string): CertificateProvider => ({
+  obtain: async () => ({ cert: readKeyFile(cert, 'certificate'), key: readKeyFile(key, 'private key') }),
+  renewEveryMs: READ_AGAIN_MS,
+});
 
 /** One JSON object a line, on standard error. */
 function log(level: LogLevel, message: string, fields: Readonly<Record<string, unknown>> = {}): void {
@@ -20,7 +28,7 @@ export const command: Command = {
   options: [
     ...OPEN_OPTIONS,
     { flag: '--listen HOST:PORT', doc: 'Where to listen: 127.0.0.1:8443 otherwise. Port 0: any free one.' },
-    { flag: '--tls-cert FILE', doc: 'Certificate chain (PEM), instead of one made at the first start.' },
+    { flag: '--tls-cert FILE', doc: 'Certificate chain (PEM), instead of one made at the first start. Read again every ten minutes.' },
     { flag: '--tls-key FILE', doc: 'Its private key (PEM).' },
     { flag: '--insecure-http', doc: 'No TLS. For tests, or behind a proxy that has it.' },
     ...EVIDENCE_OPTIONS,
@@ -41,12 +49,12 @@ export const command: Command = {
     if (running !== undefined) throw new Failure('busy', `a broker runs over this state already: ${running.url}`, 'Several brokers share a database of PostgreSQL, each with a state directory of its own.');
     const [certFile, keyFile] = [value(invocation, 'tls-cert'), value(invocation, 'tls-key')];
     if ((certFile === undefined) !== (keyFile === undefined)) throw new Failure('usage', '--tls-cert and --tls-key belong together');
-    const appraisers = appraisersOf(invocation);
-    const opened = await openBroker(invocation, appraisers, log);
+    const opened = await openBroker(invocation, (database) => appraisersOf(invocation, database, log), log);
     const { broker, state } = opened;
+    const { appraisers } = broker.services;
     const insecure = flag(invocation, 'insecure-http');
-    const tls = insecure ? undefined : certFile === undefined || keyFile === undefined ? await tlsOf(opened, [host]) : { cert: readKeyFile(certFile, 'certificate'), key: readKeyFile(keyFile, 'private key') };
-    const server = await serve(broker, { host, port: Number(listen[3]), ...(tls && { tls }), maxConnections: 10_000, requestTimeoutMs: 15_000 });
+    const certificates = insecure ? undefined : certFile === undefined || keyFile === undefined ? fixedCertificate(await tlsOf(opened, [host])) : certificateFiles(certFile, keyFile);
+    const server = await serve(broker, { host, port: Number(listen[3]), ...(certificates && { certificates }), maxConnections: 10_000, requestTimeoutMs: 15_000 });
     const name = host === '0.0.0.0' || host === '::' ? hostname() : host;
     const url = `${insecure ? 'http' : 'https'}://${name.includes(':') ? `[${name}]` : name}:${server.port}`;
     announce(state, { url: host === '0.0.0.0' || host === '::' ? url.replace(name, 'localhost') : url, pid: process.pid });

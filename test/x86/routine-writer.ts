@@ -248,6 +248,11 @@ export class Writer {
     if (this.#flagsOfCallee) this.defineFlags();
   }
 
+  /** A loop may be entered from code that was made apart, which keeps flags of a callee only where all code does. */
+  beforeLoop(): void {
+    if (!this.#flagsAfterCalls) this.settleFlags();
+  }
+
   defineFlags(): void {
     this.#flagsOfCallee = false;
     this.draw(this.forms.arith.filter((form) => /^(add|sub|cmp)$/.test(form.row.mnemonic)));
@@ -275,9 +280,14 @@ export class Writer {
     return this.cost + routine.cost * this.times < ENOUGH_COST && routine.stack < ENOUGH_STACK;
   }
 
+  /** From here on the flags are those that a callee left. */
+  returned(): void {
+    this.#flagsOfCallee = true;
+  }
+
   /** What a call of the routine costs besides the call itself. */
   spend(routine: Routine): void {
-    this.#flagsOfCallee = true;
+    this.returned();
     this.cost += routine.cost * this.times;
     this.stack = Math.max(this.stack, routine.stack);
     if (!this.#flagsAfterCalls) this.settleFlags();

@@ -36,6 +36,7 @@ const loopInMemory: Piece = (w, callees, depth) => {
   const address = w.counterAddress();
   w.raw(`mov [${address.toString(16)}],${rounds}`, 0xc7, 0x04, 0x25, ...int32(address), ...int32(rounds));
   w.times *= rounds + 1;
+  w.beforeLoop();
   const toMiddle = w.below(4) === 0 ? w.jcc(w.below(16)) : undefined;
   const top = w.here;
   block(w, callees, depth + 1, 3);
@@ -53,6 +54,7 @@ const loopInRegister: Piece = (w, callees, depth) => {
   const rounds = 2 + w.below(6);
   w.move(register, rounds);
   w.times *= rounds;
+  w.beforeLoop();
   const top = w.here;
   block(w, [], depth + 1, 4);
   if (w.below(3) === 0 && callees.length > 0) {
@@ -152,6 +154,8 @@ const division: Piece = (w) => {
 /** `call` of the next instruction, and a `ret` to an address that was pushed. */
 const oddControl: Piece = (w) => {
   if (w.below(2) === 0) {
+    // What is called may be known as a function, which sees no flags that an earlier callee left (docs/divergences.md).
+    w.settleFlags();
     w.raw('call next; pop rcx', 0xe8, 0, 0, 0, 0, 0x59);
     return;
   }
@@ -238,6 +242,7 @@ function recursive(w: Writer, callees: readonly Routine[]): Routine {
     w.defineFlags();
   }
   w.jump('call', [0xe8], address);
+  w.returned();
   block(w, [], 1, 3);
   restore();
   w.patch(out, w.here);

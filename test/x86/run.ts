@@ -42,6 +42,7 @@ const { values: options } = parseArgs({
     sequences: { type: 'boolean', default: false },
     routines: { type: 'boolean', default: false },
     faults: { type: 'boolean', default: false },
+    ahead: { type: 'boolean', default: false },
     without: { type: 'string' },
     trace: { type: 'boolean', default: false },
   },
@@ -210,8 +211,8 @@ function testWithout(name: Optimization, native: Native, cases: number): boolean
 }
 
 /** Which parts of the run were asked for; all, unless one was named. */
-function wants(part: 'sequences' | 'routines' | 'faults' | 'forms'): boolean {
-  const named = options.sequences || options.routines || options.faults;
+function wants(part: 'sequences' | 'routines' | 'ahead' | 'faults' | 'forms'): boolean {
+  const named = options.sequences || options.routines || options.ahead || options.faults;
   if (part === 'forms') return !named;
   return named ? options[part] : (options.family === undefined && options.mnemonic === undefined) || part === 'faults';
 }
@@ -243,8 +244,8 @@ function main(): number {
       if (wants('sequences')) failed = testPrograms('sequence', each, native, casesPerFamily) || failed;
       if (wants('routines')) failed = testPrograms('routines', each, native, casesPerFamily) || failed;
     }
+    if (engine.name === 'translator' && (wants('ahead') || wants('routines'))) failed = testAhead(native, ALL_ON, casesPerFamily) || failed;
     if (engine.name === 'translator' && wants('routines')) {
-      failed = testAhead(native, ALL_ON, casesPerFamily) || failed;
       for (const name of ways) failed = testWithout(name, native, Math.ceil(casesPerFamily / 10)) || failed;
     }
     if (!wants('forms')) continue;

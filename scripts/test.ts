@@ -1,6 +1,7 @@
 /**
  * `npm test`: unit tests beside the sources, then what runs the product as a user does (test/end-to-end and others). The last
- * line is `N passed, N failed, N skipped`. The long suite over this machine's programs is `npm run test:programs`.
+ * line is `N passed, N failed, N skipped`. What takes a minute by itself is called `*.long.test.ts` and runs with
+ * `npm run test:long`; this machine's programs run with `npm run test:programs`.
  */
 
 import { globSync } from 'node:fs';
@@ -10,7 +11,7 @@ import { spec } from 'node:test/reporters';
 const root = new URL('..', import.meta.url).pathname;
 const given = process.argv.slice(2);
 const patterns = given.length > 0 ? given : ['src/**/*.test.ts', 'test/**/*.test.ts'];
-const apart = given.length > 0 ? [] : ['test/programs/**'];
+const apart = given.length > 0 ? [] : ['test/programs/**', '**/*.long.test.ts'];
 const files = patterns
   .flatMap((pattern) => globSync(pattern, { cwd: root, exclude: apart }))
   .sort()

@@ -5,6 +5,7 @@
 
 import { type Canonical, canonicalBytes } from '../attestation/canonical.ts';
 import { type FlattenedJwe, RecipientKey, sha384 } from '../crypto/index.ts';
+import { choosesStatement, OFFERS_STATEMENT } from './kbs/extra-params.ts';
 import { expectedReportData } from './kbs/report-data.ts';
 
 export interface ClientResponse {
@@ -19,7 +20,7 @@ export type Send = (method: 'GET' | 'POST', path: string, headers: Readonly<Reco
 export interface Attester {
   /** The TEE's name in the KBS protocol. */
   readonly tee: string;
-  /** Claims of the enclave that the hardware's measurement does not cover: part of the runtime data, and so of what the evidence is over. */
+  /** Claims of the enclave that the hardware's measurement does not cover: part of the runtime data, and so of what the evidence is over; stated to brokers that read them. */
   readonly cloister?: { readonly [name: string]: Canonical };
   /** `primary_evidence` over 64 bytes of report data. */
   evidence(reportData: Uint8Array): unknown;
@@ -80,12 +81,12 @@ export class BrokerClient {
   async attest(): Promise<string> {
     const { tee } = this.#attester;
     const json = { 'content-type': 'application/json' };
-    const challenge = await this.#send('POST', '/kbs/v0/auth', json, JSON.stringify({ version: '0.4.0', tee, 'extra-params': {} }));
-    if (challenge.status !== 200) throw failure('the handshake', challenge);
-    const { nonce } = parse(challenge.body);
-    if (typeof nonce !== 'string' || challenge.cookie === undefined) throw new BrokerClientError('broker-answer', 'the broker gave no nonce or no session');
     const { cloister } = this.#attester;
-    const runtime = { ...(cloister !== undefined && { cloister }), nonce, 'tee-pubkey': { ...this.#key.publicJwk } };
+    const challenge = await this.#send('POST', '/kbs/v0/auth', json, JSON.stringify({ version: '0.4.0', tee, 'extra-params': cloister === undefined ? {} : OFFERS_STATEMENT }));
+    if (challenge.status !== 200) throw failure('the handshake', challenge);
+    const { nonce, 'extra-params': chosen } = parse(challenge.body);
+    if (typeof nonce !== 'string' || challenge.cookie === undefined) throw new BrokerClientError('broker-answer', 'the broker gave no nonce or no session');
+    const runtime = { ...(cloister !== undefined && choosesStatement(chosen) && { cloister }), nonce, 'tee-pubkey': { ...this.#key.publicJwk } };
     const reportData = expectedReportData(sha384(canonicalBytes({ ...runtime, 'additional-evidence': '' })));
     const body = JSON.stringify({ 'init-data': null, 'runtime-data': runtime, 'tee-evidence': { primary_evidence: this.#attester.evidence(reportData), additional_evidence: '' } });
     const answer = await this.#send('POST', '/kbs/v0/attest', { ...json, cookie: challenge.cookie }, body);

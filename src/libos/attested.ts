@@ -3,7 +3,7 @@
  * secrets back. Nothing runs before all of them are here.
  */
 
-import type { Tee } from '../attestation/index.ts';
+import type { Attester } from '../attestation/index.ts';
 import { toByteString } from '../base/bytes.ts';
 import { BrokerClient, parseKbsUri } from '../broker/client.ts';
 import type { Configuration } from '../config/schema.ts';
@@ -19,7 +19,7 @@ import { Failure } from './failure.ts';
 import { BrokerCounters, type CounterPosition } from './broker-counters.ts';
 import { attesterOf, carrier } from './broker-session.ts';
 import { countedKeys, neededKeys, SECRETS } from './needs.ts';
-import type { TeeRequest } from './tee.ts';
+import type { AttesterRequest } from './tee.ts';
 
 const text = new TextDecoder('utf-8', { fatal: true });
 
@@ -31,11 +31,11 @@ export interface Keys {
 }
 
 /** Throws BrokerClientError, ExchangeError, Failure. */
-export async function fetchKeys(tee: Tee, configuration: Configuration, imageKey: string | undefined): Promise<Keys> {
+export async function fetchKeys(attester: Attester, configuration: Configuration, imageKey: string | undefined): Promise<Keys> {
   const needed = neededKeys(configuration, imageKey);
   const counted = new Set(countedKeys(configuration));
   const exchange = new Exchange();
-  const client = new BrokerClient(carrier(exchange, configuration.broker), attesterOf(tee));
+  const client = new BrokerClient(carrier(exchange, configuration.broker), attesterOf(attester));
   try {
     const secrets = new Map<string, Uint8Array>();
     const counters = new Map<string, CounterPosition>();
@@ -71,7 +71,7 @@ export interface AttestedPlaces {
   /** Where records of freshness are. */
   readonly records: string;
   /** For evidence of the thread that advances counters. */
-  readonly tee: TeeRequest;
+  readonly tee: AttesterRequest;
   readonly log: (message: string) => void;
   readonly nowNs: () => bigint;
   /** The first change of a volume since it was committed. */

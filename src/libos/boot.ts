@@ -5,7 +5,7 @@
  * and nothing that fails leaves anything running.
  */
 
-import { Attester, type TeeChoice } from '../attestation/index.ts';
+import type { TeeChoice } from '../attestation/index.ts';
 import { toByteString, toHex } from '../base/bytes.ts';
 import type { Configuration } from '../config/index.ts';
 import { LayerVolume } from '../encfs/5-disk/layer-volume.ts';
@@ -26,7 +26,7 @@ import { answer } from './calls.ts';
 import { Failure } from './errors.ts';
 import { Instance } from './instance.ts';
 import { neededKeys } from './needs.ts';
-import { guestAttestation, layerKeyOf, openTee } from './tee.ts';
+import { guestAttestation, layerKeyOf, openAttester } from './tee.ts';
 import { openImage, verifyBuild } from './verify.ts';
 
 /** At about 0.7 GB/s: a fifth of a second. */
@@ -77,14 +77,14 @@ export async function boot(request: BootRequest, host: WorkerHost): Promise<Encl
   }
   const { id } = instance;
   const log = (message: string): void => host.log('error', message);
-  const teeRequest = { stateDirectory: request.stateDirectory, identity: manifest.identity, ...(request.tee !== undefined && { choice: request.tee }) };
-  const tee = openTee(teeRequest);
-  const attester = new Attester(tee, manifest.claims.imageKind);
+  const teeRequest = { stateDirectory: request.stateDirectory, identity: manifest.identity, imageKind: manifest.claims.imageKind, ...(request.tee !== undefined && { choice: request.tee }) };
+  const attester = openAttester(teeRequest);
+  const { tee } = attester;
   attester.record();
   const kept = request.imageKey === undefined ? imageKey : undefined;
   const needsBroker = neededKeys(configuration, kept).length > 0;
   const attested = needsBroker ? await import('./attested.ts') : undefined;
-  const keys = await attested?.fetchKeys(tee, configuration, kept);
+  const keys = await attested?.fetchKeys(attester, configuration, kept);
   const image = openImage(instance, manifest, keys !== undefined && kept !== undefined ? attested?.imageKeyOf(keys, kept) : request.imageKey, log);
   const records = `${request.stateDirectory}/instances/${id}`;
   let running: Kernel | undefined;

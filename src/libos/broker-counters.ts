@@ -12,7 +12,7 @@ import { randomBytes } from '../crypto/index.ts';
 import type { LayerCounter } from '../encfs/5-disk/layer-store.ts';
 import type { CounterThread, Told, Wanted } from './counters.ts';
 import { entry } from './entry.ts';
-import type { TeeRequest } from './tee.ts';
+import type { AttesterRequest } from './tee.ts';
 
 /** How much older than the newest commit the broker's number may be while programs run. */
 const LAG_MS = 2000;
@@ -21,7 +21,7 @@ const WAIT_MS = 30_000;
 
 export interface CountersRequest {
   readonly broker: Configuration['broker'];
-  readonly tee: TeeRequest;
+  readonly tee: AttesterRequest;
   readonly log: (message: string) => void;
   readonly lagMs?: number;
   readonly patienceMs?: number;

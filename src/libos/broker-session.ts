@@ -1,7 +1,7 @@
 /** How an enclave talks to its broker: over what, and with which evidence. */
 
-import { kbsEvidence, type Tee } from '../attestation/index.ts';
-import type { Attester, Send } from '../broker/client.ts';
+import { type Attester, kbsEvidence } from '../attestation/index.ts';
+import type { Attester as BrokerAttester, Send } from '../broker/client.ts';
 import type { Configuration } from '../config/schema.ts';
 import type { Exchange } from '../pal/broker/exchange.ts';
 
@@ -14,4 +14,4 @@ export function carrier(exchange: Exchange, { url, certificate }: Configuration[
   };
 }
 
-export const attesterOf = (tee: Tee): Attester => ({ tee: tee.type, evidence: (reportData) => kbsEvidence(tee.type, tee.evidence(reportData)) });
+export const attesterOf = ({ tee, claims }: Attester): BrokerAttester => ({ tee: tee.type, cloister: { ...claims }, evidence: (reportData) => kbsEvidence(tee.type, tee.evidence(reportData)) });

@@ -8,14 +8,14 @@ import { BrokerClient, BrokerClientError } from '../broker/client.ts';
 import type { Configuration } from '../config/schema.ts';
 import { attesterOf, carrier } from './broker-session.ts';
 import { Exchange } from '../pal/broker/exchange.ts';
-import { openTee, type TeeRequest } from './tee.ts';
+import { type AttesterRequest, openAttester } from './tee.ts';
 
 export interface CounterThread {
   readonly port: MessagePort;
   /** One integer, which is raised and notified with each answer. */
   readonly bell: SharedArrayBuffer;
   readonly broker: Configuration['broker'];
-  readonly tee: TeeRequest;
+  readonly tee: AttesterRequest;
   readonly holder: string;
 }
 
@@ -48,7 +48,7 @@ function run({ port, bell, broker, tee, holder }: CounterThread): void {
   async function advance(ask: Wanted): Promise<void> {
     const { path, version, from, value } = ask;
     try {
-      client ??= new BrokerClient(carrier(exchange, broker), attesterOf(openTee(tee)));
+      client ??= new BrokerClient(carrier(exchange, broker), attesterOf(openAttester(tee)));
       await client.advance(path, version, { from, value, holder });
       if (wanted.get(path) === ask) wanted.delete(path);
       tell({ path, value });

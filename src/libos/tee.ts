@@ -1,6 +1,6 @@
 /** The TEE that an enclave runs in, and what it offers to those who ask the enclave for evidence. */
 
-import { type Attester, openTee as openTeeOver, SimTee, type Tee, type TeeChoice, TeeError } from '../attestation/index.ts';
+import { Attester, openTee as openTeeOver, type ImageKind, SimTee, type Tee, type TeeChoice, TeeError } from '../attestation/index.ts';
 import type { EnclaveIdentity } from '../attestation/measurement.ts';
 import { toByteString } from '../base/bytes.ts';
 import { type PublicKey, SHA384_BYTES } from '../crypto/index.ts';
@@ -19,6 +19,13 @@ export interface TeeRequest {
 
 /** The keys of the simulated machine are made only where it is used. Throws TeeError. */
 export const openTee = ({ stateDirectory, identity, choice = 'auto' }: TeeRequest): Tee => openTeeOver(choice, new NodeTeeFiles(), () => new NodeDirectory(toByteString(`${stateDirectory}/sim`)), identity);
+
+export interface AttesterRequest extends TeeRequest {
+  readonly imageKind: ImageKind;
+}
+
+/** Throws TeeError. */
+export const openAttester = (request: AttesterRequest): Attester => new Attester(openTee(request), request.imageKind);
 
 /** What signs simulated quotes on this machine; it is made where there is none. Throws KeyError, HostFileError. */
 export function simulatedKey(stateDirectory: string): PublicKey {

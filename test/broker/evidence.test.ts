@@ -127,6 +127,35 @@ test('what an enclave states of itself is bound by the evidence: not a word of i
   }
 });
 
+test('an enclave states what it is only where the broker says that it reads it', async () => {
+  const { attester, collateral, roots } = amdMachine();
+  const bench = await brokerFor(AT, collateral, { roots });
+  const cloister = { measurement: '11'.repeat(48), signer: '22'.repeat(48), productId: 1, securityVersion: 2, debuggable: false, imageKind: 'encrypted' };
+  await bench.alice('PUT', '/cloister/v0/policies/enclave', `permit (principal, action, resource) when { context has enclave && context.enclave.measurement == "${cloister.measurement}" };`);
+  const sent: string[] = [];
+  const through = (extra: (given: unknown) => unknown): BrokerClient =>
+    new BrokerClient(
+      async (method, path, headers, body) => {
+        if (path.endsWith('/attest')) sent.push(...Object.keys(JSON.parse(body as string)['runtime-data']).sort());
+        const answer = await bench.send(method, path, headers, body);
+        if (!path.endsWith('/auth')) return answer;
+        const challenge = JSON.parse(answer.body);
+        return { ...answer, body: JSON.stringify({ ...challenge, 'extra-params': extra(challenge['extra-params']) }) };
+      },
+      { ...attester, cloister },
+    );
+  assert.equal(new TextDecoder().decode(await through((given) => given).resource('a/key/k')), 'secret');
+  assert.deepEqual(sent.splice(0), ['cloister', 'nonce', 'tee-pubkey']);
+  // As other brokers answer.
+  for (const extra of ['', null, {}, { 'selected-runtime-data': 'cloister' }, { 'selected-runtime-data': [] }, { 'selected-hash-algorithm': 'sha384' }]) {
+    await assert.rejects(
+      through(() => extra).resource('a/key/k'),
+      { code: 'broker-refused' },
+    );
+    assert.deepEqual(sent.splice(0), ['nonce', 'tee-pubkey']);
+  }
+});
+
 test("pinned roots: a forged machine is none of Intel's or AMD's", async () => {
   for (const [{ attester, collateral }, code] of [
     [intelMachine(), /^pck-root/m],

@@ -12,6 +12,7 @@ import { bearer, cookie, type HttpRequest, type HttpResponse, json, jsonBody } f
 import type { Services } from '../services.ts';
 import { numberOf, textOf } from '../sql.ts';
 import { contextOf, type Verdict } from './appraise.ts';
+import { challengeParams } from './extra-params.ts';
 import type { Attested } from './token.ts';
 
 export const PROTOCOL_VERSION = '0.4.0';
@@ -27,7 +28,7 @@ const setCookie = (id: string, expires: number): Readonly<Record<string, string>
 export async function auth({ database, metrics, now, appraisers, options }: Services, request: HttpRequest): Promise<HttpResponse> {
   metrics.count('kbs_auth_requests_total');
   try {
-    const { version, tee } = jsonBody(request);
+    const { version, tee, 'extra-params': offered } = jsonBody(request);
     if (typeof version !== 'string' || typeof tee !== 'string') throw Problem.open('AttestationError', 'the request needs version and tee');
     if (version !== PROTOCOL_VERSION) throw Problem.open('AttestationError', `KBS Client Protocol Version Mismatch: expect =${PROTOCOL_VERSION} while the request is ${version.slice(0, 32)}`);
     if (!appraisers.has(tee)) throw Problem.open('AttestationError', `this broker does not take evidence of ${tee.slice(0, 32)}`);
@@ -35,7 +36,7 @@ export async function auth({ database, metrics, now, appraisers, options }: Serv
     const expires = now() + options.sessionMs;
     await database.run("INSERT INTO sessions (id, tee, nonce, state, expires) VALUES ($1, $2, $3, 'challenged', $4)", sessionKey(id), tee, nonce, expires);
     metrics.count('kbs_auth_successes_total');
-    return json({ nonce, 'extra-params': '' }, setCookie(id, expires));
+    return json({ nonce, 'extra-params': challengeParams(offered) }, setCookie(id, expires));
   } catch (error) {
     metrics.count('kbs_auth_errors_total');
     throw error;

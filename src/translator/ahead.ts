@@ -93,6 +93,8 @@ const NO_RETURN = new Set([
 const SETS_HANDLER = new Set(['sigaction', 'signal', '__sysv_signal', 'bsd_signal', 'sigset']);
 const SIGBUS = 7n,
   SIGSEGV = 11n;
+/** Of a function of the compiler's start files, at most. */
+const START_FILE_INSNS = 100;
 /** Instructions between the signal's number and the call. */
 const ARGUMENTS = 12;
 /** `.eh_frame_hdr` as linkers write it: version 1, table of signed 32-bit offsets from its own start. */
@@ -189,7 +191,22 @@ export class LaidOutElf implements CodeReader {
       if (kind === R_X86_64_IRELATIVE) found.push(this.base + (this.readU64(at + 16) ?? 0));
       else if (kind === R_X86_64_JUMP_SLOT && bindsLater) found.push(this.base + (this.readU64(this.base + (this.readU64(at) ?? 0)) ?? 0));
     }
-    return found;
+    return found.flatMap((start) => [start, ...this.#calledFrom(start)]);
+  }
+
+  /** What a small function calls: those of the compiler's own start files have no frames to be found by. */
+  #calledFrom(start: number): number[] {
+    const called: number[] = [];
+    for (let pc = start, count = 0; count < START_FILE_INSNS; count++) {
+      const insn = this.decode(pc);
+      if (insn === undefined) break;
+      const kind = control(insn);
+      if (kind === 'return' || kind === 'jump' || kind === 'indirect') break;
+      const [target] = insn.ops;
+      if (kind === 'call' && target?.kind === 'rel') called.push(target.target);
+      pc += insn.length;
+    }
+    return called;
   }
 
   #findImports(dynamic: ReadonlyMap<number, number>): void {

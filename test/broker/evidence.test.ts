@@ -148,10 +148,7 @@ test('an enclave states what it is only where the broker says that it reads it',
   assert.deepEqual(sent.splice(0), ['cloister', 'nonce', 'tee-pubkey']);
   // As other brokers answer.
   for (const extra of ['', null, {}, { 'selected-runtime-data': 'cloister' }, { 'selected-runtime-data': [] }, { 'selected-hash-algorithm': 'sha384' }]) {
-    await assert.rejects(
-      through(() => extra).resource('a/key/k'),
-      { code: 'broker-refused' },
-    );
+    await assert.rejects(through(() => extra).resource('a/key/k'), { code: 'broker-refused' });
     assert.deepEqual(sent.splice(0), ['nonce', 'tee-pubkey']);
   }
 });

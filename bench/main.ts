@@ -1,14 +1,6 @@
 /**
  * `npm run bench [-- ROW…]`: every row, or those whose names contain one of the words, on this machine natively, in an enclave
- * and, where it is installed, under qemu-x86_64; medians; the whole run is kept in `bench/history/`.
- *
- *   --quick         a dozen compute rows, one repetition after the first, without qemu: about two minutes
- *   --once          one repetition after the first, of any rows
- *   --group NAME    kernel, compute, files, attestation or broker (the last two apart from the others)
- *   --no-qemu       native and enclave only
- *   --native        the enclave is not measured
- *   --keep          a part of the rows is kept in the history too
- *   --no-history    nothing is kept
+ * and, where it is installed, under qemu-x86_64; medians; the whole run is kept in `bench/history/`. `--help` has the options.
  */
 
 import { spawnSync } from 'node:child_process';
@@ -28,9 +20,21 @@ import { type Build, CLI, programPath, QEMU, Stage } from './stage.ts';
 const ROW_TIMEOUT_MS = 180_000;
 const HISTORY = join(import.meta.dirname, 'history');
 
+const HELP = `npm run bench [-- OPTIONS ROW…]: every row, or those whose names contain one of the words
+
+  --quick         a dozen compute rows, one repetition after the first, without qemu: about two minutes
+  --once          one repetition after the first, of any rows
+  --group NAME    starts, kernel, compute, files, attestation or broker (the last two apart from the others)
+  --no-qemu       native and enclave only
+  --native        the enclave is not measured
+  --keep          a part of the rows is kept in the history too
+  --no-history    nothing is kept
+
+  npm run bench -- --group kernel pipe spawn
+`;
 const { values: options, positionals: words } = parseArgs({
   allowPositionals: true,
-  options: { quick: { type: 'boolean' }, once: { type: 'boolean' }, group: { type: 'string' }, 'no-qemu': { type: 'boolean' }, native: { type: 'boolean' }, keep: { type: 'boolean' }, 'no-history': { type: 'boolean' } },
+  options: { help: { type: 'boolean', short: 'h' }, quick: { type: 'boolean' }, once: { type: 'boolean' }, group: { type: 'string' }, 'no-qemu': { type: 'boolean' }, native: { type: 'boolean' }, keep: { type: 'boolean' }, 'no-history': { type: 'boolean' } },
 });
 
 /** The median of the numbers that a command prints, or why there is none. */
@@ -61,6 +65,11 @@ function printBuild({ buildNs, rebuildNs, imageBytes, translatedBytes }: Build):
   console.log(`build: ${time(buildNs)}; image ${megabytes(imageBytes)}, of which translated code ${megabytes(translatedBytes)}${rebuildNs === undefined ? '' : `; again after touching one file: ${time(rebuildNs)}`}\n`);
 }
 
+if (options.help) {
+  process.stdout.write(HELP);
+  process.exit();
+}
+
 const isChosen = (name: string): boolean => words.length === 0 || words.some((word) => name.includes(word));
 
 async function main(): Promise<void> {
@@ -78,12 +87,12 @@ async function main(): Promise<void> {
 
     const stage = new Stage(work);
     mkdirSync(join(work, 'data'));
-    const build = options.native ? undefined : stage.makeInstance(['true', ...micro.flatMap(({ needs }) => needs), ...compute.map(({ argv }) => basename(argv[0]))], options.quick ? 'once' : 'twice');
+    const build = options.native ? undefined : stage.makeInstance(['true', ...(options.group === 'starts' ? ['python3'] : []), ...micro.flatMap(({ needs }) => needs), ...compute.map(({ argv }) => basename(argv[0]))], options.quick ? 'once' : 'twice');
     if (build !== undefined) printBuild(build);
     // Other work on the machine shows here: beyond 1 at the start the ratios are doubtful.
     const load = [loadavg()[0]];
     printHeader();
-    const starts = isWhole && build !== undefined ? await measureStarts(stage) : [];
+    const starts = (isWhole || options.group === 'starts') && build !== undefined ? await measureStarts(stage) : [];
     const broker = isWhole && build !== undefined ? await measureBroker(isChosen) : [];
     starts.forEach(printStart);
     const results: Result[] = [];

@@ -34,7 +34,16 @@ const HELP = `npm run bench [-- OPTIONS ROW…]: every row, or those whose names
 `;
 const { values: options, positionals: words } = parseArgs({
   allowPositionals: true,
-  options: { help: { type: 'boolean', short: 'h' }, quick: { type: 'boolean' }, once: { type: 'boolean' }, group: { type: 'string' }, 'no-qemu': { type: 'boolean' }, native: { type: 'boolean' }, keep: { type: 'boolean' }, 'no-history': { type: 'boolean' } },
+  options: {
+    help: { type: 'boolean', short: 'h' },
+    quick: { type: 'boolean' },
+    once: { type: 'boolean' },
+    group: { type: 'string' },
+    'no-qemu': { type: 'boolean' },
+    native: { type: 'boolean' },
+    keep: { type: 'boolean' },
+    'no-history': { type: 'boolean' },
+  },
 });
 
 /** The median of the numbers that a command prints, or why there is none. */
@@ -87,7 +96,8 @@ async function main(): Promise<void> {
 
     const stage = new Stage(work);
     mkdirSync(join(work, 'data'));
-    const build = options.native ? undefined : stage.makeInstance(['true', ...(options.group === 'starts' ? ['python3'] : []), ...micro.flatMap(({ needs }) => needs), ...compute.map(({ argv }) => basename(argv[0]))], options.quick ? 'once' : 'twice');
+    const programs = ['true', ...(options.group === 'starts' ? ['python3'] : []), ...micro.flatMap(({ needs }) => needs), ...compute.map(({ argv }) => basename(argv[0]))];
+    const build = options.native ? undefined : stage.makeInstance(programs, options.quick ? 'once' : 'twice');
     if (build !== undefined) printBuild(build);
     // Other work on the machine shows here: beyond 1 at the start the ratios are doubtful.
     const load = [loadavg()[0]];

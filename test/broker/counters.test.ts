@@ -18,7 +18,13 @@ after(() => broker.close());
 
 const logged: string[] = [];
 const opened = (): BrokerCounters =>
-  new BrokerCounters({ broker: { url: broker.base.href, certificate: '' }, tee: { stateDirectory: join(broker.place, 'state'), identity: broker.identity }, log: (message) => void logged.push(message), lagMs: 300, patienceMs: 5000 });
+  new BrokerCounters({
+    broker: { url: broker.base.href, certificate: '' },
+    tee: { stateDirectory: join(broker.place, 'state'), identity: broker.identity, imageKind: 'integrity' },
+    log: (message) => void logged.push(message),
+    lagMs: 300,
+    patienceMs: 5000,
+  });
 const position = (value: number) => ({ path: 'a/key/k', version: 1, value });
 const there = async (): Promise<number> => (await broker.client().counter('a/key/k')).value;
 
@@ -36,7 +42,13 @@ test('advances without waiting, and is settled at the end', async () => {
 });
 
 test('a broker that is silent: programs go on for a moment, then wait, then are told; all is well when it is back', async () => {
-  const counters = new BrokerCounters({ broker: { url: broker.base.href, certificate: '' }, tee: { stateDirectory: join(broker.place, 'state'), identity: broker.identity }, log: () => {}, lagMs: 100, patienceMs: 400 });
+  const counters = new BrokerCounters({
+    broker: { url: broker.base.href, certificate: '' },
+    tee: { stateDirectory: join(broker.place, 'state'), identity: broker.identity, imageKind: 'integrity' },
+    log: () => {},
+    lagMs: 100,
+    patienceMs: 400,
+  });
   const counter = counters.at(position(5));
   broker.signal('SIGSTOP');
   try {

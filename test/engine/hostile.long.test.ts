@@ -1,7 +1,7 @@
 /**
  * What bad input gets: code that overlaps, goes nowhere, is illegal, too deep, too long, or changes while it runs; and registers
- * at faults in hot code. Each case of `hostile.c` runs on the host first, and must print the same in an enclave, within a
- * minute and without the memory that a careless translator would take.
+ * at faults in hot code. Each case of `hostile.c` runs on the host first, and must print the same in an enclave, within three
+ * minutes on a busy machine and without the memory that a careless translator would take.
  */
 
 import assert from 'node:assert/strict';
@@ -17,7 +17,7 @@ import { createInstance } from '../../src/libos/instance.ts';
 import type { Sink } from '../../src/pal/node/enclave-thread.ts';
 
 const CASES = ['middle', 'nowhere', 'illegal', 'recursion', 'size', 'change', 'threads', 'registers', 'interrupted'];
-const TIMEOUT_MS = 60_000;
+const TIMEOUT_MS = 180_000;
 const MOST_BYTES = 2e9;
 
 const work = mkdtempSync(join(tmpdir(), 'cloister-hostile-'));

@@ -26,8 +26,8 @@ const ascii = (code) => code.replace(/[^\x00-\x7f]/g, (unit) => `\\u${unit.charC
 /**
  * V8's options are part of what makes a cache valid, so they are set before it is read. Functions of a translated library are validated
  * when they are first called (see `libos/worker.ts`); what an enclave's thread allocates until its first program runs needs no collection. The kernel's
- * functions are known early: half of the calls that V8 waits for by itself are enough to optimise them (spawns in the first seconds are a
- * tenth faster, starts as fast).
+ * functions are known early: half of the calls that V8 waits for by itself are enough to optimise them (spawns in the first seconds are
+ * faster, starts as fast).
  */
 const OPTIONS = `const { setFlagsFromString } = require('node:v8');
 for (const option of ['--wasm-lazy-validation', '--min-semi-space-size=8', '--invocation-count-for-maglev=200', '--minimum-invocations-after-ic-update=200']) setFlagsFromString(option);`;

@@ -31,6 +31,12 @@ const NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
 const path = (doc: string, fallback: string): Field => ({ kind: 'string', doc, default: fallback, pattern: ABSOLUTE, expected: 'an absolute path' });
 const name = (doc: string): Field => ({ kind: 'string', doc, default: '', pattern: NAME, expected: 'the name of an environment variable' });
 const kbs = (doc: string): Field => ({ kind: 'string', doc: `${doc} kbs:///REPOSITORY/TYPE/TAG.`, default: '', pattern: /^kbs:\/\/\/[\w-][\w.-]*\/[\w-][\w.-]*\/[\w-][\w.-]*$/, expected: 'kbs:///REPOSITORY/TYPE/TAG' });
+const freshness = (doc: string): Field => ({
+  kind: 'choice',
+  doc: `${doc}: who knows which state of it is the newest. \`broker\`: its counter there; a version of a key counts one volume or layer. \`machine\`: a record on this machine, which can be exchanged along with it.`,
+  default: 'broker',
+  of: ['broker', 'machine'],
+});
 const kbsOrNone = (doc: string): Field => ({ kind: 'string', doc, default: '', pattern: /^(?:kbs:\/\/\/[\w-][\w.-]*\/[\w-][\w.-]*\/[\w-][\w.-]*)?$/, expected: 'kbs:///REPOSITORY/TYPE/TAG' });
 
 // biome-ignore format: a table
@@ -60,6 +66,7 @@ export const CONFIGURATION: Section = { kind: 'section', doc: 'Configuration of 
   } },
   layer: { kind: 'section', doc: 'The writable layer over the image.', keys: {
     key: kbsOrNone('Its key at the broker, as `cloister gen-image-key` makes it; empty: a key of the TEE, which TDX and SEV-SNP do not have. kbs:///REPOSITORY/TYPE/TAG.'),
+    freshness: freshness('With a key at the broker'),
   } },
   secrets: { kind: 'list', doc: 'Secrets from the broker: each as a file in /run/secrets or as an environment variable of every program.', default: [], of: { kind: 'section', doc: 'A secret.', required: ['key'], keys: {
     key:  kbs('Which one.'),
@@ -71,7 +78,7 @@ export const CONFIGURATION: Section = { kind: 'section', doc: 'Configuration of 
     source: { kind: 'string', doc: 'Path on the host, in the instance unless it is absolute. Not trusted: what lies there is verified.', default: '', pattern: /^[^\0]+$/, expected: 'a path' },
     type:   { kind: 'choice', doc: '`sealed`: a file that `cloister seal` made, read-only. `layer`: a directory that can be written; made when it is not there.', default: 'sealed', of: ['sealed', 'layer'] },
     key:    kbs('Its key at the broker.'),
-    freshness: { kind: 'choice', doc: 'For `layer`: who knows which state of it is the newest. `broker`: its counter there; one volume for one version of a key. `machine`: a record on this machine, which can be exchanged along with the volume.', default: 'broker', of: ['broker', 'machine'] },
+    freshness: freshness('For `layer`'),
   } } },
   network: { kind: 'section', doc: 'What programs may reach outside. Loopback inside the enclave always works.', keys: {
     outside:   { kind: 'choice', doc: '`closed`, the only policy so far: connections out of the enclave fail with ENETUNREACH.', default: 'closed', of: ['closed'], only: 'programs cannot reach anything outside the enclave yet' },
@@ -90,7 +97,7 @@ export interface Configuration {
   readonly env: { readonly default: Readonly<Record<string, string>>; readonly untrusted: readonly string[] };
   readonly mounts: readonly { readonly target: string; readonly type: 'tmpfs' | 'layer' }[];
   readonly broker: { readonly url: string; readonly certificate: string };
-  readonly layer: { readonly key: string };
+  readonly layer: { readonly key: string; readonly freshness: 'broker' | 'machine' };
   readonly secrets: readonly { readonly key: string; readonly file: string; readonly env: string }[];
   readonly volumes: readonly { readonly target: string; readonly source: string; readonly type: 'sealed' | 'layer'; readonly key: string; readonly freshness: 'broker' | 'machine' }[];
   readonly network: { readonly outside: 'closed' };

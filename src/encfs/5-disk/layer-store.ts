@@ -205,9 +205,9 @@ function openLocked(options: LayerOptions, lock: HostLock, initialize: (tree: La
   const keyFile = directory.load(KEY_FILE);
   const generations = generationsIn(directory);
   if (keyFile === undefined) {
-    if (options.freshness.load('layer-freshness') !== undefined) throw new StorageError('layer-missing', 'the writable layer is missing, but its freshness record is there: put the layer back, or remove the record to begin anew');
     if (generations.length > 0) throw new StorageError('layer-missing', 'the key file of the writable layer is missing');
     requireFirst(options);
+    if (options.freshness.load('layer-freshness') !== undefined) throw new StorageError('layer-missing', 'the writable layer is missing, but its freshness record is there: put the layer back, or remove the record to begin anew');
     directory.replace(KEY_FILE, LayerKeys.generate().wrap(options.sealingKey));
     return openLocked(options, lock, initialize, make);
   }

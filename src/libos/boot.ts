@@ -5,29 +5,30 @@
  * and nothing that fails leaves anything running.
  */
 
-import type { TeeChoice } from '../attestation/index.ts';
+import type { Manifest, Tee, TeeChoice } from '../attestation/index.ts';
 import { toByteString, toHex } from '../base/bytes.ts';
 import type { Configuration } from '../config/index.ts';
-import { LayerVolume } from '../encfs/5-disk/layer-volume.ts';
+import type { LayerVolume } from '../encfs/5-disk/layer-volume.ts';
 import { Errno } from '../kernel/errno.ts';
 import { Kernel } from '../kernel/kernel.ts';
-import type { Engine } from '../kernel/platform.ts';
+import type { Engine, MemoryBackend } from '../kernel/platform.ts';
 import { tracerTo } from '../kernel/strace/index.ts';
 import { KernelFiles } from '../kernel/vfs/kernel-files.ts';
 import type { WorkerHost } from '../pal/node/host.ts';
 import { openMemoryBackend } from '../pal/node/memory/index.ts';
-import { NodeDirectory } from '../pal/node/storage.ts';
 import { cpuidLeaf } from '../x86/cpuid.ts';
 import type { CodeStore } from '../translator/index.ts';
 import { ATTEST, attest } from './attest-call.ts';
 import { admit } from './admission.ts';
 import { openCodeStore } from './ahead.ts';
+import type { BrokerKeys } from './attested.ts';
 import { answer } from './calls.ts';
 import { Failure } from './errors.ts';
 import { Instance } from './instance.ts';
 import { neededKeys } from './needs.ts';
 import { guestAttestation, layerKeyOf, openAttester } from './tee.ts';
 import { openImage, verifyBuild } from './verify.ts';
+import { Volumes } from './volumes.ts';
 
 /** At about 0.7 GB/s: a fifth of a second. */
 const VERIFY_LAYER_AT_ONCE = 128 << 20;
@@ -79,14 +80,9 @@ export async function boot(request: BootRequest, host: WorkerHost): Promise<Encl
   const log = (message: string): void => host.log('error', message);
   const teeRequest = { stateDirectory: request.stateDirectory, identity: manifest.identity, imageKind: manifest.claims.imageKind, ...(request.tee !== undefined && { choice: request.tee }) };
   const attester = openAttester(teeRequest);
-  const { tee } = attester;
   attester.record();
   const kept = request.imageKey === undefined ? imageKey : undefined;
-  const needsBroker = neededKeys(configuration, kept).length > 0;
-  const attested = needsBroker ? await import('./attested.ts') : undefined;
-  const keys = await attested?.fetchKeys(attester, configuration, kept);
-  const image = openImage(instance, manifest, keys !== undefined && kept !== undefined ? attested?.imageKeyOf(keys, kept) : request.imageKey, log);
-  const records = `${request.stateDirectory}/instances/${id}`;
+  const keys = neededKeys(configuration, kept).length > 0 ? await (await import('./attested.ts')).fetchKeys(attester, configuration, { imageKey: kept, tee: teeRequest, log }) : undefined;
   let running: Kernel | undefined;
   const early: LayerVolume[] = [];
   // Mount points may be made before there is a kernel with timers.
@@ -94,55 +90,58 @@ export async function boot(request: BootRequest, host: WorkerHost): Promise<Encl
     if (running === undefined) early.push(volume);
     else running.timers.add(host.monotonicNs() + WRITE_BACK_NS, () => volume.writeBack());
   };
-  const layer: LayerVolume = LayerVolume.open({
-    directory: new NodeDirectory(toByteString(instance.layer)),
-    freshness: new NodeDirectory(toByteString(records)),
-    sealingKey: layerKeyOf(tee, id, keys === undefined || configuration.layer.key === '' ? undefined : attested?.imageKeyOf(keys, configuration.layer.key), configuration.layer.key),
-    log,
-    nowNs: () => BigInt(host.realtimeNs()),
-    onChanged: () => writeBackLater(layer),
-  });
-  // Beyond this, damage is met when it is read: EIO to the guest, a line in the log.
-  if (layer.storedBytes <= VERIFY_LAYER_AT_ONCE) layer.verifyAll();
-  const given = keys === undefined ? undefined : attested?.attach(configuration, keys, { directory: instance.directory, records, tee: teeRequest, log, nowNs: () => BigInt(host.realtimeNs()), changed: writeBackLater });
-  const store = openCodeStore(image);
-  const engine = await openEngine(request.engine, store);
-  const memory = openMemoryBackend(request.memory);
-  const files = new KernelFiles({ memory, image, layer, mounts: [...tmpfsMounts(configuration), ...(given?.mounts ?? [])], attestation: guestAttestation(attester, log) });
-  const kernel: Kernel = new Kernel({ memory, engine }, host, files, {
-    memoryLimitBytes: configuration.resources.memory,
-    hwcap: cpuidLeaf(1, 0)[3],
-    ...(store && { prelink: store.prelink }),
-    hostname: configuration.process.hostname,
-    onCall: (method, params) => (method === ATTEST ? attest(attester, params) : answer(kernel, method, params)),
-    ...(request.strace && { strace: tracerTo((line) => host.post({ kind: 'trace', text: `${line}\n` })) }),
-  });
-  running = kernel;
-  early.forEach(writeBackLater);
-  host.admit = (message) => admit(configuration, message, given?.env);
-  const { identity } = manifest;
+  const volumes = new Volumes({ log, nowNs: () => BigInt(host.realtimeNs()), changed: writeBackLater });
+  try {
+    const image = volumes.sealed(openImage(instance, manifest, keys !== undefined && kept !== undefined ? keys.imageKey(kept) : request.imageKey, log));
+    const records = `${request.stateDirectory}/instances/${id}`;
+    const layer = volumes.writable(instance.layer, records, layerKeyOf(attester.tee, id, configuration.layer, keys));
+    // Beyond this, damage is met when it is read: EIO to the guest, a line in the log.
+    if (layer.storedBytes <= VERIFY_LAYER_AT_ONCE) layer.verifyAll();
+    const attached = keys?.attach(configuration, volumes, { directory: instance.directory, records, log });
+    const store = openCodeStore(image);
+    const engine = await openEngine(request.engine, store);
+    const memory = openMemoryBackend(request.memory);
+    const files = new KernelFiles({ memory, image, layer, mounts: [...tmpfsMounts(configuration), ...(attached?.mounts ?? [])], attestation: guestAttestation(attester, log) });
+    const kernel: Kernel = new Kernel({ memory, engine }, host, files, {
+      memoryLimitBytes: configuration.resources.memory,
+      hwcap: cpuidLeaf(1, 0)[3],
+      ...(store && { prelink: store.prelink }),
+      hostname: configuration.process.hostname,
+      onCall: (method, params) => (method === ATTEST ? attest(attester, params) : answer(kernel, method, params)),
+      ...(request.strace && { strace: tracerTo((line) => host.post({ kind: 'trace', text: `${line}\n` })) }),
+    });
+    running = kernel;
+    early.forEach(writeBackLater);
+    host.admit = (message) => admit(configuration, message, attached?.env);
+    return { kernel, info: infoOf(manifest, attester.tee, engine, memory), close: () => closeAll(volumes, keys) };
+  } catch (error) {
+    volumes.abandon();
+    keys?.abandon();
+    throw error;
+  }
+}
+
+function infoOf({ identity }: Manifest, { type, warning }: Tee, engine: Engine, memory: MemoryBackend): BootInfo {
   return {
-    kernel,
-    info: {
-      measurement: toHex(identity.measurement),
-      signer: toHex(identity.signer),
-      debuggable: identity.debuggable,
-      tee: tee.type,
-      ...(tee.warning !== undefined && { warning: tee.warning }),
-      engine: engine.name,
-      memory: memory.name,
-    },
-    close() {
-      try {
-        given?.close();
-        layer.close();
-      } catch (error) {
-        if (!(error instanceof Errno)) throw error;
-        throw new Failure('host', `the writable layer is not complete: ${error.message}`, 'What programs wrote and did not sync is lost; what was there before is not. Make room, and look at the disk.');
-      }
-      image.close();
-    },
+    measurement: toHex(identity.measurement),
+    signer: toHex(identity.signer),
+    debuggable: identity.debuggable,
+    tee: type,
+    ...(warning !== undefined && { warning }),
+    engine: engine.name,
+    memory: memory.name,
   };
+}
+
+function closeAll(volumes: Volumes, keys: BrokerKeys | undefined): void {
+  try {
+    volumes.close();
+  } catch (error) {
+    if (!(error instanceof Errno)) throw error;
+    throw new Failure('host', `the writable layer is not complete: ${error.message}`, 'What programs wrote and did not sync is lost; what was there before is not. Make room, and look at the disk.');
+  } finally {
+    keys?.close();
+  }
 }
 
 function tmpfsMounts({ mounts }: Configuration): { target: string; type: 'tmpfs' }[] {

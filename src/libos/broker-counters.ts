@@ -1,5 +1,5 @@
 /**
- * Counters at the broker for volumes whose keys are there (docs/adr/0035): the enclave's own side, synchronous. The exchange
+ * Counters at the broker for what can be written and has its key there (docs/adr/0035): the enclave's own side, synchronous. The exchange
  * is done by a thread of its own (counters.ts), so that programs do not wait for the network at each commit; they do wait
  * where the broker is behind by more than LAG_MS, so that a host that keeps messages back gains no more than that.
  */
@@ -144,6 +144,11 @@ export class BrokerCounters {
         this.#request.log(`${(error as Error).message}. What is there now is the newest; until the next run, an older copy would not be noticed.`);
       }
     }
+    this.abandon();
+  }
+
+  /** Waits for nothing: for a start that failed. */
+  abandon(): void {
     this.#channel.port1.close();
     void this.#worker?.terminate();
   }

@@ -32,7 +32,7 @@ export const ERRORS: Readonly<Record<ManifestErrorCode | StorageErrorCode | Imag
   'manifest-signer':      ['verification', 'The manifest names another signer than the one whose key signed it.', 'Build again: cloister build'],
   'layer-corrupt':        ['verification', 'The writable layer is not what the enclave wrote.', 'The writable layer was changed from outside. Restore it from a copy.'],
   'layer-missing':        ['verification', 'Files of the writable layer are not there, but a record of them is.', 'Files of the writable layer are gone. Restore them from a copy.'],
-  'layer-rolled-back':    ['verification', 'The writable layer is an older state of itself.', 'The writable layer is older than its record or counter. Restore the newest copy. If there is none, the owner of a volume\'s key can put the key at the broker again: that begins a new count.'],
+  'layer-rolled-back':    ['verification', 'The writable layer is an older state of itself.', 'The writable layer is older than its record or counter. Restore the newest copy. If there is none, and its key is at a broker, the owner of the key can put it there again: that begins a new count.'],
   'layer-key-wrong':      ['key', 'The writable layer cannot be opened with the key that this signer, instance and machine have.', 'The writable layer belongs to another signer, instance or machine.'],
   'layer-in-use':         ['busy', 'Another process has the writable layer: the instance runs.', 'Use `cloister exec` to run another program in it, or `cloister stop`.'],
   'broker-refused':       ['broker', 'The broker refused the evidence, or its owner\'s policy the release. Why is in the audit log, for the owner.', 'The owner of the resource sees why with: cloister audit show'],

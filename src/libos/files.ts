@@ -216,7 +216,7 @@ export function openFiles(instance: Instance, imageKey: string | undefined): Fil
   const layer = LayerVolume.open({
     directory: new NodeDirectory(toByteString(instance.layer)),
     freshness: new NodeDirectory(toByteString(`${state}/instances/${id}`)),
-    sealingKey: layerKeyOf(tee, id, undefined, configuration.layer.key),
+    ...layerKeyOf(tee, id, configuration.layer, undefined),
     log,
   });
   const memory = openMemoryBackend('copy');

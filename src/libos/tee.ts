@@ -3,11 +3,13 @@
 import { Attester, openTee as openTeeOver, type ImageKind, SimTee, type Tee, type TeeChoice, TeeError } from '../attestation/index.ts';
 import type { EnclaveIdentity } from '../attestation/measurement.ts';
 import { toByteString } from '../base/bytes.ts';
+import type { Configuration } from '../config/schema.ts';
 import { type PublicKey, SHA384_BYTES } from '../crypto/index.ts';
 import type { GuestAttestation } from '../kernel/fs/attestation.ts';
 import { NodeDirectory } from '../pal/node/storage.ts';
 import { NodeTeeFiles } from '../pal/node/tee-files.ts';
 import { Failure } from './failure.ts';
+import type { StorageKey, StorageKeys } from './volumes.ts';
 
 export interface TeeRequest {
   /** Where keys of the simulated machine are. */
@@ -54,8 +56,8 @@ export function guestAttestation(attester: Attester, log: (message: string) => v
 }
 
 /** Layers have a key of the TEE unless the configuration names one at a broker. Throws TeeError, Failure. */
-export function layerKeyOf(tee: Tee, id: string, fromBroker: Uint8Array | undefined, named: string): Uint8Array {
-  if (named === '') return tee.sealingKey('signer', `layer ${id}`);
-  if (fromBroker === undefined) throw new Failure('key', `the key of the writable layer is at a broker: ${named}`, 'Start the instance: it gets the key by its evidence. cp, ls and cat work on a running one.');
-  return fromBroker;
+export function layerKeyOf(tee: Tee, id: string, layer: Configuration['layer'], broker: StorageKeys | undefined): StorageKey {
+  if (layer.key === '') return { sealingKey: tee.sealingKey('signer', `layer ${id}`) };
+  if (broker === undefined) throw new Failure('key', `the key of the writable layer is at a broker: ${layer.key}`, 'Start the instance: it gets the key by its evidence. cp, ls and cat work on a running one.');
+  return broker.storageKey(layer);
 }

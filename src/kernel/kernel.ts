@@ -33,8 +33,10 @@ import type { FdTable } from './vfs/fdtable.ts';
 import type { FsContext } from './vfs/context.ts';
 import { WaitQueue } from './wait.ts';
 
-/** Loop back-edges between two looks at the clock and the run queue. */
-const FUEL = 100_000;
+/** What code may run between two looks at the clock and the run queue: about so many calls, or forty times as many rounds of a loop. */
+const FUEL = 10_000;
+/** A task that others wait for runs as long as Linux lets it (sched(7), base_slice_ns on few processors). */
+const QUANTUM_NS = 3e6;
 const PID_MAX = 4_194_304;
 
 /** What the file side of the kernel gives to its core. */
@@ -482,8 +484,9 @@ export class Kernel {
     const cpu = this.#cpu;
     cpu.i32[CPU.fuel / 4] = FUEL;
     if (this.host.poll()) this.#hostPolled();
-    if (this.timers.nextNs !== Number.POSITIVE_INFINITY) this.timers.run(this.host.monotonicNs());
-    if (this.#stopping || this.runnable > 0 || this.current.attention) {
+    const now = this.host.monotonicNs();
+    if (this.timers.nextNs <= now) this.timers.run(now);
+    if (this.#stopping || this.current.attention || (this.runnable > 0 && now - this.ranSinceNs >= QUANTUM_NS)) {
       this.#preempt = true;
       return 1;
     }

@@ -1,13 +1,13 @@
-/** Makes evidence of one enclave: the only place that asks its TEE for quotes. */
+/** Makes evidence of one enclave, or of one broker: the only place that asks a TEE for quotes. */
 
 import { sha384 } from '../crypto/index.ts';
 import { evidenceEnvelope, type EvidenceEnvelope } from './envelope.ts';
 import { reportDataOf } from './report-data.ts';
-import { type Channel, claimsBytes, evidenceStatement, guestStatement, type ImageKind, type StatedClaims, statedClaims } from './statement.ts';
+import { type BrokerClaims, type Channel, claimsBytes, evidenceStatement, guestStatement, type ImageKind, type Stated, type StatedClaims, statedClaims } from './statement.ts';
 import type { Tee } from './tee.ts';
 import { diceExtension } from './tls/dice.ts';
 
-/** Where evidence of an enclave comes from: the enclave's own thread, or a call to it. */
+/** Where evidence comes from: the enclave's own thread, the broker's, or a call to one. */
 export interface EvidenceSource {
   /** Over a nonce (hexadecimal, 8 to 64 bytes), and a connection if one is given. Rejects with RangeError, TeeError. */
   evidence(nonce: string, channel?: Channel): Promise<EvidenceEnvelope>;
@@ -15,18 +15,20 @@ export interface EvidenceSource {
   certificate(spki: Uint8Array): Promise<Uint8Array>;
 }
 
-export class Attester implements EvidenceSource {
+/** Evidence over what is stated. */
+class StatingAttester implements EvidenceSource {
   readonly tee: Tee;
-  readonly claims: StatedClaims;
+  readonly #stated: Stated;
 
-  constructor(tee: Tee, imageKind: ImageKind) {
+  constructor(tee: Tee, stated: Stated) {
     this.tee = tee;
-    this.claims = statedClaims(tee.measurements(), imageKind);
+    this.#stated = stated;
   }
 
   /** Extends the run-time register, where there is one, by SHA-384 of the claims. Once, at the start. */
   record(): void {
-    this.tee.extend(sha384(claimsBytes(this.claims)));
+    const stated = this.#stated;
+    this.tee.extend(sha384(claimsBytes('broker' in stated ? stated.broker : stated.cloister)));
   }
 
   envelope(runtimeData: Uint8Array): EvidenceEnvelope {
@@ -34,16 +36,11 @@ export class Attester implements EvidenceSource {
   }
 
   overNonce(nonce: string, channel?: Channel): EvidenceEnvelope {
-    return this.envelope(evidenceStatement(this.claims, nonce, channel));
-  }
-
-  /** For a program inside, over 64 bytes of its choice. */
-  forGuest(data: Uint8Array): EvidenceEnvelope {
-    return this.envelope(guestStatement(this.claims, data));
+    return this.envelope(evidenceStatement(this.#stated, nonce, channel));
   }
 
   forKey(spki: Uint8Array): Uint8Array {
-    return diceExtension(this.tee, this.claims, spki);
+    return diceExtension(this.tee, this.#stated, spki);
   }
 
   async evidence(nonce: string, channel?: Channel): Promise<EvidenceEnvelope> {
@@ -52,5 +49,26 @@ export class Attester implements EvidenceSource {
 
   async certificate(spki: Uint8Array): Promise<Uint8Array> {
     return this.forKey(spki);
+  }
+}
+
+export class Attester extends StatingAttester {
+  readonly claims: StatedClaims;
+
+  constructor(tee: Tee, imageKind: ImageKind) {
+    const claims = statedClaims(tee.measurements(), imageKind);
+    super(tee, { cloister: claims });
+    this.claims = claims;
+  }
+
+  /** For a program inside, over 64 bytes of its choice. */
+  forGuest(data: Uint8Array): EvidenceEnvelope {
+    return this.envelope(guestStatement(this.claims, data));
+  }
+}
+
+export class BrokerAttester extends StatingAttester {
+  constructor(tee: Tee, claims: BrokerClaims) {
+    super(tee, { broker: claims });
   }
 }

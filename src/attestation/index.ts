@@ -1,11 +1,11 @@
 export { type Canonical, canonicalBytes, canonicalJson } from './canonical.ts';
 export { type Manifest, ManifestError, type ManifestErrorCode, identityOf, signManifest, verifyManifest } from './manifest.ts';
 export { type EnclaveClaims, type EnclaveIdentity, measure, signerOf } from './measurement.ts';
-export { Attester, type EvidenceSource } from './attester.ts';
+export { Attester, BrokerAttester, type EvidenceSource } from './attester.ts';
 export { evidenceEnvelope, type EvidenceEnvelope } from './envelope.ts';
 export { claimsBufferReportData, reportDataOf } from './report-data.ts';
 export { openSimQuote, SIM_WARNING, type SimQuote, SimTee } from './sim.ts';
-export { type Channel, GUEST_DATA_BYTES, type ImageKind, isNonce, type StatedClaims, statedClaims, type Statement, StatementError, parseStatement } from './statement.ts';
+export { type BrokerClaims, type Channel, GUEST_DATA_BYTES, type ImageKind, isNonce, type StatedClaims, statedClaims, type Statement, StatementError, parseStatement } from './statement.ts';
 export { REPORT_DATA_BYTES, type SealBinding, type Tee, type TeeEvidence, type TeeType } from './tee.ts';
 export { TeeError, type TeeErrorCode } from './tee/errors.ts';
 export type { TeeFiles } from './tee/files.ts';

@@ -10,8 +10,10 @@
  *     {cloister, purpose: "evidence", nonce, channel?}     for whoever asks, over their nonce; `channel` ties it to a connection
  *     {cloister, purpose: "guest", data}                   for a program inside, over 64 bytes of its choice
  *     {cloister, nonce, "tee-pubkey", …}                   for a broker (KBS protocol); has no `purpose`
+ *     {broker, purpose: "evidence", nonce, channel?}       by a broker, for whoever asks
  *
- * `cloister` has the claims. Nothing here uses a Node API: verifiers read statements with it.
+ * `cloister` has the claims of an enclave. A broker is none: nobody has measured an image or a configuration of it, so it has
+ * other claims, below another name. Nothing here uses a Node API: verifiers read statements with it.
  */
 
 import { toHex } from '../base/bytes.ts';
@@ -26,6 +28,15 @@ export interface StatedClaims {
   readonly debuggable: boolean;
   readonly imageKind: 'integrity' | 'encrypted';
 }
+
+/** What a broker that runs in a TEE states: which broker it is. Its program is what the hardware has measured. */
+export interface BrokerClaims {
+  /** SHA-256 of the public key that it signs its audit log with (SubjectPublicKeyInfo), hexadecimal: who has it has opened the broker's database. */
+  readonly key: string;
+}
+
+/** What is stated, by the name of who states it. */
+export type Stated = { readonly cloister: StatedClaims } | { readonly broker: BrokerClaims };
 
 export type ImageKind = StatedClaims['imageKind'];
 
@@ -64,10 +75,12 @@ const isU16 = (value: unknown): boolean => Number.isInteger(value) && (value as 
 /** Hexadecimal of 8 to 64 bytes, as it was given. */
 export const isNonce = (value: unknown): value is string => typeof value === 'string' && /^(?:[0-9a-fA-F]{2}){8,64}$/.test(value);
 
+const memberOf = (stated: Stated): { readonly [name: string]: { readonly [claim: string]: Canonical } } => ('broker' in stated ? { broker: { ...stated.broker } } : { cloister: { ...stated.cloister } });
+
 /** Throws RangeError for a nonce that is none: nothing is padded or cut. */
-export function evidenceStatement(cloister: StatedClaims, nonce: string, channel?: Channel): Uint8Array {
+export function evidenceStatement(stated: Stated, nonce: string, channel?: Channel): Uint8Array {
   if (!isNonce(nonce)) throw new RangeError(`a nonce has ${NONCE_BYTES.min} to ${NONCE_BYTES.max} bytes, in hexadecimal`);
-  return canonicalBytes({ cloister: { ...cloister }, purpose: 'evidence', nonce, ...(channel !== undefined && { channel: { key: channel.key, binding: channel.binding } }) });
+  return canonicalBytes({ ...memberOf(stated), purpose: 'evidence', nonce, ...(channel !== undefined && { channel: { key: channel.key, binding: channel.binding } }) });
 }
 
 /** Throws RangeError unless there are exactly 64 bytes. */
@@ -77,10 +90,12 @@ export function guestStatement(cloister: StatedClaims, data: Uint8Array): Uint8A
 }
 
 /** The claims alone: what certificates carry, and what run-time registers are extended by. */
-export const claimsBytes = (cloister: StatedClaims): Uint8Array => canonicalBytes({ ...cloister });
+export const claimsBytes = (claims: StatedClaims | BrokerClaims): Uint8Array => canonicalBytes({ ...claims });
 
 export interface Statement {
-  readonly cloister: StatedClaims;
+  /** Of an enclave: this, or `broker`. */
+  readonly cloister?: StatedClaims;
+  readonly broker?: BrokerClaims;
   /** Absent in what a broker gets. */
   readonly purpose?: 'evidence' | 'guest';
   readonly nonce?: string;
@@ -89,7 +104,7 @@ export interface Statement {
   readonly data?: string;
 }
 
-/** The bytes name `cloister`, and are not what an enclave states. */
+/** The bytes name `cloister` or `broker`, and are not what an enclave or a broker states. */
 export class StatementError extends Error {
   override readonly name = 'StatementError';
 }
@@ -113,6 +128,13 @@ export function readStatedClaims(value: unknown): StatedClaims {
   return claims;
 }
 
+/** The same for a broker's. */
+export function readBrokerClaims(value: unknown): BrokerClaims {
+  const claims = value as BrokerClaims | null;
+  if (typeof claims !== 'object' || claims === null || !isHex(claims.key, 32) || Object.keys(claims).length !== 1) throw new StatementError('the claims of the broker are damaged');
+  return claims;
+}
+
 function parseCanonical(bytes: Uint8Array): unknown {
   const text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
   const value: unknown = JSON.parse(text);
@@ -120,14 +142,18 @@ function parseCanonical(bytes: Uint8Array): unknown {
   return value;
 }
 
-/** From bytes of `claimsBytes`. Throws StatementError. */
-export function parseStatedClaims(bytes: Uint8Array): StatedClaims {
+function parseClaims<T>(bytes: Uint8Array, read: (value: unknown) => T): T {
   try {
-    return readStatedClaims(parseCanonical(bytes));
+    return read(parseCanonical(bytes));
   } catch (error) {
-    throw error instanceof StatementError ? error : new StatementError('the claims of the enclave are not canonical JSON');
+    throw error instanceof StatementError ? error : new StatementError('the claims that are stated are not canonical JSON');
   }
 }
+
+/** From bytes of `claimsBytes`. Throws StatementError. */
+export const parseStatedClaims = (bytes: Uint8Array): StatedClaims => parseClaims(bytes, readStatedClaims);
+/** The same for a broker's. */
+export const parseBrokerClaims = (bytes: Uint8Array): BrokerClaims => parseClaims(bytes, readBrokerClaims);
 
 /**
  * The statement in runtime data; undefined where it is about something else. To be believed only after the evidence was
@@ -140,25 +166,37 @@ export function parseStatement(runtimeData: Uint8Array): Statement | undefined {
   } catch {
     return undefined;
   }
-  if (typeof value !== 'object' || value === null || !Object.hasOwn(value, 'cloister')) return undefined;
+  if (typeof value !== 'object' || value === null) return undefined;
+  // Others may use this word: without our purpose it is not about us.
+  const byBroker = Object.hasOwn(value, 'broker') && value.purpose === 'evidence';
+  if (!byBroker && !Object.hasOwn(value, 'cloister')) return undefined;
   try {
     parseCanonical(runtimeData);
   } catch (error) {
     throw error instanceof StatementError ? error : new StatementError('the statement of the enclave is not canonical JSON');
   }
+  if (byBroker) return { broker: readBrokerClaims(value.broker), purpose: 'evidence', ...overNonce(value, 'broker') };
   const cloister = readStatedClaims(value.cloister);
-  const { purpose, nonce, channel, data } = value;
+  const { purpose, nonce, data } = value;
   const members = Object.keys(value).sort().join(' ');
   if (purpose === 'guest') {
     if (members !== 'cloister data purpose' || !isHex(data, GUEST_DATA_BYTES)) throw new StatementError("the statement is not one of a program's data");
     return { cloister, purpose, data };
   }
   if (purpose === 'evidence') {
-    const tied = channel as Channel | undefined;
-    const whole = isNonce(nonce) && (tied === undefined ? members === 'cloister nonce purpose' : members === 'channel cloister nonce purpose' && isHex(tied?.key, 32) && isHex(tied?.binding, 32) && Object.keys(tied).length === 2);
-    if (!whole) throw new StatementError('the statement is not one over a nonce');
-    return { cloister, purpose, nonce: nonce as string, ...(tied !== undefined && { channel: tied }) };
+    return { cloister, purpose, ...overNonce(value, 'cloister') };
   }
   if (purpose !== undefined) throw new StatementError('a statement of an unknown purpose');
   return { cloister, ...(typeof nonce === 'string' && { nonce }) };
+}
+
+/** Nonce and channel of a statement over a nonce that has these members, the one that is named, and no others. */
+function overNonce(value: Readonly<Record<string, unknown>>, name: 'broker' | 'cloister'): { readonly nonce: string; readonly channel?: Channel } {
+  const { nonce } = value;
+  const channel = value.channel as Channel | undefined;
+  const members = Object.keys(value).sort().join(' ');
+  const wanted = [name, ...(channel === undefined ? [] : ['channel']), 'nonce', 'purpose'].sort().join(' ');
+  const whole = isNonce(nonce) && members === wanted && (channel === undefined || (isHex(channel?.key, 32) && isHex(channel?.binding, 32) && Object.keys(channel).length === 2));
+  if (!whole) throw new StatementError('the statement is not one over a nonce');
+  return { nonce, ...(channel !== undefined && { channel }) };
 }

@@ -5,10 +5,10 @@
  *     60000([ quote, claims-buffer ])            SGX and TDX (IANA CBOR tags)
  *     1668050803([ evidence, claims-buffer ])    SEV-SNP: report ‖ table of certificates; sim: quote. A tag of ours ("clos"):
  *                                                none is registered
- *     claims-buffer = { "pubkey-hash": bstr .cbor [hash-alg-id, hash-value], ? "cloister": bstr }
+ *     claims-buffer = { "pubkey-hash": bstr .cbor [hash-alg-id, hash-value], ? "cloister": bstr, ? "broker": bstr }
  *     REPORT_DATA   = SHA-256(claims-buffer) ‖ 32 zero bytes
  *
- * `cloister` is our claim: the enclave's claims in canonical JSON (statement.ts). Reading is in `verifier/carrier.ts`.
+ * `cloister` is our claim: the enclave's claims in canonical JSON (statement.ts); `broker` those of a broker. Reading is in `verifier/carrier.ts`.
  */
 
 import { encode } from 'cborg';
@@ -16,7 +16,7 @@ import { concat } from '../../base/bytes.ts';
 import { sha256 } from '../../crypto/index.ts';
 import { DICE_TAG_CLOISTER, DICE_TAG_INTEL } from '../formats.ts';
 import { claimsBufferReportData } from '../report-data.ts';
-import { claimsBytes, type StatedClaims } from '../statement.ts';
+import { claimsBytes, type Stated } from '../statement.ts';
 import type { Tee } from '../tee.ts';
 
 /** SHA-256 in IANA's Named Information Hash Algorithm Registry. */
@@ -32,17 +32,12 @@ function tagHead(tag: number): Uint8Array {
   return head;
 }
 
-export const claimsBuffer = (spki: Uint8Array, cloister: StatedClaims): Uint8Array =>
-  encode(
-    new Map([
-      ['pubkey-hash', encode([SHA_256, sha256(spki)])],
-      ['cloister', claimsBytes(cloister)],
-    ]),
-  );
+export const claimsBuffer = (spki: Uint8Array, stated: Stated): Uint8Array =>
+  encode(new Map([['pubkey-hash', encode([SHA_256, sha256(spki)])], 'broker' in stated ? ['broker', claimsBytes(stated.broker)] : ['cloister', claimsBytes(stated.cloister)]]));
 
 /** The extension's value for a key (SubjectPublicKeyInfo, DER). Throws TeeError. */
-export function diceExtension(tee: Tee, cloister: StatedClaims, spki: Uint8Array): Uint8Array {
-  const claims = claimsBuffer(spki, cloister);
+export function diceExtension(tee: Tee, stated: Stated, spki: Uint8Array): Uint8Array {
+  const claims = claimsBuffer(spki, stated);
   const { quote, certificateTable } = tee.evidence(claimsBufferReportData(claims));
   const evidence = certificateTable === undefined ? quote : concat([quote, certificateTable]);
   return concat([tagHead(tee.type === 'sgx' || tee.type === 'tdx' ? DICE_TAG_INTEL : DICE_TAG_CLOISTER), encode([evidence, claims])]);

@@ -13,7 +13,7 @@
 import { decode } from 'cborg';
 import { bytesOf, byteString, equalBytes, toHex } from '../../base/bytes.ts';
 import { DICE_EVIDENCE, DICE_TAG_CLOISTER, DICE_TAG_INTEL } from '../formats.ts';
-import { parseStatedClaims, type Statement } from '../statement.ts';
+import { parseBrokerClaims, parseStatedClaims, type Statement, StatementError } from '../statement.ts';
 import { quoteKind } from './dcap/abi.ts';
 import { statementOr } from './enclave.ts';
 import type { CarrierCertificate } from './evidence.ts';
@@ -110,8 +110,8 @@ function encodings(spki: Uint8Array): Uint8Array[] {
   return [spki, point, point.subarray(1), bytesOf(pem), bytesOf(`${pem}\0`)];
 }
 
-/** `state` gets our claim among those of the claims buffer, once that is bound. */
-async function bindsKey(carrier: CarrierCertificate, reportData: Uint8Array, findings: Findings, state: (claims: Uint8Array) => void): Promise<string | undefined> {
+/** `state` gets our claims among those of the claims buffer, once that is bound. */
+async function bindsKey(carrier: CarrierCertificate, reportData: Uint8Array, findings: Findings, state: (cloister: Uint8Array | undefined, broker: Uint8Array | undefined) => void): Promise<string | undefined> {
   const { spki } = carrier.certificate;
   if (carrier.form === 'dice') {
     const claims = carrier.claims ?? new Uint8Array();
@@ -131,8 +131,11 @@ async function bindsKey(carrier: CarrierCertificate, reportData: Uint8Array, fin
     const name = NAMED_HASHES[entry[0] as number];
     if (name === undefined) return `the key is hashed by algorithm ${String(entry[0])}, which is not known`;
     if (!equalBytes(await digest(name, spki), entry[1])) return "the claims hold another key's hash";
-    const stated = (map as Map<unknown, unknown>).get('cloister');
-    if (stated !== undefined) state(stated instanceof Uint8Array ? stated : new Uint8Array());
+    const [cloister, broker] = ['cloister', 'broker'].map((member) => {
+      const stated = (map as Map<unknown, unknown>).get(member);
+      return stated === undefined || stated instanceof Uint8Array ? stated : new Uint8Array();
+    });
+    state(cloister, broker);
     return undefined;
   }
   if (carrier.claims !== undefined) {
@@ -144,16 +147,20 @@ async function bindsKey(carrier: CarrierCertificate, reportData: Uint8Array, fin
   return "the report data is not the hash of the certificate's key";
 }
 
-/** Resolves with what the enclave states in the certificate, where it does and the evidence binds it. */
+/** Resolves with what the enclave or broker states in the certificate, where it does and the evidence binds it. */
 export async function judgeCarrier(carrier: CarrierCertificate, reportData: Uint8Array, at: number, checkDates: boolean, findings: Findings): Promise<Statement | undefined> {
   const { certificate, form } = carrier;
   findings.claims.certificate = { form, name: certificate.commonName, key: toHex(await digest('SHA-256', certificate.spki)) };
   if (!(await verifySigned(certificate, certificate.spki))) findings.fail('certificate-signature', 'the certificate is not signed by its own key');
   if (checkDates && !validAt(certificate, at)) findings.fail('certificate-expired', `${validity(certificate)}, not at ${day(at)}`);
   let statement: Statement | undefined;
-  const fault = await bindsKey(carrier, reportData, findings, (claims) => {
-    const cloister = statementOr(() => parseStatedClaims(claims), findings);
-    if (cloister !== undefined) statement = { cloister };
+  const fault = await bindsKey(carrier, reportData, findings, (cloister, broker) => {
+    if (cloister === undefined && broker === undefined) return;
+    statement = statementOr(() => {
+      if (broker === undefined) return { cloister: parseStatedClaims(cloister as Uint8Array) };
+      if (cloister !== undefined) throw new StatementError('the certificate states an enclave and a broker');
+      return { broker: parseBrokerClaims(broker) };
+    }, findings);
   });
   if (fault !== undefined) findings.fail('certificate-binding', fault);
   return statement;

@@ -123,7 +123,8 @@ export const FAILURE_CODES = rows(
   ['certificate-signature',      'evidence',   'The certificate that carries the evidence is not signed by its own key.', 'Do not trust it; get the certificate again.'],
   ['certificate-expired',        'evidence',   'The certificate that carries the evidence is not valid at the time of verification.', 'Get a new certificate.'],
   ['certificate-binding',        'evidence',   'The evidence does not bind the key of the certificate that carries it.', "Do not trust the connection: the evidence is not the certificate owner's."],
-  ['enclave-claims',             'evidence',   'What the enclave states about itself is damaged, contradicts the quote, or lacks what the policy demands.', 'Run the build that is meant; name the platform that states it in the policy.'],
+  ['broker-key',                 'policy',     'The broker is another one than the policy names.', 'Ask whoever runs the broker for its key (`cloister broker status`); at another address may be another broker.'],
+  ['enclave-claims',             'evidence',   'What the enclave or broker states about itself is damaged, contradicts the quote, or lacks what the policy demands.', 'Run the build that is meant; name the platform that states it in the policy.'],
   ['runtime-data',               'policy',     'The runtime data given with the evidence is not what its report data binds.', 'Do not trust the runtime data.'],
 );
 

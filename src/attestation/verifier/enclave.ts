@@ -1,4 +1,4 @@
-/** What the enclave behind the evidence states about itself (statement.ts), once the evidence was found to bind it. */
+/** What the enclave or broker behind the evidence states about itself (statement.ts), once the evidence was found to bind it. */
 
 import { type StatedClaims, type Statement, StatementError } from '../statement.ts';
 import type { TeeType } from '../tee-type.ts';
@@ -25,12 +25,26 @@ function namesPlatform(policy: Policy, tee: TeeType): boolean {
   return tee === 'sim' || named('measurement') || (tee === 'sgx' && named('signer'));
 }
 
+/** Who has stated something, and which broker it is. */
+function judgeBroker(statement: Statement | undefined, policy: Policy, findings: Findings): void {
+  const { broker } = statement ?? {};
+  if (broker !== undefined) findings.claims.broker = { ...broker };
+  const by = broker !== undefined ? 'broker' : statement?.cloister !== undefined ? 'enclave' : undefined;
+  if (policy.statement !== UNCHECKED && by !== policy.statement)
+    findings.fail('enclave-claims', `the evidence has to state ${policy.statement === 'broker' ? 'a broker' : 'an enclave'}; it states ${by === undefined ? 'nothing' : by === 'broker' ? 'a broker' : 'an enclave'}`);
+  const keys = policy['broker.key'];
+  if (keys === UNCHECKED) return;
+  if (broker === undefined) findings.fail('enclave-claims', 'the evidence does not state what the policy demands: broker.key');
+  else if (!keys.includes(broker.key)) findings.fail('broker-key', `it is the broker with the key ${broker.key}`);
+}
+
 /** A quote of the simulated TEE says itself what the others have stated. */
 export type SimClaims = Omit<StatedClaims, 'imageKind'>;
 
 /** `sim`: the claims of a simulated quote, which a statement has to repeat. */
 export function judgeEnclave(tee: TeeType, statement: Statement | undefined, sim: SimClaims | undefined, policy: Policy, findings: Findings): void {
   const stated = statement?.cloister;
+  judgeBroker(statement, policy, findings);
   if (sim !== undefined && stated !== undefined && (['measurement', 'signer', 'productId', 'securityVersion', 'debuggable'] as const).some((name) => stated[name] !== sim[name]))
     findings.fail('enclave-claims', 'the claims stated are not those of the simulated quote');
   if (stated !== undefined) {
@@ -38,7 +52,7 @@ export function judgeEnclave(tee: TeeType, statement: Statement | undefined, sim
     findings.claims.enclave = { ...claims, debug: debuggable, ...(statement?.data !== undefined && { guestData: statement.data }) };
   }
   const claims = stated ?? sim;
-  const demanded = DEMANDS.some((name) => policy[name] !== UNCHECKED);
+  const demanded = [...DEMANDS, 'statement' as const, 'broker.key' as const].some((name) => policy[name] !== UNCHECKED);
   if (demanded && policy['enclave.platform'] === 'named' && !namesPlatform(policy, tee)) findings.fail('enclave-claims', 'any software can state what the policy demands: it has to name the one that is believed (enclave.platform)');
   const missing = DEMANDS.filter((name) => policy[name] !== UNCHECKED && (claims === undefined || (stated === undefined && name === 'enclave.imageKind') || (statement?.data === undefined && name === 'enclave.guestData')));
   if (missing.length > 0) findings.fail('enclave-claims', `the evidence does not state what the policy demands: ${missing.join(', ')}`);

@@ -155,6 +155,8 @@ export const POLICY_KEYS = [
   key('enclave.debug',            word('refused', UNCHECKED),                 'refused',              'Enclaves that were built debuggable.'),
   key('enclave.imageKind',        orUnchecked(word('integrity', 'encrypted')), UNCHECKED,             "Whether the enclave's image is encrypted."),
   key('enclave.guestData',        orUnchecked(hex(64)),                       UNCHECKED,              'What a program in the enclave has given to be attested, all 64 bytes.'),
+  key('statement',                orUnchecked(word('enclave', 'broker')),     UNCHECKED,              'Who has to have stated what the evidence binds: an enclave, or a broker. What states it has to be named, as for enclaves.'),
+  key('broker.key',               orUnchecked(list(hex(32))),                 UNCHECKED,              'Which broker it is, as it states it and `cloister broker status` shows it: SHA-256 of the public key of its audit log, one of these.'),
   key('certificateValidity',      word('required', UNCHECKED),                UNCHECKED,              'Dates of a self-signed certificate that carries evidence; its key is bound by the evidence either way.'),
 ] as const;
 

@@ -5,7 +5,7 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, 
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { describe, test } from 'node:test';
-import { Attester } from '../../../src/attestation/attester.ts';
+import { Attester, BrokerAttester } from '../../../src/attestation/attester.ts';
 import { openTee, TeeError, type TeeFiles } from '../../../src/attestation/index.ts';
 import type { EnclaveIdentity } from '../../../src/attestation/measurement.ts';
 import { reportDataOf } from '../../../src/attestation/report-data.ts';
@@ -78,7 +78,7 @@ describe('evidence of every TEE', () => {
       const { runtimeData: _, ...mute } = envelope;
       assert.deepEqual(codes(await judge(mute)), [], 'what states nothing is judged by what the hardware says');
       assert.deepEqual(codes(await judge(mute, { 'enclave.measurement': ['01'.repeat(48)] })), ['enclave-claims']);
-      const other = evidenceStatement({ ...attester.claims, measurement: '05'.repeat(48) }, 'ab'.repeat(16));
+      const other = evidenceStatement({ cloister: { ...attester.claims, measurement: '05'.repeat(48) } }, 'ab'.repeat(16));
       assert.deepEqual(
         codes(await judge({ ...envelope, runtimeData: other.toBase64() }, { 'enclave.debug': 'unchecked', 'enclave.measurement': ['05'.repeat(48)] })),
         ['enclave-claims', 'runtime-data'],
@@ -94,6 +94,25 @@ describe('evidence of every TEE', () => {
       const half: Partial<Policy> = kind === 'sgx' ? { signer: ['bb'.repeat(32)] } : kind === 'tdx' ? PLATFORM.tdx : PLATFORM.snp;
       assert.deepEqual(codes(await judge(attester.overNonce('ab'.repeat(16)), { ...demand, ...half })), []);
       if (kind === 'tdx') assert.deepEqual(codes(await judge(attester.overNonce('ab'.repeat(16)), { ...demand, measurement: PLATFORM.tdx.measurement })), ['enclave-claims'], 'the firmware alone is not enough');
+    });
+
+    test(`${kind}: a broker states which one it is, and nothing that nobody has measured`, async () => {
+      const envelope = new BrokerAttester(openTee(kind, trees[kind](), noMachine, identity), { key: '07'.repeat(32) }).overNonce('ab'.repeat(16));
+      const right = await judge(envelope, { statement: 'broker', 'broker.key': ['08'.repeat(32), '07'.repeat(32)] });
+      assert.deepEqual([codes(right), right.claims.broker, right.claims.enclave], [[], { key: '07'.repeat(32) }, undefined]);
+      const refusals: readonly (readonly [Partial<Policy>, readonly string[]])[] = [
+        [{ 'broker.key': ['08'.repeat(32)] }, ['broker-key']],
+        [{ statement: 'enclave' }, ['enclave-claims']],
+        [{ 'enclave.measurement': ['01'.repeat(48)] }, ['enclave-claims']],
+        [{ statement: 'broker', measurement: 'unchecked', signer: 'unchecked' }, ['enclave-claims']],
+        [{ 'broker.key': ['07'.repeat(32)], measurement: 'unchecked', signer: 'unchecked' }, ['enclave-claims']],
+      ];
+      for (const [policy, expected] of refusals) assert.deepEqual(codes(await judge(envelope, policy)), expected, JSON.stringify(policy));
+      const enclave = new Attester(openTee(kind, trees[kind](), noMachine, identity), 'integrity').overNonce('ab'.repeat(16));
+      assert.deepEqual(codes(await judge(enclave, { statement: 'broker' })), ['enclave-claims']);
+      assert.deepEqual(codes(await judge(enclave, { 'broker.key': ['07'.repeat(32)] })), ['enclave-claims']);
+      const { runtimeData: _, ...mute } = envelope;
+      assert.deepEqual(codes(await judge(mute, { statement: 'broker' })), ['enclave-claims']);
     });
 
     test(`${kind}: in the form of the KBS protocol`, async () => {
@@ -236,7 +255,7 @@ describe('statements', () => {
   const claims = new Attester(openTee('tdx', tdxTree(), noMachine, identity), 'integrity').claims;
 
   test('the report data is SHA-384 of canonical JSON, then zeros', () => {
-    const statement = evidenceStatement(claims, '00112233445566778899aabbccddeeff');
+    const statement = evidenceStatement({ cloister: claims }, '00112233445566778899aabbccddeeff');
     assert.equal(
       new TextDecoder().decode(statement),
       `{"cloister":{"debuggable":false,"imageKind":"integrity","measurement":"${'01'.repeat(48)}","productId":3,"securityVersion":4,"signer":"${'02'.repeat(48)}"},"nonce":"00112233445566778899aabbccddeeff","purpose":"evidence"}`,
@@ -246,7 +265,7 @@ describe('statements', () => {
   });
 
   test('a program cannot have anything attested that passes for what the enclave says', () => {
-    const own = evidenceStatement(claims, 'ab'.repeat(32));
+    const own = evidenceStatement({ cloister: claims }, 'ab'.repeat(32));
     const forged = guestStatement(claims, reportDataOf(own));
     assert.notDeepEqual(reportDataOf(forged), reportDataOf(own));
     assert.equal(parseStatement(forged)?.purpose, 'guest');
@@ -254,7 +273,7 @@ describe('statements', () => {
   });
 
   test('anything but exactly a statement is refused; what is none is none', () => {
-    const text = new TextDecoder().decode(evidenceStatement(claims, 'ab'.repeat(8), { key: '01'.repeat(32), binding: '02'.repeat(32) }));
+    const text = new TextDecoder().decode(evidenceStatement({ cloister: claims }, 'ab'.repeat(8), { key: '01'.repeat(32), binding: '02'.repeat(32) }));
     const damaged = [
       text.replace('"purpose":"evidence"', '"purpose":"other"'),
       text.replace('"productId":3', '"productId":-3'),
@@ -267,8 +286,13 @@ describe('statements', () => {
       '{"cloister":null}',
     ];
     for (const wrong of damaged) assert.throws(() => parseStatement(utf8.encode(wrong)), StatementError, wrong);
-    for (const none of ['{"nonce":"x"}', 'x', '[]', '1', 'null']) assert.equal(parseStatement(utf8.encode(none)), undefined);
-    for (const nonce of ['', 'ab', 'ab'.repeat(7), 'ab'.repeat(65), 'zz'.repeat(8), `${'ab'.repeat(8)}a`]) assert.throws(() => evidenceStatement(claims, nonce), RangeError);
+    const broker = new TextDecoder().decode(evidenceStatement({ broker: { key: '07'.repeat(32) } }, 'ab'.repeat(8)));
+    assert.equal(broker, `{"broker":{"key":"${'07'.repeat(32)}"},"nonce":"${'ab'.repeat(8)}","purpose":"evidence"}`);
+    assert.deepEqual(parseStatement(utf8.encode(broker)), { broker: { key: '07'.repeat(32) }, purpose: 'evidence', nonce: 'ab'.repeat(8) });
+    for (const wrong of [broker.replace('"07', '"7'), broker.replace('}', ',"x":1}'), broker.replace('{', `{"cloister":${JSON.stringify(claims)},`), broker.replace('"evidence"', '"evidence","x":1'), broker.replace('{', '{ ')])
+      assert.throws(() => parseStatement(utf8.encode(wrong)), StatementError, wrong);
+    for (const none of ['{"broker":1}', '{"nonce":"x"}', 'x', '[]', '1', 'null']) assert.equal(parseStatement(utf8.encode(none)), undefined);
+    for (const nonce of ['', 'ab', 'ab'.repeat(7), 'ab'.repeat(65), 'zz'.repeat(8), `${'ab'.repeat(8)}a`]) assert.throws(() => evidenceStatement({ cloister: claims }, nonce), RangeError);
   });
 });
 

@@ -4,10 +4,11 @@
  */
 
 import { toHex } from '../../base/bytes.ts';
-import { type Collateral, type NamedBytes, readCollateral } from './collateral.ts';
+import { type Collateral, type NamedBytes, NO_COLLATERAL, readCollateral } from './collateral.ts';
 import { isPckChain, readQuote } from './dcap/abi.ts';
 import { readPckExtension } from './dcap/pck.ts';
 import type { Evidence } from './evidence.ts';
+import type { Policy } from './policy.ts';
 import { FormatError } from './reader.ts';
 import { productOf, readSnpReport, type SnpProduct, tcbOf } from './snp/abi.ts';
 import { isVek, readVekExtensions } from './snp/vek.ts';
@@ -164,4 +165,11 @@ export async function fetchCollateral(evidence: Evidence, options: FetchOptions)
   const files: NamedBytes[] = [];
   for (const url of collateralUrls(evidence, options)) files.push(...filesOf(url, await get(url, options)));
   return { collateral: readCollateral(files), files };
+}
+
+/** As `fetchCollateral`, where the policy needs any that does not come with the evidence. */
+export async function neededCollateral(evidence: Evidence, policy: Policy, options: FetchOptions): Promise<Collateral> {
+  // Evidence of SEV-SNP may bring all that is needed but the revocation list, which is judged where a policy requires it.
+  const whole = evidence.tee === 'snp' && policy['snp.revocation'] !== 'required' && evidence.certificates.length > 0;
+  return evidence.tee === 'sim' || whole ? NO_COLLATERAL : (await fetchCollateral(evidence, options)).collateral;
 }

@@ -2,7 +2,7 @@ export { collateralBundle } from './bundle.ts';
 export { FAILURE_CODES, type FailureCode, type FailureGroup, groupOf, todoOf } from './codes.ts';
 export { type Collateral, type NamedBytes, NO_COLLATERAL, readCollateral } from './collateral.ts';
 export type { CarrierCertificate, Evidence, TpmQuote, VtpmEvidence } from './evidence.ts';
-export { AMD_KDS, type CachedResponse, type CollateralCache, CollateralError, collateralUrls, fetchCollateral, type Fetched, type FetchedResponse, type FetchOptions, INTEL_PCS } from './fetch.ts';
+export { AMD_KDS, type CachedResponse, type CollateralCache, CollateralError, collateralUrls, fetchCollateral, type Fetched, type FetchedResponse, type FetchOptions, INTEL_PCS, neededCollateral } from './fetch.ts';
 export { AUTHENTIC, parsePolicy, type Policy, POLICY_KEYS, type PolicyKey, type SnpTcbFloor, UNCHECKED } from './policy.ts';
 export { EVIDENCE_FORMAT, EVIDENCE_PATH } from '../formats.ts';
 export { recognise, recogniseTpmQuote } from './recognise.ts';

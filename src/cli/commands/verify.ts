@@ -1,12 +1,11 @@
 import { writeFileSync } from 'node:fs';
-import { dirname, resolve } from 'node:path';
 import { type EarKey, earPayload, importEarKey, jwks, signEar } from '../../attestation/token/index.ts';
 import {
   AUTHENTIC,
   type Collateral,
   CollateralError,
   type Evidence,
-  fetchCollateral,
+  neededCollateral,
   NO_COLLATERAL,
   parsePolicy,
   type Policy,
@@ -21,6 +20,7 @@ import {
 import { KeyError, PrivateKey } from '../../crypto/index.ts';
 import { VERSION } from '../../libos/version.ts';
 import { httpOptions, loadCollateral, readInput } from '../collateral.ts';
+import { readPolicy } from '../policy-file.ts';
 import { isAddress, verifyAddress } from '../verify-address.ts';
 import { type Command, flag, type Invocation, JSON_OPTION, printJson, value, values } from '../command.ts';
 
@@ -47,27 +47,11 @@ function evidenceOf(invocation: Invocation): Evidence {
   return evidence;
 }
 
-/** Roots and keys in a policy may be names of files, beside the policy. */
+/** The policy, and what options add to it. */
 async function policyOf(invocation: Invocation): Promise<Policy> {
   const path = value(invocation, 'policy');
   const roots = values(invocation, 'root').map((root) => new TextDecoder().decode(readInput(root)));
-  let policy = AUTHENTIC;
-  if (path !== undefined) {
-    const { parse } = await import('yaml');
-    let given: unknown;
-    try {
-      given = parse(new TextDecoder('utf-8', { fatal: true }).decode(readInput(path)));
-    } catch (error) {
-      if (error instanceof UnreadableError) throw error;
-      throw new UnreadableError(`${path}: neither YAML nor JSON: ${(error as Error).message.split('\n')[0]}`);
-    }
-    const inline = (entry: unknown): unknown => (typeof entry === 'string' && !entry.includes('-----BEGIN ') ? new TextDecoder().decode(readInput(resolve(dirname(path), entry))) : entry);
-    if (typeof given === 'object' && given !== null) {
-      const members = given as Record<string, unknown>;
-      for (const name of ['roots', 'simKeys']) if (Array.isArray(members[name])) members[name] = (members[name] as unknown[]).map(inline);
-    }
-    policy = parsePolicy(given);
-  }
+  let policy = path === undefined ? AUTHENTIC : await readPolicy(path);
   const reportData = value(invocation, 'report-data');
   const nonce = value(invocation, 'nonce');
   const simKeys = values(invocation, 'sim-key').map((key) => new TextDecoder().decode(readInput(key)));
@@ -83,10 +67,8 @@ async function policyOf(invocation: Invocation): Promise<Policy> {
 async function collateralOf(invocation: Invocation, evidence: Evidence, policy: Policy): Promise<Collateral> {
   const paths = values(invocation, 'collateral');
   if (paths.length > 0) return loadCollateral(paths);
-  if (evidence.tee === 'sim' || flag(invocation, 'offline')) return NO_COLLATERAL;
-  // Evidence of SEV-SNP may bring all that is needed but the revocation list, which is judged where a policy requires it.
-  if (evidence.tee === 'snp' && policy['snp.revocation'] !== 'required' && evidence.certificates.length > 0) return NO_COLLATERAL;
-  return (await fetchCollateral(evidence, httpOptions(value(invocation, 'pcs'), value(invocation, 'kds')))).collateral;
+  if (flag(invocation, 'offline')) return NO_COLLATERAL;
+  return neededCollateral(evidence, policy, httpOptions(value(invocation, 'pcs'), value(invocation, 'kds')));
 }
 
 const TOKEN_SECONDS = 300;

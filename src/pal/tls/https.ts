@@ -2,24 +2,17 @@
 
 import { Agent, type AgentOptions, request as httpsRequest } from 'node:https';
 import type { IncomingMessage } from 'node:http';
-import { Readable, type Duplex } from 'node:stream';
-import { type AttestedOptions, connectAttested } from './client.ts';
+import { Readable } from 'node:stream';
+import { attestedConnections, type AttestedOptions } from './connect.ts';
 
 /** An agent of `node:https` whose every connection is verified and bound before a request goes over it. */
 export class AttestedAgent extends Agent {
-  readonly #attested: AttestedOptions;
+  override readonly createConnection: ReturnType<typeof attestedConnections>;
 
   constructor(attested: AttestedOptions, options: AgentOptions = { keepAlive: true }) {
     // A session that is resumed has no new certificate.
     super({ ...options, maxCachedSessions: 0 });
-    this.#attested = attested;
-  }
-
-  override createConnection(options: { readonly host?: string; readonly port?: number | string }, callback?: (error: Error | null, stream: Duplex) => void): undefined {
-    connectAttested({ ...this.#attested, host: options.host ?? 'localhost', port: Number(options.port ?? 443), alpn: ['http/1.1'] }).then(
-      ({ socket }) => callback?.(null, socket),
-      (error: Error) => callback?.(error, undefined as unknown as Duplex),
-    );
+    this.createConnection = attestedConnections(attested);
   }
 }
 

@@ -18,7 +18,7 @@ import { train } from './train.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const out = `${root}dist/bundle`;
-const ENTRIES = { exec: 'dist/cli/exec.js', run: 'dist/cli/run.js', worker: 'dist/libos/worker.js', counters: 'dist/libos/counters.js', main: 'dist/cli/main.js', daemon: 'dist/libos/daemon.js' };
+const ENTRIES = { exec: 'dist/cli/exec.js', run: 'dist/cli/run.js', worker: 'dist/libos/worker.js', counters: 'dist/libos/counters.js', quotes: 'dist/libos/quotes.js', main: 'dist/cli/main.js', daemon: 'dist/libos/daemon.js' };
 
 /** ASCII alone, which is read without decoding and takes a byte a character. All else stands in strings. */
 const ascii = (code) => code.replace(/[^\x00-\x7f]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`);

@@ -17,7 +17,7 @@ import { openWith, type RootGuard, RootKeyError, sealWith } from './keys/root.ts
 import { Metrics, RateLimit } from './metrics.ts';
 import { PolicyEngine } from './policy/engine.ts';
 import { match, type Match } from './routes.ts';
-import type { BrokerOptions, Services } from './services.ts';
+import { type BrokerOptions, brokerKey, type Services } from './services.ts';
 import { createTables, type Database, DatabaseError, type Sql } from './sql.ts';
 
 export interface BrokerRequest {
@@ -129,6 +129,11 @@ export class Broker {
   /** The first owner, who can add others. */
   async addAdmin(id: string, publicKeyPem: string): Promise<void> {
     await addOwner(this.services, 'the broker', { id, tenant: 'default', role: 'admin' }, publicKeyPem);
+  }
+
+  /** Which broker this is: SHA-256 of the public key of its audit log, hexadecimal. */
+  get key(): string {
+    return brokerKey(this.services);
   }
 
   /** For whoever serves the broker: its TLS key and certificate. */

@@ -14,6 +14,8 @@ export interface HttpRequest {
   readonly body: Uint8Array;
   /** The peer's address: for rate limits and the log. */
   readonly remote: string;
+  /** Where the request is one for the broker's evidence and came by a connection that it can be bound to: makes it. */
+  readonly evidence?: () => Promise<{ readonly status: number; readonly body: string }>;
 }
 
 export interface HttpResponse {

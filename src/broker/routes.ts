@@ -3,6 +3,7 @@
  * these rows. The first ones are those of the KBS protocol, exactly as its clients use them.
  */
 
+import { EVIDENCE_PATH } from '../attestation/formats.ts';
 import * as admin from './admin/handlers.ts';
 import type { OwnerCall } from './admin/handlers.ts';
 import { encryptJwe, wipe } from '../crypto/index.ts';
@@ -96,6 +97,13 @@ async function kbsPolicies({ services, owner: by }: OwnerCall): Promise<HttpResp
   return json(Object.fromEntries((await policiesOf(services.database, by.id)).map(({ name, text }) => [name, text])));
 }
 
+/** Any page may read it: it is made for the nonce of whoever asks. */
+async function ownEvidence({ request }: PublicCall): Promise<HttpResponse> {
+  if (request.evidence === undefined) throw Problem.open('InvalidRequestPath', 'this broker has no evidence: its certificate carries none');
+  const { status, body } = await request.evidence();
+  return { status, headers: { 'content-type': 'application/json', 'access-control-allow-origin': '*' }, body };
+}
+
 async function health({ services }: PublicCall): Promise<HttpResponse> {
   await services.database.query('SELECT 1 AS one');
   return json({ status: 'ok' });
@@ -112,6 +120,7 @@ export const ROUTES: readonly RouteRow[] = [
   owner    ('POST',   '/kbs/v0/resource-policy',                                 512 * KIB,          'Sets the policy resource-policy: Cedar, as base64url.', kbsPolicyPut, 'free'),
   attested ('GET',    '/cloister/v0/counter/{repository}/{type}/{tag}',          0,                  'The counter of a version of a resource: which state of the storage that it is the key of is the newest.', counter),
   attested ('POST',   '/cloister/v0/counter/{repository}/{type}/{tag}',          KIB,                'Advances the counter to a value; the body also says who has the storage open (holder), and at which value it was opened (from).', advance),
+  open     ('GET',    EVIDENCE_PATH,                                             0,                  'Evidence of the broker itself, where it runs in a TEE: over the nonce in the query (hexadecimal) and the connection.', ownEvidence),
   open     ('GET',    '/.well-known/jwks.json',                                  0,                  'The keys that tokens are signed with.', async ({ services }) => json(services.tokens.jwks())),
   open     ('GET',    '/healthz',                                                0,                  'Whether the broker and its database answer.', health),
   open     ('GET',    '/metrics',                                                0,                  'Counters, in the text format of Prometheus.', async ({ services }) => ({ status: 200, headers: { 'content-type': 'text/plain; version=0.0.4' }, body: services.metrics.text() })),

@@ -7,7 +7,8 @@ import type { Tokens } from './kbs/token.ts';
 import type { Metrics } from './metrics.ts';
 import type { PolicyEngine } from './policy/engine.ts';
 import type { Database } from './sql.ts';
-import type { PrivateKey } from '../crypto/index.ts';
+import { type PrivateKey, sha256 } from '../crypto/index.ts';
+import { toHex } from '../base/bytes.ts';
 
 export interface BrokerOptions {
   /** How long a session and its token are good for. */
@@ -35,3 +36,6 @@ export interface Services {
   /** Structured, and without secrets: never a body, a token, a cookie or a key. */
   readonly log: (level: LogLevel, message: string, fields?: Readonly<Record<string, unknown>>) => void;
 }
+
+/** What tells this broker from others, whatever its address: it stays the same under another root key, and nobody has it who has not opened the database. */
+export const brokerKey = ({ auditKey }: Pick<Services, 'auditKey'>): string => toHex(sha256(auditKey.publicKey.spki()));

@@ -1,4 +1,4 @@
-/** How the process around an enclave's thread asks the enclave for evidence: both ends of one call. */
+/** How the process around an enclave's thread asks the enclave for evidence, and a broker the thread that makes its: both ends of one call. */
 
 import type { Attester, EvidenceSource } from '../attestation/attester.ts';
 import type { EvidenceEnvelope } from '../attestation/envelope.ts';
@@ -13,7 +13,7 @@ type AttestRequest = { readonly kind: 'evidence'; readonly nonce: string; readon
 type AttestAnswer = { readonly result: unknown } | { readonly failed: { readonly code?: TeeError['code']; readonly message: string } };
 
 /** Inside the thread. */
-export function attest(attester: Attester, params: unknown): AttestAnswer {
+export function attest(attester: Pick<Attester, 'forKey' | 'overNonce'>, params: unknown): AttestAnswer {
   const request = params as AttestRequest;
   try {
     return { result: request.kind === 'certificate' ? attester.forKey(request.spki) : attester.overNonce(request.nonce, request.channel) };

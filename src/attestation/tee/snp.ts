@@ -54,7 +54,7 @@ export class SnpTee implements Tee {
   }
 
   sealingKey(): Uint8Array {
-    throw new TeeError('tee-sealing', 'SEV-SNP offers no sealing keys through files: what this enclave keeps has to be encrypted with a key from a broker');
+    throw new TeeError('tee-sealing', 'SEV-SNP offers no sealing keys through files');
   }
 
   /** There is no run-time register: report data binds the claims. */

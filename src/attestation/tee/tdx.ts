@@ -63,7 +63,7 @@ export class TdxTee implements Tee {
   }
 
   sealingKey(): Uint8Array {
-    throw new TeeError('tee-sealing', 'TDX has no sealing keys: what this enclave keeps has to be encrypted with a key from a broker');
+    throw new TeeError('tee-sealing', 'TDX has no sealing keys');
   }
 
   /** Without a kernel that offers the register nothing happens: report data binds the claims either way. */

@@ -10,7 +10,7 @@ import { type HttpRequest, type HttpResponse, json, jsonBody } from '../http.ts'
 import { datasetKey, ownerKey } from '../keys/ring.ts';
 import { PolicyError } from '../policy/engine.ts';
 import { deleteResource, listResources, type Owner, policiesOf, putResource, readResource, requireOwner, resourcePath, resourceVersions } from '../resources.ts';
-import type { Services } from '../services.ts';
+import { brokerKey, type Services } from '../services.ts';
 import { numberOf, textOf } from '../sql.ts';
 import { addOwner, listOwners, OWNER_NAME } from './owners.ts';
 
@@ -50,6 +50,7 @@ export async function status({ services, owner }: OwnerCall): Promise<HttpRespon
   const [root] = await database.query("SELECT value FROM meta WHERE name = 'root'");
   return json({
     version: options.version,
+    key: brokerKey(services),
     database: database.kind,
     rootKey: JSON.parse(new TextDecoder().decode(root.value as Uint8Array)).kind,
     evidence: [...appraisers.keys()],

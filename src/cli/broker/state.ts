@@ -2,9 +2,9 @@
  * The state directory of a broker, and a broker opened over it.
  *
  *     broker.db        the embedded database; with --db, the database is elsewhere
- *     machine/         keys of the simulated TEE that the root key is sealed to
+ *     machine/         keys of the simulated TEE that the root key is sealed to, where there is no other
  *     admin.pem        the key of the first owner, who is called admin
- *     certificate.pem  what clients pin; its private key is in the database, encrypted
+ *     certificate.pem  what clients pin; its private key is in the database, encrypted. Of a broker in a TEE: the newest
  *     serving.json     address and process of the broker that runs here
  */
 
@@ -32,16 +32,20 @@ import {
   verifierAppraiser,
 } from '../../broker/index.ts';
 import type { Services } from '../../broker/services.ts';
-import { KeyError, PrivateKey, PublicKey, sha384 } from '../../crypto/index.ts';
+import { KeyError, PrivateKey, PublicKey } from '../../crypto/index.ts';
 import { selfSignedCertificate } from '../../crypto/self-signed.ts';
+import type { BrokerEvidence } from '../../libos/broker-evidence.ts';
+import { brokerTeeChoice, rootSealingKey } from '../../libos/broker-tee.ts';
 import { Failure } from '../../libos/failure.ts';
 import { stateDirectory } from '../../libos/instance.ts';
 import { readKeyFile } from '../../libos/sealed.ts';
 import { VERSION } from '../../libos/version.ts';
+import { type AttestedCertificates, attestedCertificates } from '../../pal/broker/certificates.ts';
 import { fetchBounded } from '../../pal/broker/fetch.ts';
 import { openPostgres } from '../../pal/broker/postgres.ts';
 import { openSqlite } from '../../pal/broker/sqlite.ts';
 import { NodeDirectory } from '../../pal/node/storage.ts';
+import { NodeTeeFiles } from '../../pal/node/tee-files.ts';
 import { choice, flag, type Invocation, type OptionRow, value, values } from '../command.ts';
 
 export const ADMIN = 'admin';
@@ -51,7 +55,8 @@ export const ADMIN = 'admin';
 export const OPEN_OPTIONS: readonly OptionRow[] = [
   { flag: '--state DIR', doc: 'State of the broker.' },
   { flag: '--db URL', doc: 'PostgreSQL instead of the embedded database: postgres://USER:PASSWORD@HOST/NAME (or in CLOISTER_BROKER_DB).' },
-  { flag: '--root-key GUARD', doc: 'What guards the root key: tee (sealed, the default), shares (people), transit (a KMS). Decided at the first start.' },
+  { flag: '--tee NAME', doc: 'Which TEE the broker runs in: auto, none, sim, tdx, snp or sgx. Without it CLOISTER_TEE, or else the hardware that is found.' },
+  { flag: '--root-key GUARD', doc: 'What guards the root key: tee (sealed, the default; not on TDX and SEV-SNP, which have no sealing keys), shares (people), transit (a KMS). Decided at the first start.' },
   { flag: '--split M/N', doc: 'With shares, at the first start: how many there are, and how many are needed.' },
   { flag: '--shares-to DIR', doc: 'With shares, at the first start: where to write them.' },
   { flag: '--share FILE', doc: 'With shares: one of them.', repeated: true },
@@ -66,9 +71,8 @@ function rejectShares(directory: string | undefined): never {
 function guardOf(invocation: Invocation, state: string, which: 'root-key' | 'new-root-key' = 'root-key'): RootGuard {
   const kind = choice(value(invocation, which) ?? value(invocation, 'root-key'), ['tee', 'shares', 'transit'], which);
   if (kind === 'tee') {
-    // The broker's own identity: the same for every version, so that an update can open what was there.
-    const identity = { measurement: sha384(new TextEncoder().encode('cloister broker')), signer: sha384(new TextEncoder().encode('cloister')), productId: 0, securityVersion: 0, debuggable: false };
-    return teeGuard(new SimTee(new NodeDirectory(toByteString(join(state, 'machine'))), identity).sealingKey('signer', 'broker root key'));
+    const machine = (): NodeDirectory => new NodeDirectory(toByteString(join(state, 'machine')));
+    return teeGuard(rootSealingKey(brokerTeeChoice(value(invocation, 'tee')), { files: new NodeTeeFiles(), machine }));
   }
   if (kind === 'shares') {
     const shares = values(invocation, 'share').map((file) => decodeShare(readKeyFile(file, 'share')));
@@ -257,15 +261,31 @@ export function announce(state: string, serving: Serving): void {
 
 const YEAR_MS = 365 * 86_400_000;
 
+const namesOf = (host: string): string[] => [...new Set(['localhost', '127.0.0.1', '::1', hostname(), host])].filter((name) => name !== '0.0.0.0' && name !== '::');
+
+/** A new one takes its place at once: a command on this machine may be reading it. */
+function keepCertificate(state: string, cert: string): void {
+  const file = join(state, 'certificate.pem');
+  writeFileSync(`${file}.new`, cert);
+  renameSync(`${file}.new`, file);
+}
+
+/** Certificates with evidence of this broker. */
+export const attestedTlsOf = ({ state }: OpenedBroker, { tee, source }: BrokerEvidence, host: string): AttestedCertificates =>
+  attestedCertificates(source, {
+    commonName: tee === 'sim' ? 'Cloister broker, SIMULATED: protects nothing' : 'Cloister broker',
+    names: namesOf(host),
+    made: ({ cert }) => keepCertificate(state, cert),
+  });
+
 /** Key and certificate for TLS; made once for a database, so that clients can pin it. */
-export async function tlsOf({ broker, state }: OpenedBroker, names: readonly string[]): Promise<{ key: string; cert: string }> {
+export async function tlsOf({ broker, state }: OpenedBroker, host: string): Promise<{ key: string; cert: string }> {
   const sealed = await broker.secret('tls', () => {
     const key = PrivateKey.generate('ES256');
     const now = Date.now();
-    const all = [...new Set(['localhost', '127.0.0.1', '::1', hostname(), ...names])].filter((name) => name !== '0.0.0.0' && name !== '::');
-    return JSON.stringify({ key: key.pem(), cert: selfSignedCertificate(key, { commonName: 'Cloister broker', names: all, notBefore: now - 86_400_000, notAfter: now + 10 * YEAR_MS }) });
+    return JSON.stringify({ key: key.pem(), cert: selfSignedCertificate(key, { commonName: 'Cloister broker', names: namesOf(host), notBefore: now - 86_400_000, notAfter: now + 10 * YEAR_MS }) });
   });
   const tls = JSON.parse(sealed) as { key: string; cert: string };
-  writeFileSync(join(state, 'certificate.pem'), tls.cert);
+  keepCertificate(state, tls.cert);
   return tls;
 }

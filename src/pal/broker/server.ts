@@ -9,13 +9,17 @@ import type { AddressInfo } from 'node:net';
 import type { Broker } from '../../broker/broker.ts';
 import { Problem } from '../../broker/errors.ts';
 import type { HttpResponse } from '../../broker/http.ts';
-import { type CertificateProvider, keepRenewed } from './certificates.ts';
+import { readEvidenceRequest } from '../../attestation/tls/request.ts';
+import type { EvidenceResponder } from '../tls/server.ts';
+import { type CertificateProvider, keepRenewed, secureContext } from './certificates.ts';
 
 export interface ServerOptions {
   readonly host: string;
   readonly port: number;
   /** Without it the server speaks plain HTTP. */
   readonly certificates?: CertificateProvider;
+  /** Where the certificates carry evidence: gives it over a nonce and the connection as well. */
+  readonly evidence?: EvidenceResponder;
   readonly maxConnections: number;
   /** From the first byte of a request to its last. */
   readonly requestTimeoutMs: number;
@@ -44,7 +48,7 @@ async function readBody(message: IncomingMessage, limit: number): Promise<Uint8A
   return parts.length === 1 ? parts[0] : Buffer.concat(parts);
 }
 
-async function answer(broker: Broker, message: IncomingMessage): Promise<HttpResponse> {
+async function answer(broker: Broker, evidence: EvidenceResponder | undefined, message: IncomingMessage): Promise<HttpResponse> {
   const remote = message.socket.remoteAddress ?? '';
   const method = message.method ?? '';
   const url = message.url ?? '/';
@@ -57,7 +61,9 @@ async function answer(broker: Broker, message: IncomingMessage): Promise<HttpRes
       const value = message.headers[name];
       return Array.isArray(value) ? undefined : value;
     };
-    return await broker.handle({ method, path, query: new URLSearchParams(at < 0 ? '' : url.slice(at + 1)), header, body, remote }, found);
+    const asked = evidence === undefined ? undefined : readEvidenceRequest(method, url);
+    const own = asked === undefined ? undefined : () => (evidence as EvidenceResponder).answer(asked, message.socket);
+    return await broker.handle({ method, path, query: new URLSearchParams(at < 0 ? '' : url.slice(at + 1)), header, body, remote, ...(own !== undefined && { evidence: own }) }, found);
   } catch (error) {
     return broker.refuse(error, { method, path, remote });
   }
@@ -71,15 +77,15 @@ function send(response: ServerResponse, message: IncomingMessage, { status, head
 }
 
 /** Rejects where the address cannot be listened on. */
-export async function serve(broker: Broker, { host, port, certificates, maxConnections, requestTimeoutMs }: ServerOptions): Promise<RunningServer> {
+export async function serve(broker: Broker, { host, port, certificates, evidence, maxConnections, requestTimeoutMs }: ServerOptions): Promise<RunningServer> {
   const listener = (message: IncomingMessage, response: ServerResponse): void => {
     message.on('error', () => {});
-    void answer(broker, message).then((result) => {
+    void answer(broker, evidence, message).then((result) => {
       if (!response.destroyed) send(response, message, result);
     });
   };
   const limits = { requestTimeout: requestTimeoutMs, headersTimeout: Math.min(requestTimeoutMs, 10_000), keepAliveTimeout: 30_000, maxHeaderSize: 16_384, connectionsCheckingInterval: Math.min(1000, requestTimeoutMs) };
-  const secure = certificates === undefined ? undefined : createHttps({ ...limits, ...(await certificates.obtain()), minVersion: 'TLSv1.2' }, listener);
+  const secure = certificates === undefined ? undefined : createHttps({ ...limits, ...(await secureContext(certificates)) }, listener);
   const server: Server = secure ?? createHttp(limits, listener);
   const stopRenewing = secure === undefined || certificates === undefined ? () => {} : keepRenewed(secure, certificates, (why) => broker.services.log('error', `the certificate was not renewed: ${why}`));
   server.maxConnections = maxConnections;

@@ -13,6 +13,7 @@ export const command: Command = {
     else {
       const rows: [string, string][] = [
         ['version', status.version],
+        ['key', status.key],
         ['you are', `${status.owner.id} (${status.owner.role}, tenant ${status.owner.tenant})`],
         ['database', status.database],
         ['root key', `guarded by ${status.rootKey}`],

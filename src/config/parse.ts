@@ -57,6 +57,8 @@ class Checker {
         return this.#list(field, node, key);
       case 'dictionary':
         return this.#dictionary(field, node, key);
+      case 'map':
+        return isMap(node) ? this.#plain(node, key) : this.#expected('keys with values', node, key, field.default);
       default:
         return this.#scalar(field, node, key);
     }
@@ -90,6 +92,23 @@ class Checker {
     return node.items.map((item, index) => this.check(field.of, item as Node, `${key}[${index}]`));
   }
 
+  /** As JSON has it: what is measured is text. */
+  #plain(node: Node, key: string): unknown {
+    if (isSeq(node)) return node.items.map((item, index) => this.#plain(item as Node, `${key}[${index}]`));
+    if (isScalar(node)) return typeof node.value === 'string' || typeof node.value === 'boolean' || Number.isSafeInteger(node.value) ? node.value : this.#expected('text, a whole number, true or false', node, key, '');
+    if (!isMap(node)) return this.#expected('a value', node, key, '');
+    const value: Record<string, unknown> = {};
+    for (const { key: keyNode, value: valueNode } of node.items) {
+      const name = isScalar(keyNode) ? String(keyNode.value) : '';
+      const path = `${key}.${name}`;
+      const offset = (keyNode as Node).range?.[0] ?? 0;
+      if (name === '') this.#fail(offset, key, 'a key is text');
+      else if (valueNode === null) this.#fail(offset, path, 'has no value');
+      else Object.defineProperty(value, name, { value: this.#plain(valueNode as Node, path), enumerable: true });
+    }
+    return value;
+  }
+
   #dictionary(field: Extract<Field, { kind: 'dictionary' }>, node: Node, key: string): unknown {
     if (!isMap(node)) return this.#expected('names with values', node, key, field.default);
     const value: Record<string, string> = {};
@@ -103,7 +122,7 @@ class Checker {
     return value;
   }
 
-  #scalar(field: Exclude<Field, { kind: 'section' | 'list' | 'dictionary' }>, node: Node, key: string): unknown {
+  #scalar(field: Exclude<Field, { kind: 'section' | 'list' | 'dictionary' | 'map' }>, node: Node, key: string): unknown {
     const value = isScalar(node) ? node.value : undefined;
     switch (field.kind) {
       case 'boolean':

@@ -11,6 +11,8 @@ export type Field =
   /** `only`: why there are no more values, for whoever gives another. */
   | { readonly kind: 'choice'; readonly doc: string; readonly default: string; readonly of: readonly string[]; readonly only?: string }
   | { readonly kind: 'list'; readonly doc: string; readonly default: readonly unknown[]; readonly of: Field }
+  /** Whatever YAML has, below keys that are text; whoever uses it says what it may be. */
+  | { readonly kind: 'map'; readonly doc: string; readonly default: Readonly<Record<string, unknown>> }
   | { readonly kind: 'dictionary'; readonly doc: string; readonly default: Readonly<Record<string, string>>; readonly key: RegExp; readonly expected: string }
   | Section;
 
@@ -62,6 +64,9 @@ export const CONFIGURATION: Section = { kind: 'section', doc: 'Configuration of 
   } } },
   broker: { kind: 'section', doc: 'Where this enclave gets keys and secrets, if any are named below or by `build --image-key kbs://…`.', keys: {
     url:         { kind: 'string', doc: 'As https://kbs.example:8443; empty for none.', default: '', pattern: /^(?:https?:\/\/[^\s/]+\/?)?$/, expected: 'a URL such as https://kbs.example:8443' },
+    policy:      { kind: 'map', doc: 'What the evidence of the broker must satisfy, instead of a certificate: keys as in `verify --policy`, roots and simKeys as PEM. It is verified before anything is sent. Empty: no evidence is asked for.', default: {} },
+    pcs:         { kind: 'string', doc: "For evidence of SGX and TDX: a PCCS instead of Intel's service.", default: '', pattern: /^(?:https?:\/\/[^\s]+)?$/, expected: 'a URL' },
+    kds:         { kind: 'string', doc: "For evidence of SEV-SNP: another service than AMD's.", default: '', pattern: /^(?:https?:\/\/[^\s]+)?$/, expected: 'a URL' },
     certificate: { kind: 'string', doc: "The one certificate (PEM) that the broker may have; empty: any that the host's authorities vouch for.", default: '', pattern: /^(?:-----BEGIN CERTIFICATE-----[A-Za-z0-9+/=\s]+-----END CERTIFICATE-----\s*)?$/, expected: 'a certificate in PEM' },
   } },
   layer: { kind: 'section', doc: 'The writable layer over the image.', keys: {
@@ -96,7 +101,7 @@ export interface Configuration {
   readonly entry_points: readonly string[];
   readonly env: { readonly default: Readonly<Record<string, string>>; readonly untrusted: readonly string[] };
   readonly mounts: readonly { readonly target: string; readonly type: 'tmpfs' | 'layer' }[];
-  readonly broker: { readonly url: string; readonly certificate: string };
+  readonly broker: { readonly url: string; readonly policy: Readonly<Record<string, unknown>>; readonly pcs: string; readonly kds: string; readonly certificate: string };
   readonly layer: { readonly key: string; readonly freshness: 'broker' | 'machine' };
   readonly secrets: readonly { readonly key: string; readonly file: string; readonly env: string }[];
   readonly volumes: readonly { readonly target: string; readonly source: string; readonly type: 'sealed' | 'layer'; readonly key: string; readonly freshness: 'broker' | 'machine' }[];
@@ -164,6 +169,8 @@ function schemaOf(field: Field): Record<string, unknown> {
       return { description, enum: field.of, default: field.default };
     case 'list':
       return { description, type: 'array', default: field.default, items: schemaOf(field.of) };
+    case 'map':
+      return { description, type: 'object', default: field.default };
     case 'dictionary':
       return { description, type: 'object', default: field.default, additionalProperties: { type: 'string' }, propertyNames: { pattern: field.key.source } };
   }
@@ -195,6 +202,8 @@ function render(key: string, field: Field, indent: string): string[] {
           : scalar(value);
       return [`${indent}${key}:`, ...field.default.map((value) => `${indent}  - ${item(value)}`)];
     }
+    case 'map':
+      return [`${indent}${key}: ${JSON.stringify(field.default)}`];
     case 'dictionary':
       return [`${indent}${key}:`, ...Object.entries(field.default).map(([name, value]) => `${indent}  ${name}: ${scalar(value)}`)];
     case 'size':

@@ -11,12 +11,11 @@ import { JweError, wipe } from '../crypto/index.ts';
 import { parseImageKey, parseVolumeKey } from '../encfs/1-crypto/keys.ts';
 import { ImageVolume } from '../encfs/5-disk/image-volume.ts';
 import type { KernelMount } from '../kernel/vfs/kernel-files.ts';
-import { Exchange } from '../pal/broker/exchange.ts';
 import { NodeFile } from '../pal/node/storage.ts';
 import { resolve } from 'node:path';
 import { Failure } from './failure.ts';
 import { BrokerCounters, type CounterPosition } from './broker-counters.ts';
-import { attesterOf, carrier } from './broker-session.ts';
+import { attesterOf, carrier, exchangeWith } from './broker-session.ts';
 import { countedStorage, neededKeys, SECRETS } from './needs.ts';
 import type { AttesterRequest } from './tee.ts';
 import type { StorageKey, StorageKeys, Volumes } from './volumes.ts';
@@ -35,7 +34,7 @@ export interface KeysRequest {
 export async function fetchKeys(attester: Attester, configuration: Configuration, { imageKey, tee, log }: KeysRequest): Promise<BrokerKeys> {
   const { broker } = configuration;
   const counted = new Set(countedStorage(configuration).map(({ key }) => key));
-  const exchange = new Exchange();
+  const exchange = exchangeWith(broker);
   const client = new BrokerClient(carrier(exchange, broker), attesterOf(attester));
   try {
     const secrets = new Map<string, Uint8Array>();

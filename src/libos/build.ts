@@ -12,6 +12,7 @@ import { NodeDirectory, nodeTree, stageFile, type StagedFile, writeAtomically } 
 import { type AheadProgress, translateImage } from './ahead.ts';
 import { Failure } from './errors.ts';
 import { readImageKey, readKeyFile } from './sealed.ts';
+import { checkBroker } from './check-broker.ts';
 import { checkKeys } from './needs.ts';
 import { type Instance, stateDirectory } from './instance.ts';
 import { RUNTIME } from './version.ts';
@@ -45,6 +46,7 @@ export function build(instance: Instance, request: BuildRequest): BuildResult {
   const configuration = parseConfiguration(source.toString('utf8'), instance.configuration);
   const { key, path: signKey, kind: signKeyKind } = signingKey(request.signKey);
   checkKeys(configuration, instance.configuration, request.imageKey);
+  checkBroker(configuration, instance.configuration);
   const imageKey = typeof request.imageKey === 'string' ? readImageKey(request.imageKey) : request.imageKey?.key;
   const uri = typeof request.imageKey === 'object' ? request.imageKey.uri : undefined;
   mkdirSync(instance.build, { recursive: true });

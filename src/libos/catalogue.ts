@@ -6,7 +6,7 @@ import type { StorageErrorCode } from '../encfs/errors.ts';
 import type { ImageBuildErrorCode } from '../image/errors.ts';
 import type { FailureKind } from './failure.ts';
 
-type BrokerErrorCode = BrokerClientErrorCode | 'broker-unreachable' | 'broker-root-key' | 'broker-database' | 'policy-format' | 'reference-format' | 'share-format';
+type BrokerErrorCode = BrokerClientErrorCode | 'broker-unreachable' | 'broker-unattested' | 'broker-root-key' | 'broker-database' | 'policy-format' | 'reference-format' | 'share-format';
 
 export type ErrorRow = readonly [kind: FailureKind, meaning: string, whatToDo?: string];
 
@@ -40,6 +40,7 @@ export const ERRORS: Readonly<Record<ManifestErrorCode | StorageErrorCode | Imag
   'broker-conflict':      ['broker', 'What is at the broker already is in the way.', 'Look at the log of the broker.'],
   'broker-answer':        ['broker', 'The broker failed, or what answered is no broker.', 'Look at the log of the broker.'],
   'broker-unreachable':   ['broker', 'The broker does not answer, or has another certificate than the one that is expected.', 'Check address and certificate of the broker, and that it runs.'],
+  'broker-unattested':    ['broker', 'The broker has no evidence, or not the evidence that is demanded of it, or it cannot be judged. Nothing was sent to it.', 'See what the evidence says with: cloister verify https://HOST:PORT --policy FILE. A broker whose certificate is given to it, or that runs in no TEE, has none.'],
   'broker-root-key':      ['key', 'The root key of a broker cannot be opened: another machine, wrong or too few shares, a KMS that refuses.', 'Start the broker with the guard that its root key has.'],
   'broker-database':      ['host', 'The database of a broker does not answer.', 'Look at the database.'],
   'policy-format':        ['usage', 'A policy is no Cedar, or does not fit the schema; or cases are not as they should be.', 'Correct what is named above.'],

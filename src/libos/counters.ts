@@ -6,8 +6,7 @@
 import { type MessagePort, workerData } from 'node:worker_threads';
 import { BrokerClient, BrokerClientError } from '../broker/client.ts';
 import type { Configuration } from '../config/schema.ts';
-import { attesterOf, carrier } from './broker-session.ts';
-import { Exchange } from '../pal/broker/exchange.ts';
+import { attesterOf, carrier, exchangeWith } from './broker-session.ts';
 import { type AttesterRequest, openAttester } from './tee.ts';
 
 export interface CounterThread {
@@ -36,7 +35,7 @@ const FINAL: readonly BrokerClientError['code'][] = ['broker-refused', 'broker-n
 
 function run({ port, bell, broker, tee, holder }: CounterThread): void {
   const rung = new Int32Array(bell);
-  const exchange = new Exchange();
+  const exchange = exchangeWith(broker);
   let client: BrokerClient | undefined;
   const wanted = new Map<string, Wanted>();
   let busy = false;

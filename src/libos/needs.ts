@@ -29,7 +29,7 @@ export function checkKeys(configuration: Configuration, file: string, imageKey: 
     throw new Failure('configuration', `${file}: ${message}`, hint);
   };
   const needed = neededKeys(configuration, typeof imageKey === 'object' ? imageKey.uri : undefined);
-  if (needed.length > 0 && broker.url === '') fail(`${needed[0]} is at a broker, and broker.url is not set`, 'Set broker.url, and broker.certificate to what the broker has.');
+  if (needed.length > 0 && broker.url === '') fail(`${needed[0]} is at a broker, and broker.url is not set`, 'Set broker.url, and broker.policy or broker.certificate to what the broker has.');
   for (const { key, file: name, env } of secrets) if ((name === '') === (env === '')) fail(`the secret ${key} needs file or env, one of them`, 'As in: secrets: [{ key: kbs:///shop/db/password, file: db-password }]');
   const counted = new Map<string, string>();
   for (const { what, key } of countedStorage(configuration)) {

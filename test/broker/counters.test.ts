@@ -16,10 +16,11 @@ before(async () => {
 });
 after(() => broker.close());
 
+const NO_DEMANDS = { policy: {}, pcs: '', kds: '', certificate: '' };
 const logged: string[] = [];
 const opened = (): BrokerCounters =>
   new BrokerCounters({
-    broker: { url: broker.base.href, certificate: '' },
+    broker: { ...NO_DEMANDS, url: broker.base.href },
     tee: { stateDirectory: join(broker.place, 'state'), identity: broker.identity, imageKind: 'integrity' },
     log: (message) => void logged.push(message),
     lagMs: 300,
@@ -43,7 +44,7 @@ test('advances without waiting, and is settled at the end', async () => {
 
 test('a broker that is silent: programs go on for a moment, then wait, then are told; all is well when it is back', async () => {
   const counters = new BrokerCounters({
-    broker: { url: broker.base.href, certificate: '' },
+    broker: { ...NO_DEMANDS, url: broker.base.href },
     tee: { stateDirectory: join(broker.place, 'state'), identity: broker.identity, imageKind: 'integrity' },
     log: () => {},
     lagMs: 100,

@@ -21,8 +21,14 @@ export class BrokerProcess {
   readonly env: NodeJS.ProcessEnv = { ...process.env, CLOISTER_STATE: join(this.place, 'state') };
   readonly identity: EnclaveIdentity = { measurement: new Uint8Array(48).fill(1), signer: new Uint8Array(48).fill(2), productId: 0, securityVersion: 0, debuggable: true };
   readonly #exchange = new Exchange();
+  readonly #transport: readonly string[];
   #child: ChildProcess | undefined;
   log = '';
+
+  /** Without TLS, unless options say otherwise. */
+  constructor(transport: readonly string[] = ['--insecure-http']) {
+    this.#transport = transport;
+  }
 
   start(...words: readonly string[]): Promise<this> {
     return this.startUnder([], ...words);
@@ -32,7 +38,7 @@ export class BrokerProcess {
   async startUnder(wrapper: readonly string[], ...words: readonly string[]): Promise<this> {
     rmSync(join(this.state, 'serving.json'), { force: true });
     const [program, ...before] = [...wrapper, process.execPath];
-    const child = spawn(program, [...before, MAIN, 'broker', 'serve', '--state', this.state, '--listen', '127.0.0.1:0', '--allow-sim', '--insecure-http', '--rate-limit', '0', ...words], {
+    const child = spawn(program, [...before, MAIN, 'broker', 'serve', '--state', this.state, '--listen', '127.0.0.1:0', '--allow-sim', ...this.#transport, '--rate-limit', '0', ...words], {
       env: this.env,
       stdio: ['ignore', 'ignore', 'pipe'],
     });

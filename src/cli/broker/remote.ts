@@ -12,12 +12,15 @@ import { Failure } from '../../libos/failure.ts';
 import { readKeyFile } from '../../libos/sealed.ts';
 import { Exchange } from '../../pal/broker/exchange.ts';
 import { type Invocation, type OptionRow, value } from '../command.ts';
+import { brokerAppraisal } from './appraisal.ts';
 import { ADMIN, OPEN_OPTIONS, openBroker, servingAt, stateOf } from './state.ts';
 
 // biome-ignore format: a table
 export const REMOTE_OPTIONS: readonly OptionRow[] = [
   { flag: '--broker URL', doc: 'The broker (or CLOISTER_BROKER).' },
   { flag: '--broker-cert FILE', doc: 'The certificate that the broker must have (or CLOISTER_BROKER_CERT).' },
+  { flag: '--broker-policy FILE', doc: 'What the evidence of the broker must satisfy (as verify --policy), instead of a certificate; it is verified before anything is sent (or CLOISTER_BROKER_POLICY).' },
+  { flag: '--broker-collateral WHERE', doc: "With it: URL of a PCCS instead of Intel's service, a file or directory of collateral, or `offline` for none." },
   { flag: '--owner NAME', doc: 'Who you are to the broker (or CLOISTER_OWNER; admin otherwise).' },
   { flag: '--owner-key FILE', doc: 'Your key (or CLOISTER_OWNER_KEY).' },
   ...OPEN_OPTIONS.map((row) => (row.flag === '--state DIR' ? { ...row, doc: 'State of a broker on this machine, running or not, instead of --broker.' } : row)),
@@ -52,6 +55,21 @@ function judge(status: number, body: Buffer): Buffer {
   throw new Failure('broker', message, undefined, status === 404 ? 'broker-not-found' : 'broker-refused');
 }
 
+/** Options before the environment, and that before what lies in the state directory; evidence or a certificate, never both. */
+function believed(invocation: Invocation, otherwise: string | undefined): { readonly certFile?: string; readonly policyFile?: string } {
+  const { CLOISTER_BROKER_CERT, CLOISTER_BROKER_POLICY } = process.env;
+  for (const [certFile, policyFile] of [
+    [value(invocation, 'broker-cert'), value(invocation, 'broker-policy')],
+    [CLOISTER_BROKER_CERT, CLOISTER_BROKER_POLICY],
+  ]) {
+    if (certFile !== undefined && policyFile !== undefined)
+      throw new Failure('usage', 'the broker is known by a certificate or by its evidence, not by both', 'Give --broker-cert or --broker-policy (or one of CLOISTER_BROKER_CERT and CLOISTER_BROKER_POLICY).');
+    if (policyFile !== undefined) return { policyFile };
+    if (certFile !== undefined) return { certFile };
+  }
+  return otherwise === undefined ? {} : { certFile: otherwise };
+}
+
 export async function connect(invocation: Invocation): Promise<Remote> {
   const state = value(invocation, 'state') === undefined ? undefined : stateOf(invocation);
   const serving = state === undefined ? undefined : servingAt(state);
@@ -67,10 +85,11 @@ export async function connect(invocation: Invocation): Promise<Remote> {
   };
   if (url !== undefined) {
     const base = new URL(url);
-    const certFile = value(invocation, 'broker-cert') ?? process.env.CLOISTER_BROKER_CERT ?? (serving === undefined || state === undefined ? undefined : join(state, 'certificate.pem'));
+    const { certFile, policyFile } = believed(invocation, serving === undefined || state === undefined ? undefined : join(state, 'certificate.pem'));
+    const appraisal = policyFile === undefined ? undefined : await brokerAppraisal(invocation, policyFile, base);
     const certificate = certFile === undefined || base.protocol === 'http:' ? undefined : readKeyFile(certFile, "broker's certificate");
     const key = ownerKey(keyFile as string);
-    const exchange = new Exchange();
+    const exchange = new Exchange(appraisal);
     return {
       owner,
       async call(method, path, body = '') {

@@ -1,6 +1,7 @@
 /** One request to a broker over HTTP or TLS, with a limit on everything the other side could make us wait for or hold. */
 
 import type { Agent } from 'node:http';
+import type { Appraisal } from '../../attestation/tls/appraise.ts';
 
 export interface ExchangeRequest {
   /** `http:` or `https:`; the path is appended. */
@@ -26,20 +27,44 @@ export class ExchangeError extends Error {
   readonly code = 'broker-unreachable';
 }
 
+/** The broker has no evidence, or other evidence than is demanded, or nobody can tell: nothing was sent to it. */
+export class UnattestedError extends Error {
+  override readonly name = 'UnattestedError';
+  readonly code = 'broker-unattested';
+}
+
 const TIMEOUT_MS = 30_000;
 const MAX_BYTES = 256 << 20;
 
+/** By name: modules that most enclaves do not load have these errors. */
+const JUDGEMENTS = new Set(['AttestationRefused', 'CollateralError', 'UnreadableError']);
+
+type AgentKind = 'http' | 'https' | 'pinned' | 'attested';
+
 /** A broker that is talked to several times. */
 export class Exchange {
-  readonly #agents = new Map<string, Agent>();
+  readonly #agents = new Map<AgentKind, Promise<Agent>>();
+  readonly #appraisal: Appraisal | undefined;
 
-  send({ base, method, path, headers, body, certificate }: ExchangeRequest): Promise<ExchangeResponse> {
+  /** With `appraisal`, every connection is verified by the broker's evidence, and bound to it, before a request goes over it; no certificate is believed. */
+  constructor(appraisal?: Appraisal) {
+    this.#appraisal = appraisal;
+  }
+
+  /** Rejects with ExchangeError, UnattestedError. */
+  async send({ base, method, path, headers, body, certificate }: ExchangeRequest): Promise<ExchangeResponse> {
     const tls = base.protocol === 'https:';
-    const agent = this.#agent(!tls ? 'http' : certificate === undefined ? 'https' : 'pinned');
+    if (this.#appraisal !== undefined && !tls) throw new UnattestedError(`the broker at ${base.origin} cannot show what it is: its address is not https:`);
+    const agent = await this.#agent(!tls ? 'http' : this.#appraisal !== undefined ? 'attested' : certificate === undefined ? 'https' : 'pinned');
     const url = new URL(base.pathname.replace(/\/$/, '') + path, base);
-    const pinned = certificate === undefined ? {} : { ca: certificate };
+    const pinned = certificate === undefined || this.#appraisal !== undefined ? {} : { ca: certificate };
     return new Promise((resolve, reject) => {
-      const fail = (error: Error): void => reject(new ExchangeError(`the broker at ${base.origin} does not answer as it should: ${error.message}`));
+      const fail = (error: Error): void =>
+        reject(
+          JUDGEMENTS.has(error.name)
+            ? new UnattestedError(`the broker at ${base.origin} does not show that it is what the policy demands: ${error.message}`)
+            : new ExchangeError(`the broker at ${base.origin} does not answer as it should: ${error.message}`),
+        );
       const options = { method, headers: { ...headers, ...(body !== undefined && { 'content-length': String(Buffer.byteLength(body)) }) }, timeout: TIMEOUT_MS };
       const request = tls ? process.getBuiltinModule('node:https').request(url, { ...options, ...pinned, agent }) : process.getBuiltinModule('node:http').request(url, { ...options, agent });
       request.on('error', fail);
@@ -59,20 +84,27 @@ export class Exchange {
     });
   }
 
-  /** Node's modules are loaded when something is sent: most enclaves talk to nobody. */
-  #agent(kind: 'http' | 'https' | 'pinned'): Agent {
+  #agent(kind: AgentKind): Promise<Agent> {
     let agent = this.#agents.get(kind);
-    if (agent === undefined) {
-      const options = { keepAlive: true };
-      if (kind === 'http') agent = new (process.getBuiltinModule('node:http').Agent)(options);
-      // The name does not matter where there is one certificate. Said to the agent: said with a request, its connection is not used again.
-      else agent = new (process.getBuiltinModule('node:https').Agent)(kind === 'pinned' ? { ...options, checkServerIdentity: () => undefined } : options);
-      this.#agents.set(kind, agent);
-    }
+    if (agent === undefined) this.#agents.set(kind, (agent = this.#newAgent(kind)));
+    return agent;
+  }
+
+  /** Node's modules are loaded when something is sent: most enclaves talk to nobody. */
+  async #newAgent(kind: AgentKind): Promise<Agent> {
+    const options = { keepAlive: true };
+    if (kind === 'http') return new (process.getBuiltinModule('node:http').Agent)(options);
+    const { Agent } = process.getBuiltinModule('node:https');
+    // The name does not matter where there is one certificate. Said to the agent: said with a request, its connection is not used again.
+    if (kind !== 'attested') return new Agent(kind === 'pinned' ? { ...options, checkServerIdentity: () => undefined } : options);
+    const { attestedConnections } = await import('../tls/connect.ts');
+    // A session that is resumed has no new certificate.
+    const agent = new Agent({ ...options, maxCachedSessions: 0 });
+    agent.createConnection = attestedConnections({ appraisal: this.#appraisal as Appraisal });
     return agent;
   }
 
   close(): void {
-    for (const agent of this.#agents.values()) agent.destroy();
+    for (const agent of this.#agents.values()) void agent.then((made) => made.destroy());
   }
 }

@@ -11,6 +11,7 @@ import { openTee } from '../../src/attestation/index.ts';
 import type { Appraisal } from '../../src/attestation/tls/appraise.ts';
 import { AUTHENTIC, type Policy } from '../../src/attestation/verifier/index.ts';
 import { BrokerClient } from '../../src/broker/client.ts';
+import { type RootGuard, teeGuard } from '../../src/broker/index.ts';
 import { PrivateKey } from '../../src/crypto/index.ts';
 import { selfSignedCertificate } from '../../src/crypto/self-signed.ts';
 import { openBrokerTee, rootSealingKey } from '../../src/libos/broker-tee.ts';
@@ -252,6 +253,24 @@ describe('the TEE of a broker', () => {
         (error: { kind: string; code: string; message: string; hint: string }) => error.kind === 'key' && error.code === 'tee-sealing' && what.test(error.message) && /--root-key shares/.test(error.hint),
       );
   });
+});
+
+test('a broker whose root key is sealed by SGX opens its database again, and on no other machine', async () => {
+  const guardOn = (key: number): RootGuard => {
+    const files = sgxTree();
+    files.sgx = { ...(files.sgx as NonNullable<FakeTree['sgx']>), keys: { _sgx_mrsigner: new Uint8Array(16).fill(key) } };
+    return teeGuard(rootSealingKey('auto', { files, machine: () => assert.fail('no simulated machine') }));
+  };
+  const sealed = new Bench();
+  await sealed.start({ guard: guardOn(8) });
+  const { key } = sealed.broker;
+  await sealed.broker.close();
+  await sealed.start({ guard: guardOn(8) });
+  assert.equal(sealed.broker.key, key);
+  await sealed.broker.close();
+  await assert.rejects(sealed.start({ guard: guardOn(9) }), { code: 'broker-root-key' });
+  await sealed.start({ guard: guardOn(8) });
+  await sealed.close();
 });
 
 describe('what the configuration demands', () => {

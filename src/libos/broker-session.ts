@@ -22,8 +22,8 @@ function keptInMemory(): CollateralCache {
   return { get: async (url) => kept.get(url), put: async (url, response) => void kept.set(url, response) };
 }
 
-/** What the measured configuration demands of the broker's evidence; `undefined` where it demands none. Throws UnreadableError. */
-export function appraisalOf({ policy: given, pcs, kds }: Pick<BrokerSection, 'policy' | 'pcs' | 'kds'>): Appraisal | undefined {
+/** What the measured configuration demands of the broker's evidence; `undefined` where it demands none, as those of older builds do. Throws UnreadableError. */
+export function appraisalOf({ policy: given = {}, pcs = '', kds = '' }: Partial<BrokerSection>): Appraisal | undefined {
   if (Object.keys(given).length === 0) return undefined;
   const policy = brokerPolicy(parsePolicy(given));
   const options = { get: fetchBounded, cache: keptInMemory(), ...(pcs !== '' && { pcs }), ...(kds !== '' && { kds }) };

@@ -277,6 +277,7 @@ describe('what the configuration demands', () => {
   const demand = (policy: Record<string, unknown>) => appraisalOf({ policy, pcs: '', kds: '' });
   test('nothing, or a policy for brokers', () => {
     assert.equal(demand({}), undefined);
+    assert.equal(appraisalOf(JSON.parse('{"url":"","certificate":""}')), undefined, 'sealed before there was such a key');
     assert.equal(demand({ base: 'authentic', measurement: ['00'.repeat(48)] })?.policy.statement, 'broker');
     assert.throws(() => demand({ measurement: ['00'.repeat(48)] }), /not given/);
     assert.throws(() => demand({ base: 'authentic', statement: 'enclave' }), /no enclave/);

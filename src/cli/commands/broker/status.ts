@@ -5,7 +5,7 @@ export const command: Command = {
   usage: 'broker status [OPTIONS]',
   doc: 'Shows what a broker is and holds.',
   options: [...REMOTE_OPTIONS, JSON_OPTION],
-  examples: ['cloister broker status --state ./kbs', 'cloister broker status --broker https://kbs.example:8443 --owner alice --owner-key alice.pem'],
+  examples: ['cloister broker status --state ./kbs', 'cloister broker status --broker https://kbs.example:8443 --owner alice --owner-key alice.pem --broker-policy broker.yaml'],
   operands: [0, 0],
   async run(invocation) {
     const status = await withBroker(invocation, (remote) => answerOf(remote, 'GET', '/cloister/v0/status'));

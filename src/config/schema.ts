@@ -67,7 +67,7 @@ export const CONFIGURATION: Section = { kind: 'section', doc: 'Configuration of 
     policy:      { kind: 'map', doc: 'What the evidence of the broker must satisfy, instead of a certificate: keys as in `verify --policy`, roots and simKeys as PEM. It is verified before anything is sent. Empty: no evidence is asked for.', default: {} },
     pcs:         { kind: 'string', doc: "For evidence of SGX and TDX: a PCCS instead of Intel's service.", default: '', pattern: /^(?:https?:\/\/[^\s]+)?$/, expected: 'a URL' },
     kds:         { kind: 'string', doc: "For evidence of SEV-SNP: another service than AMD's.", default: '', pattern: /^(?:https?:\/\/[^\s]+)?$/, expected: 'a URL' },
-    certificate: { kind: 'string', doc: "The one certificate (PEM) that the broker may have; empty: any that the host's authorities vouch for.", default: '', pattern: /^(?:-----BEGIN CERTIFICATE-----[A-Za-z0-9+/=\s]+-----END CERTIFICATE-----\s*)?$/, expected: 'a certificate in PEM' },
+    certificate: { kind: 'string', doc: "The one certificate (PEM) that the broker may have, itself and not that of an authority; empty: any that the host's authorities vouch for.", default: '', pattern: /^(?:-----BEGIN CERTIFICATE-----[A-Za-z0-9+/=\s]+-----END CERTIFICATE-----\s*)?$/, expected: 'a certificate in PEM' },
   } },
   layer: { kind: 'section', doc: 'The writable layer over the image.', keys: {
     key: kbsOrNone('Its key at the broker, as `cloister gen-image-key` makes it; empty: a key of the TEE, which TDX and SEV-SNP do not have. kbs:///REPOSITORY/TYPE/TAG.'),

@@ -112,9 +112,25 @@ describe('a broker in a simulated TEE', () => {
     await broker.start('--tee', 'sim', '--tls-cert', at('tls.crt'), '--tls-key', at('tls.pem'));
     const pinned = await owner(['resource', 'get', 'a/key/k'], ['--broker-cert', at('tls.crt')]);
     assert.deepEqual([pinned.code, pinned.output], [0, 'hunter2'], pinned.error);
+    const here = await broker.run('resource', 'get', 'a/key/k', '--state', broker.state);
+    assert.deepEqual([here.code, here.output], [0, 'hunter2'], here.error);
     const verified = await owner(['resource', 'get', 'a/key/k'], ['--broker-policy', policy()]);
     assert.deepEqual([verified.code, verified.output], [121, ''], verified.error);
     assert.match(verified.error, /no extension with evidence/);
+  });
+
+  test('a certificate and a key that do not fit are refused before anything listens', { timeout: 60_000 }, async () => {
+    await broker.end();
+    writeFileSync(at('other.pem'), PrivateKey.generate('ES256').pem());
+    for (const [cert, key, said] of [
+      ['tls.crt', 'other.pem', /does not belong to the certificate/],
+      ['tls.crt', 'secret', /holds no private key in PEM/],
+      ['secret', 'tls.pem', /holds no certificate in PEM/],
+    ] as const) {
+      const { code, error } = await broker.run('broker', 'serve', '--state', broker.state, '--tls-cert', at(cert), '--tls-key', at(key));
+      assert.equal(code, 115, error);
+      assert.match(error, said);
+    }
   });
 
   test('without hardware and without a wish there is the certificate of before; a TEE that is not here is an error', { timeout: 60_000 }, async () => {

@@ -19,6 +19,7 @@ import { selfSignedCertificate } from '../../src/crypto/self-signed.ts';
 import { Exchange } from '../../src/pal/broker/exchange.ts';
 import { serve } from '../../src/pal/broker/server.ts';
 import { NodeDirectory } from '../../src/pal/node/storage.ts';
+import { certificate, type Key, newKey, pem } from '../attestation/forge/x509.ts';
 import { ANYBODY, Bench, simAttester } from './support.ts';
 
 const bench = await Bench.make();
@@ -123,6 +124,22 @@ test('a certificate is renewed while the broker runs; one that cannot be had lea
   assert.equal((await ask()).status, 200, 'the connection that was open');
   const problems = bench.logged.filter(({ message }) => message.startsWith('the certificate was not renewed'));
   assert.equal(problems.length, 2);
+  exchange.close();
+  await secure.close();
+});
+
+test('a pinned certificate is that of the broker: not of who issued it, nor another from there', async () => {
+  const [root, key, otherKey] = [newKey('P-256'), newKey('P-256'), newKey('P-256')];
+  const issued = (of: Key, serial: number): string => pem(certificate({ subject: 'broker', key: of, issuer: 'authority', issuerKey: root, serial }));
+  const [own, other, authority] = [issued(key, 2), issued(otherKey, 3), pem(certificate({ subject: 'authority', key: root, ca: true }))];
+  const obtain = async () => ({ cert: own, key: key.privateKey.export({ format: 'pem', type: 'pkcs8' }) as string });
+  const secure = await serve(bench.broker, { host: '127.0.0.1', port: 0, maxConnections: 100, requestTimeoutMs: 1000, certificates: { obtain } });
+  const exchange = new Exchange();
+  const ask = (pinned: string) => exchange.send({ base: new URL(`https://127.0.0.1:${secure.port}`), method: 'GET', path: '/healthz', headers: {}, certificate: pinned });
+  assert.equal((await ask(own)).status, 200);
+  assert.equal((await ask(own + authority)).status, 200, 'with its chain');
+  for (const wrong of [authority, other, authority + own]) await assert.rejects(ask(wrong), { code: 'broker-unreachable' });
+  await assert.rejects(ask('-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n'), /not a certificate in PEM/);
   exchange.close();
   await secure.close();
 });

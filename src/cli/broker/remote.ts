@@ -18,7 +18,7 @@ import { ADMIN, OPEN_OPTIONS, openBroker, servingAt, stateOf } from './state.ts'
 // biome-ignore format: a table
 export const REMOTE_OPTIONS: readonly OptionRow[] = [
   { flag: '--broker URL', doc: 'The broker (or CLOISTER_BROKER).' },
-  { flag: '--broker-cert FILE', doc: 'The certificate that the broker must have (or CLOISTER_BROKER_CERT).' },
+  { flag: '--broker-cert FILE', doc: 'The certificate that the broker must have, itself and not that of an authority (or CLOISTER_BROKER_CERT).' },
   { flag: '--broker-policy FILE', doc: 'What the evidence of the broker must satisfy (as verify --policy), instead of a certificate; it is verified before anything is sent (or CLOISTER_BROKER_POLICY).' },
   { flag: '--broker-collateral WHERE', doc: "With it: URL of a PCCS instead of Intel's service, a file or directory of collateral, or `offline` for none." },
   { flag: '--owner NAME', doc: 'Who you are to the broker (or CLOISTER_OWNER; admin otherwise).' },

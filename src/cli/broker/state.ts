@@ -8,6 +8,7 @@
  *     serving.json     address and process of the broker that runs here
  */
 
+import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { isAbsolute, join, resolve } from 'node:path';
@@ -40,7 +41,7 @@ import { Failure } from '../../libos/failure.ts';
 import { stateDirectory } from '../../libos/instance.ts';
 import { readKeyFile } from '../../libos/sealed.ts';
 import { VERSION } from '../../libos/version.ts';
-import { type AttestedCertificates, attestedCertificates } from '../../pal/broker/certificates.ts';
+import { type AttestedCertificates, attestedCertificates, type TlsIdentity } from '../../pal/broker/certificates.ts';
 import { fetchBounded } from '../../pal/broker/fetch.ts';
 import { openPostgres } from '../../pal/broker/postgres.ts';
 import { openSqlite } from '../../pal/broker/sqlite.ts';
@@ -277,6 +278,22 @@ export const attestedTlsOf = ({ state }: OpenedBroker, { tee, source }: BrokerEv
     names: namesOf(host),
     made: ({ cert }) => keepCertificate(state, cert),
   });
+
+/** Key and certificate that were given, checked before connections fail on them. */
+export function givenTls({ state }: OpenedBroker, certFile: string, keyFile: string): TlsIdentity {
+  const [cert, key] = [readKeyFile(certFile, 'certificate'), readKeyFile(keyFile, 'private key')];
+  const read = <T>(file: string, what: string, make: () => T): T => {
+    try {
+      return make();
+    } catch {
+      throw new Failure('key', `${file} holds no ${what} in PEM`);
+    }
+  };
+  const certificate = read(certFile, 'certificate', () => new X509Certificate(cert));
+  if (!certificate.checkPrivateKey(read(keyFile, 'private key', () => createPrivateKey(key)))) throw new Failure('key', `the private key in ${keyFile} does not belong to the certificate in ${certFile}`);
+  keepCertificate(state, cert);
+  return { cert, key };
+}
 
 /** Key and certificate for TLS; made once for a database, so that clients can pin it. */
 export async function tlsOf({ broker, state }: OpenedBroker, host: string): Promise<{ key: string; cert: string }> {

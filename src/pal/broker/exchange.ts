@@ -1,6 +1,7 @@
 /** One request to a broker over HTTP or TLS, with a limit on everything the other side could make us wait for or hold. */
 
 import type { Agent } from 'node:http';
+import type { ConnectionOptions } from 'node:tls';
 import type { Appraisal } from '../../attestation/tls/appraise.ts';
 
 export interface ExchangeRequest {
@@ -39,7 +40,8 @@ const MAX_BYTES = 256 << 20;
 /** By name: modules that most enclaves do not load have these errors. */
 const JUDGEMENTS = new Set(['AttestationRefused', 'CollateralError', 'UnreadableError']);
 
-type AgentKind = 'http' | 'https' | 'pinned' | 'attested';
+/** A certificate in PEM: the one that the broker must have. */
+type AgentKind = 'http' | 'https' | 'attested' | `-----BEGIN CERTIFICATE-----${string}`;
 
 /** A broker that is talked to several times. */
 export class Exchange {
@@ -55,9 +57,8 @@ export class Exchange {
   async send({ base, method, path, headers, body, certificate }: ExchangeRequest): Promise<ExchangeResponse> {
     const tls = base.protocol === 'https:';
     if (this.#appraisal !== undefined && !tls) throw new UnattestedError(`the broker at ${base.origin} cannot show what it is: its address is not https:`);
-    const agent = await this.#agent(!tls ? 'http' : this.#appraisal !== undefined ? 'attested' : certificate === undefined ? 'https' : 'pinned');
+    const agent = await this.#agent(!tls ? 'http' : this.#appraisal !== undefined ? 'attested' : ((certificate as AgentKind | undefined) ?? 'https'));
     const url = new URL(base.pathname.replace(/\/$/, '') + path, base);
-    const pinned = certificate === undefined || this.#appraisal !== undefined ? {} : { ca: certificate };
     return new Promise((resolve, reject) => {
       const fail = (error: Error): void =>
         reject(
@@ -66,7 +67,7 @@ export class Exchange {
             : new ExchangeError(`the broker at ${base.origin} does not answer as it should: ${error.message}`),
         );
       const options = { method, headers: { ...headers, ...(body !== undefined && { 'content-length': String(Buffer.byteLength(body)) }) }, timeout: TIMEOUT_MS };
-      const request = tls ? process.getBuiltinModule('node:https').request(url, { ...options, ...pinned, agent }) : process.getBuiltinModule('node:http').request(url, { ...options, agent });
+      const request = tls ? process.getBuiltinModule('node:https').request(url, { ...options, agent }) : process.getBuiltinModule('node:http').request(url, { ...options, agent });
       request.on('error', fail);
       request.on('timeout', () => request.destroy(new Error('it takes too long')));
       request.on('response', (response) => {
@@ -95,8 +96,9 @@ export class Exchange {
     const options = { keepAlive: true };
     if (kind === 'http') return new (process.getBuiltinModule('node:http').Agent)(options);
     const { Agent } = process.getBuiltinModule('node:https');
-    // The name does not matter where there is one certificate. Said to the agent: said with a request, its connection is not used again.
-    if (kind !== 'attested') return new Agent(kind === 'pinned' ? { ...options, checkServerIdentity: () => undefined } : options);
+    if (kind === 'https') return new Agent(options);
+    // Said to the agent: said with a request, its connection is not used again.
+    if (kind !== 'attested') return new Agent({ ...options, ...pinnedTo(kind) });
     const { attestedConnections } = await import('../tls/connect.ts');
     // A session that is resumed has no new certificate.
     const agent = new Agent({ ...options, maxCachedSessions: 0 });
@@ -105,6 +107,26 @@ export class Exchange {
   }
 
   close(): void {
-    for (const agent of this.#agents.values()) void agent.then((made) => made.destroy());
+    for (const agent of this.#agents.values()) {
+      agent.then(
+        (made) => made.destroy(),
+        () => {},
+      );
+    }
   }
+}
+
+/** That certificate and no other: not one that it has signed, nor another of who has signed it. Its name does not matter. */
+function pinnedTo(certificate: string): ConnectionOptions {
+  let pinned: Buffer;
+  try {
+    pinned = new (process.getBuiltinModule('node:crypto').X509Certificate)(certificate).raw;
+  } catch {
+    throw new ExchangeError('what the broker is known by is not a certificate in PEM');
+  }
+  return {
+    ca: certificate,
+    allowPartialTrustChain: true,
+    checkServerIdentity: (_host, { raw }) => (pinned.equals(raw) ? undefined : new Error('its certificate is not the one that it must have')),
+  };
 }

@@ -2,7 +2,6 @@ import { hostname } from 'node:os';
 import { SIM_WARNING } from '../../../attestation/index.ts';
 import type { LogLevel } from '../../../broker/services.ts';
 import { Failure } from '../../../libos/failure.ts';
-import { readKeyFile } from '../../../libos/sealed.ts';
 import { type CertificateProvider, fixedCertificate } from '../../../pal/broker/certificates.ts';
 import { serve, type ServerOptions } from '../../../pal/broker/server.ts';
 import { type Command, flag, value } from '../../command.ts';
@@ -10,16 +9,11 @@ import { type BrokerEvidence, openBrokerEvidence } from '../../../libos/broker-e
 import { brokerTeeChoice } from '../../../libos/broker-tee.ts';
 import { stateDirectory } from '../../../libos/instance.ts';
 import { EvidenceResponder } from '../../../pal/tls/server.ts';
-import { announce, appraisersOf, attestedTlsOf, EVIDENCE_OPTIONS, OPEN_OPTIONS, type OpenedBroker, openBroker, servingAt, stateOf, tlsOf } from '../../broker/state.ts';
+import { announce, appraisersOf, attestedTlsOf, EVIDENCE_OPTIONS, givenTls, OPEN_OPTIONS, type OpenedBroker, openBroker, servingAt, stateOf, tlsOf } from '../../broker/state.ts';
 
 const SWEEP_MS = 60_000;
 /** Whoever renews the files need not start the broker anew. */
 const READ_AGAIN_MS = 600_000;
-
-const certificateFiles = (cert: string, key: string): CertificateProvider => ({
-  obtain: async () => ({ cert: readKeyFile(cert, 'certificate'), key: readKeyFile(key, 'private key') }),
-  renewEveryMs: READ_AGAIN_MS,
-});
 
 /** What connections are made with, and what the log says of it. */
 type Certificates = Pick<ServerOptions, 'certificates' | 'evidence'> & { readonly kind: string };
@@ -70,7 +64,7 @@ export const command: Command = {
     const { broker, state } = opened;
     const { appraisers } = broker.services;
     const insecure = flag(invocation, 'insecure-http');
-    const given = certFile === undefined || keyFile === undefined ? undefined : certificateFiles(certFile, keyFile);
+    const given: CertificateProvider | undefined = certFile === undefined || keyFile === undefined ? undefined : { obtain: async () => givenTls(opened, certFile, keyFile), renewEveryMs: READ_AGAIN_MS };
     const own = insecure || given !== undefined ? undefined : await openBrokerEvidence({ choice, stateDirectory: stateDirectory(), claims: { key: broker.key } });
     try {
       const { kind, ...secure } = insecure ? { kind: 'none' } : await certificatesOf(opened, given, own, host);

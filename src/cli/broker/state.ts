@@ -43,6 +43,8 @@ import { readKeyFile } from '../../libos/sealed.ts';
 import { VERSION } from '../../libos/version.ts';
 import { type AttestedCertificates, attestedCertificates, type TlsIdentity } from '../../pal/broker/certificates.ts';
 import { fetchBounded } from '../../pal/broker/fetch.ts';
+import { verifySignaturesBy } from '../../attestation/verifier/x509/subtle.ts';
+import { verifySynchronously } from '../../pal/broker/signatures.ts';
 import { openPostgres } from '../../pal/broker/postgres.ts';
 import { openSqlite } from '../../pal/broker/sqlite.ts';
 import { NodeDirectory } from '../../pal/node/storage.ts';
@@ -171,6 +173,7 @@ function collateralOf(invocation: Invocation, database: Database, log: Services[
 
 /** By the name of the TEE in the KBS protocol. Hardware always; what protects nothing only when it is asked for. */
 export function appraisersOf(invocation: Invocation, database: Database, log: Services['log']): Map<string, Appraiser> {
+  verifySignaturesBy(verifySynchronously);
   const file = value(invocation, 'appraisal');
   const demands = file === undefined ? AUTHENTIC : parsePolicy(parseYaml(readKeyFile(file, 'appraisal policy')));
   const collateral = collateralOf(invocation, database, log);

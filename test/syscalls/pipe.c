@@ -51,6 +51,28 @@ int main(void) {
   check(WIFSIGNALED(status) && WTERMSIG(status) == SIGPIPE);
   close(p[1]);
 
+  /* A buffer that ends in the middle: whole pages of it are taken, and nothing of a part of one. */
+  char *pages = mmap(0, 8 * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), *end = pages + 4 * 4096;
+  mprotect(end, 4 * 4096, PROT_NONE);
+  pipe2(p, O_NONBLOCK);
+  fcntl(p[1], F_SETFL, 0);
+  fails(write(p[1], end - 6, 10), EFAULT);
+  fails(write(p[1], end, 10), EFAULT);
+  equal(write(p[1], "abc", 3), 3);
+  fails(write(p[1], end - 6, 10), EFAULT);
+  equal(read(p[0], buffer, 100), 3);
+  equal(write(p[1], end - 8192, 9000), 8192);
+  equal(read(p[0], buffer, 70000), 8192);
+  equal(write(p[1], end - 5000, 9000), 4096);
+  equal(read(p[0], buffer, 70000), 4096);
+  struct iovec torn[2] = {{pages, 4096}, {end - 3, 6}}, none[2] = {{"hello", 5}, {end - 3, 6}};
+  equal(writev(p[1], torn, 2), 4096);
+  equal(read(p[0], buffer, 70000), 4096);
+  fails(writev(p[1], none, 2), EFAULT);
+  fails(read(p[0], buffer, 100), EAGAIN);
+  close(p[0]);
+  close(p[1]);
+
   pipe(p);
   int copy = dup(p[1]);
   equal(dup2(copy, 100), 100);

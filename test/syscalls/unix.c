@@ -332,5 +332,22 @@ int main(void) {
   ends();
   names();
   backlog();
+  /* A buffer that ends in the middle is no message, and nothing of it goes into a stream. */
+  char *end = (char *)mmap(0, 2 * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) + 4096;
+  mprotect(end, 4096, PROT_NONE);
+  for (int kind = 0; kind < 3; kind++) {
+    int ends[2];
+    equal(socketpair(AF_UNIX, (const int[]){SOCK_STREAM, SOCK_DGRAM, SOCK_SEQPACKET}[kind], 0, ends), 0);
+    struct iovec both[2] = {{"hello", 5}, {end - 3, 6}};
+    fails(write(ends[0], end - 6, 10), EFAULT);
+    fails(send(ends[0], end - 6, 10, 0), EFAULT);
+    fails(writev(ends[0], both, 2), EFAULT);
+    struct msghdr torn = {.msg_iov = both, .msg_iovlen = 2};
+    fails(sendmsg(ends[0], &torn, 0), EFAULT);
+    char got[8];
+    fails(recv(ends[1], got, 8, MSG_DONTWAIT), EAGAIN);
+    close(ends[0]);
+    close(ends[1]);
+  }
   return done();
 }

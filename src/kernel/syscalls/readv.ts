@@ -8,7 +8,7 @@ import { type SysResult, WOULD_BLOCK } from '../result.ts';
 import { block, within } from '../task/block.ts';
 import type { Task } from '../task/task.ts';
 import { notify } from '../vfs/notify.ts';
-import { eachSegment, gather, part, readableFile, readSegments, roomFor, totalOf, writableFile } from '../vfs/transfer.ts';
+import { accessibleOf, eachSegment, gather, part, readableFile, readSegments, roomFor, sendable, totalOf, writableFile } from '../vfs/transfer.ts';
 
 /** RWF_HIPRI, RWF_DSYNC, RWF_SYNC, RWF_NOWAIT, RWF_APPEND. */
 const RWF_KNOWN = 0x1f;
@@ -29,6 +29,9 @@ export function sys_writev(task: Task, fd: Fd, address: GuestAddr, count: number
   let total = totalOf(segments);
   if (file.seekable) {
     total = roomFor(task, file, total);
+    segments = part(segments, 0, total);
+  } else if (!file.messages && accessibleOf(task, segments) < total) {
+    total = sendable(file, accessibleOf(task, segments));
     segments = part(segments, 0, total);
   }
   // A pipe keeps up to PIPE_BUF bytes of one call together.

@@ -29,6 +29,7 @@ import { block, within } from '../task/block.ts';
 import { CAP, hasCap } from '../task/creds.ts';
 import type { Task } from '../task/task.ts';
 import type { OpenFile } from '../vfs/file.ts';
+import { sendable } from '../vfs/transfer.ts';
 import { socketOf } from './socket.ts';
 
 const KNOWN = MSG_OOB | MSG_DONTROUTE | MSG_DONTWAIT | MSG_EOR | MSG_CONFIRM | MSG_NOSIGNAL | MSG_MORE;
@@ -83,10 +84,14 @@ export function sys_sendto(task: Task, fd: Fd, at: GuestAddr, size: number, flag
   const socket = socketOf(task, fd);
   const to = addressAt === 0 ? undefined : readAddress(task.mm, addressAt, addressLength);
   if ((flags & ~KNOWN) !== 0) throw EOPNOTSUPP;
-  const count = Math.min(size, MAX_RW_COUNT);
+  let count = Math.min(size, MAX_RW_COUNT);
   if (socket.messages) return sendAll(task, socket, () => view(task.mm, at, count, 'read'), count, flags, to, undefined);
   // The usual case goes without a closure.
-  const bytes = viewPrefix(task.mm, at, count, 'read');
+  let bytes = viewPrefix(task.mm, at, count, 'read');
+  if (bytes.length < count) {
+    count = sendable(socket, bytes.length);
+    bytes = bytes.subarray(0, count);
+  }
   const taken = socket.sendSignalling(task, bytes, flags, to, undefined);
   if (taken === count) return count;
   const already = taken === WOULD_BLOCK ? 0 : taken;

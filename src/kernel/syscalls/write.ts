@@ -9,13 +9,18 @@ import { block, within } from '../task/block.ts';
 import type { Task } from '../task/task.ts';
 import type { OpenFile } from '../vfs/file.ts';
 import { notify } from '../vfs/notify.ts';
-import { roomFor, writableFile } from '../vfs/transfer.ts';
+import { roomFor, sendable, writableFile } from '../vfs/transfer.ts';
 
 export function sys_write(task: Task, fd: Fd, address: GuestAddr, size: number): SysResult {
   const file = writableFile(task, fd);
   const wanted = size > MAX_RW_COUNT ? MAX_RW_COUNT : size;
-  const count = file.seekable ? roomFor(task, file, wanted) : wanted;
-  const result = file.write(task, viewPrefix(task.mm, address, count, 'read'));
+  let count = file.seekable ? roomFor(task, file, wanted) : wanted;
+  let bytes = viewPrefix(task.mm, address, count, 'read');
+  if (bytes.length < count && !file.seekable) {
+    count = sendable(file, bytes.length);
+    bytes = bytes.subarray(0, count);
+  }
+  const result = file.write(task, bytes);
   if (result > 0) notify(file.path, IN_MODIFY);
   if (result === count || file.seekable) return result;
   if (result !== WOULD_BLOCK && (result < 0 || file.nonBlocking || file.messages)) return result;

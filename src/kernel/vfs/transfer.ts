@@ -6,6 +6,7 @@ import { RLIMIT } from '../../abi/resource.ts';
 import { SIG } from '../../abi/signal.ts';
 import { EBADF, EFAULT, EFBIG } from '../errno.ts';
 import { type Segment, viewPrefix } from '../mm/guest.ts';
+import { PAGE_SIZE, PROT_READ } from '../platform.ts';
 import type { SysResult } from '../result.ts';
 import { kernelSignal, sendToTask } from '../signal/send.ts';
 import type { Task } from '../task/task.ts';
@@ -39,6 +40,16 @@ export function roomFor(task: Task, file: OpenFile, length: number, offset = wri
     throw EFBIG;
   }
   return Math.min(length, limit - offset);
+}
+
+/**
+ * How much pipes and sockets take of a buffer of which only the first `accessible` bytes can be read. They copy a page
+ * at a time, or a message at a time, and what cannot be copied as a whole is EFAULT.
+ */
+export function sendable(file: OpenFile, accessible: number): number {
+  const whole = file.messages ? 0 : accessible - (accessible % PAGE_SIZE);
+  if (whole === 0) throw EFAULT;
+  return whole;
 }
 
 export const totalOf = (segments: readonly Segment[]): number => segments.reduce((sum, { length }) => sum + length, 0);
@@ -100,6 +111,17 @@ function spread(task: Task, segments: readonly Segment[], bytes: Uint8Array): vo
     target.set(piece);
     done += piece.length;
   }
+}
+
+/** How much of scattered memory can be read without a gap. */
+export function accessibleOf(task: Task, segments: readonly Segment[]): number {
+  let total = 0;
+  for (const { base, length } of segments) {
+    const accessible = task.mm.vmas.allowedPrefix(base, length, PROT_READ);
+    total += Math.max(accessible, 0);
+    if (accessible < length) break;
+  }
+  return total;
 }
 
 /** All segments in one piece of our own memory. */

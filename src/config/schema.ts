@@ -45,12 +45,12 @@ const kbsOrNone = (doc: string): Field => ({ kind: 'string', doc, default: '', p
 export const CONFIGURATION: Section = { kind: 'section', doc: 'Configuration of a Cloister instance. It is measured: a change needs `cloister build`.', keys: {
   resources: { kind: 'section', doc: 'Ceilings. Nothing is reserved: memory grows on demand.', keys: {
     memory:    { kind: 'size', doc: 'Memory of all processes together; beyond it they get ENOMEM.', default: 4 * GiB, min: 16 * MiB, max: 1024 * GiB },
-    processes: { kind: 'integer', doc: 'Processes and threads.', default: 4096, min: 1, max: 4_194_304 },
+    processes: { kind: 'integer', doc: 'Processes and threads of the enclave; no program can raise it. Each process takes 1 MiB of `memory` beside its pages.', default: 32_768, min: 1, max: 4_194_304 },
   } },
   process: { kind: 'section', doc: 'How programs start.', keys: {
     directory: path('Working directory.', '/'),
-    stack:     { kind: 'size', doc: 'Stack limit (RLIMIT_STACK).', default: 8 * MiB, min: 64 * KiB, max: 1 * GiB },
-    files:     { kind: 'integer', doc: 'Open files per process (RLIMIT_NOFILE).', default: 1024, min: 16, max: 1_048_576 },
+    stack:     { kind: 'size', doc: 'Stack limit that programs start with (RLIMIT_STACK).', default: 8 * MiB, min: 64 * KiB, max: 1 * GiB },
+    files:     { kind: 'integer', doc: 'Open files that a process may have from its start (RLIMIT_NOFILE; up to 1048576 if it asks).', default: 1024, min: 16, max: 1_048_576 },
     hostname:  { kind: 'string', doc: 'Name of the machine as programs see it.', default: 'cloister', pattern: /^[A-Za-z0-9][A-Za-z0-9.-]{0,62}$/, expected: 'a host name' },
   } },
   entry_points: { kind: 'list', doc: 'Programs that may be started from outside: these paths and everything below them.', default: ['/bin', '/sbin', '/usr/bin', '/usr/sbin', '/usr/local/bin'], of: path('A path prefix.', '/bin') },

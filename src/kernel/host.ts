@@ -46,6 +46,8 @@ export interface Host {
   /** The answer to a request: an exit code, or a result. */
   exited(id: number, waitStatus: number): void;
   reply(id: number, result: unknown): void;
+  /** Whether there is room for what the host keeps for one more process. */
+  roomForProcess(): boolean;
   /** One line for the enclave's log. */
   log(level: 'debug' | 'info' | 'warn' | 'error', message: string): void;
 }

@@ -14,7 +14,7 @@ import type { Host, HostRequest, HostStream } from './host.ts';
 import { execTask } from './loader/exec.ts';
 import type { OpenExec } from './loader/file.ts';
 import { putU32 } from './mm/guest.ts';
-import { AddressSpace, type CommitAccount, orNoMemory } from './mm/space.ts';
+import { AddressSpace, type CommitAccount } from './mm/space.ts';
 import type { Executor, ExecutorHooks, GuestMemory, Platform, Trap } from './platform.ts';
 import { BLOCKED, WOULD_BLOCK, type SysResult } from './result.ts';
 import { deliver } from './signal/deliver.ts';
@@ -26,7 +26,7 @@ import { dispatch } from './syscalls/dispatch.ts';
 import type { Tracer } from './strace/tracer.ts';
 import { type Creds, ROOT_CREDS } from './task/creds.ts';
 import { exitGroup, exitTask } from './task/exit.ts';
-import { defaultLimits } from './task/rlimit.ts';
+import { defaultLimits, type LimitOptions } from './task/rlimit.ts';
 import { Process, type ProcessGroup, type Session, Task } from './task/task.ts';
 import { Timers } from './time/timers.ts';
 import type { FdTable } from './vfs/fdtable.ts';
@@ -62,7 +62,7 @@ export interface FileSide {
   shutdown?(): void;
 }
 
-export interface KernelOptions {
+export interface KernelOptions extends LimitOptions {
   /** Bytes that all processes together may commit; Infinity = the host's own limit. */
   readonly memoryLimitBytes?: number;
   /** Fixed addresses of position-independent files, by path. */
@@ -145,7 +145,7 @@ export class Kernel {
     const pid = this.newPid();
     const session = { sid: pid, leader: undefined as unknown as Process, tty: undefined };
     const group: ProcessGroup = { pgid: pid, session, members: new Set() };
-    const process = new Process(this, pid, undefined, group, new SignalHandlers(), new PendingSignals(), defaultLimits(), SIG.SIGCHLD, this.host.monotonicNs());
+    const process = new Process(this, pid, undefined, group, new SignalHandlers(), new PendingSignals(), defaultLimits(this.options), SIG.SIGCHLD, this.host.monotonicNs());
     session.leader = process;
     const fds = this.files.initialFds(this, request.stdio, request.terminal === true);
     let fs: FsContext;
@@ -156,10 +156,7 @@ export class Kernel {
       throw error;
     }
     // Never runs: execve gives the process its first real one.
-    const mm = new AddressSpace(
-      orNoMemory(() => this.platform.memory.create(request.argv[0])),
-      this.account,
-    );
+    const mm = AddressSpace.make(this.account, () => this.platform.memory.create(request.argv[0]));
     const task = new Task(this, pid, process, mm, fds, fs, request.creds ?? ROOT_CREDS, new PendingSignals());
     this.processes.set(pid, process);
     this.groups.set(pid, group);

@@ -104,6 +104,9 @@ export async function boot(request: BootRequest, host: WorkerHost): Promise<Encl
     const files = new KernelFiles({ memory, image, layer, mounts: [...tmpfsMounts(configuration), ...(attached?.mounts ?? [])], attestation: guestAttestation(attester, log) });
     const kernel: Kernel = new Kernel({ memory, engine }, host, files, {
       memoryLimitBytes: configuration.resources.memory,
+      maxTasks: configuration.resources.processes,
+      stackBytes: configuration.process.stack,
+      openFiles: configuration.process.files,
       hwcap: cpuidLeaf(1, 0)[3],
       ...(store && { prelink: store.prelink }),
       hostname: configuration.process.hostname,

@@ -1,4 +1,4 @@
-/* What faulty programs do: `memory` asks for more than there is in every way, `illegal` runs an unknown instruction, `each DIR` starts every file. */
+/* What faulty programs do: `memory` asks for more than there is in every way, `forks` starts more than may be, `limits` tells what may be, `illegal` runs an unknown instruction, `each DIR` starts every file. */
 #define _GNU_SOURCE
 #include <dirent.h>
 #include <errno.h>
@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/shm.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -107,7 +108,50 @@ static int each(const char *directory) {
   return 0;
 }
 
+/* Children that wait, until there may be no more. */
+static void fork_on(const char *name) {
+  static pid_t children[FAR];
+  long n = 0;
+  while (n < FAR && (children[n] = fork()) > 0) n++;
+  if (n < FAR && children[n] == 0) {
+    pause();
+    _exit(0);
+  }
+  int error = errno;
+  for (long i = 0; i < n; i++) kill(children[i], SIGKILL);
+  for (long i = 0; i < n; i++) waitpid(children[i], 0, 0);
+  printf("%s: %s after %s\n", name, n == FAR ? "nothing" : strerrorname_np(error), n == 0 ? "nothing" : n < 30 ? "less than 30" : n < 60 ? "less than 60" : "too many");
+  fflush(stdout);
+}
+
+static int forks(void) {
+  struct rlimit wish = {1000, 1000};
+  setrlimit(RLIMIT_NPROC, &wish);
+  fork_on("children");
+  char *held = mmap(0, 100 * MIB, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  printf("held: %s\n", held == MAP_FAILED ? "no" : "yes");
+  fork_on("with 100 MiB");
+  munmap(held, 100 * MIB);
+  fork_on("again");
+  return 0;
+}
+
+static int limits(void) {
+  const int which[] = {RLIMIT_STACK, RLIMIT_NOFILE, RLIMIT_NPROC};
+  for (int i = 0; i < 3; i++) {
+    struct rlimit limit;
+    getrlimit(which[i], &limit);
+    printf("%lu\n", (unsigned long)limit.rlim_cur);
+  }
+  int files = 0;
+  while (dup(1) >= 0) files++;
+  printf("%d %s\n", files + 3, strerrorname_np(errno));
+  return 0;
+}
+
 int main(int argc, char **argv) {
+  if (argc == 2 && !strcmp(argv[1], "forks")) return forks();
+  if (argc == 2 && !strcmp(argv[1], "limits")) return limits();
   if (argc == 2 && !strcmp(argv[1], "memory")) return memory();
   if (argc == 3 && !strcmp(argv[1], "each")) return each(argv[2]);
   if (argc == 2 && !strcmp(argv[1], "illegal")) __asm__ volatile(".byte 0x62, 0xf1, 0x7d, 0x48, 0xef, 0xc0");

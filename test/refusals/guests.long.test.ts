@@ -49,7 +49,14 @@ describe('programs that do what they should not', { skip: compiles ? false : 'ne
     const sample = new Uint8Array(readFileSync(join(bin, 'addresses')));
     for (let index = 0; index < DAMAGED; index++) writeFileSync(join(instance, 'image/damaged', String(index)), damage(sample, random), { mode: 0o755 });
     const yaml = join(instance, 'cloister.yaml');
-    writeFileSync(yaml, readFileSync(yaml, 'utf8').replace(/memory: .*/, 'memory: 128 MiB'));
+    writeFileSync(
+      yaml,
+      readFileSync(yaml, 'utf8')
+        .replace(/memory: .*/, 'memory: 128 MiB')
+        .replace(/processes: .*/, 'processes: 40')
+        .replace(/stack: .*/, 'stack: 1 MiB')
+        .replace(/files: .*/, 'files: 50'),
+    );
     const built = cloister('build', '--no-translate');
     assert.equal(built.code, 0, built.error);
     assert.match(built.error, /\/bin\/arm cannot run in an enclave: a 64-bit ARM program/);
@@ -84,6 +91,18 @@ describe('programs that do what they should not', { skip: compiles ? false : 'ne
     const expected = [...['private', 'unreserved', 'shared', 'heap', 'segments'].map(after('ENOMEM')), ...['memfd', 'file'].map(after('ENOSPC')), after('ENOMEM')('private again')];
     assert.equal(output, expected.join(''));
     assert.equal(code, 0);
+  });
+
+  test('more processes than may be, whatever they allow themselves, and more than there is memory for', () => {
+    const { code, output, error } = run('/bin/guests', 'forks');
+    assert.equal(error, '');
+    assert.equal(output, 'children: EAGAIN after less than 60\nheld: yes\nwith 100 MiB: ENOMEM after less than 30\nagain: EAGAIN after less than 60\n');
+    assert.equal(code, 0);
+  });
+
+  test('the limits that the configuration gives', () => {
+    const { code, output, error } = run('/bin/guests', 'limits');
+    assert.deepEqual([code, output, error], [0, '1048576\n50\n40\n50 EMFILE\n', '']);
   });
 
   test('an unknown instruction: the log has its bytes and address', () => {

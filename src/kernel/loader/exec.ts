@@ -32,7 +32,7 @@ import { ET_DYN, PHDR_BYTES } from '../../elf/index.ts';
 import { CpuState, RSP } from '../../x86/state.ts';
 import { E2BIG, ELIBBAD, ELOOP, ENOEXEC } from '../errno.ts';
 import { EXECUTABLE_BASE, STACK_GUARD, STACK_LIMIT, STACK_TOP } from '../mm/layout.ts';
-import { AddressSpace, orNoMemory } from '../mm/space.ts';
+import { AddressSpace } from '../mm/space.ts';
 import { pageCeil } from '../mm/vma.ts';
 import { PAGE_SIZE, PROT_EXEC, PROT_READ, PROT_WRITE } from '../platform.ts';
 import { SignalHandlers } from '../signal/state.ts';
@@ -99,8 +99,7 @@ export function execTask(task: Task, file: ExecFile, path: string, argv: readonl
 
 function load(task: Task, program: Program, interpreter: Program | undefined, creds: Creds, argv: readonly string[], env: readonly string[], execfn: string): { mm: AddressSpace; context: Uint8Array } {
   const { kernel, process } = task;
-  const memory = orNoMemory(() => kernel.platform.memory.create(program.file.path));
-  const mm = new AddressSpace(memory, kernel.account);
+  const mm = AddressSpace.make(kernel.account, () => kernel.platform.memory.create(program.file.path));
   try {
     const { prelink } = kernel.options;
     const main = mapProgram(mm, program, program.header.type === ET_DYN ? (prelink?.get(program.file.path) ?? EXECUTABLE_BASE) : 0);
@@ -143,7 +142,7 @@ function load(task: Task, program: Program, interpreter: Program | undefined, cr
     const cpu = new CpuState(context.buffer);
     cpu.setReg(RSP, sp);
     cpu.rip = start.entry;
-    mm.executor = kernel.newExecutor(memory);
+    mm.executor = kernel.newExecutor(mm.memory);
     return { mm, context };
   } catch (error) {
     mm.dispose();

@@ -15,6 +15,9 @@ import { effectiveProt, type Mappable, pageCeil, pageFloor, type Vma, VmaList } 
 const OCCUPIED = 0x100;
 const KEPT_FLAGS = MAP_GROWSDOWN | MAP_LOCKED | MAP_NORESERVE | MAP_STACK;
 
+/** What an address space takes of the host's memory beside its pages: tables, and code that is its own. Measured; counted like memory, so that endless forks meet the limit. */
+const OWN_BYTES = 1024 * 1024;
+
 /** Counts what all address spaces together may come to need. */
 export interface CommitAccount {
   committedBytes: number;
@@ -66,6 +69,13 @@ export class AddressSpace {
     this.memory = memory;
     this.account = account;
     this.vmas = vmas;
+    account.committedBytes += OWN_BYTES;
+  }
+
+  /** With memory of its own. Throws ENOMEM. */
+  static make(account: CommitAccount, memory: () => GuestMemory, vmas?: VmaList): AddressSpace {
+    reserve(account, OWN_BYTES);
+    return new AddressSpace(orNoMemory(memory), account, vmas);
   }
 
   /** Keeps the heap above `end` of the program that was loaded. */
@@ -328,8 +338,7 @@ export class AddressSpace {
 
   /** A copy for a child process; its executor is the caller's to make. */
   fork(): AddressSpace {
-    const memory = orNoMemory(() => this.memory.fork());
-    const child = new AddressSpace(memory, this.account, this.vmas.copy());
+    const child = AddressSpace.make(this.account, () => this.memory.fork(), this.vmas.copy());
     child.brkStart = this.brkStart;
     child.brk = this.brk;
     child.brkLimit = this.brkLimit;
@@ -352,6 +361,7 @@ export class AddressSpace {
       vma.file?.release?.();
     }
     this.#commit(-this.#committed);
+    this.account.committedBytes -= OWN_BYTES;
     this.executor?.dispose();
     this.memory.dispose();
   }

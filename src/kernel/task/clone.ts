@@ -18,12 +18,13 @@ import {
 } from '../../abi/sched.ts';
 import { RLIMIT } from '../../abi/resource.ts';
 import { RAX, RSP } from '../../x86/state.ts';
-import { EAGAIN, EINVAL, EPERM } from '../errno.ts';
+import { EAGAIN, EINVAL, ENOMEM, EPERM } from '../errno.ts';
 import { putU32, view } from '../mm/guest.ts';
 import { orNoMemory } from '../mm/space.ts';
 import { type SysResult, WOULD_BLOCK } from '../result.ts';
 import { PendingSignals, SignalHandlers } from '../signal/state.ts';
 import { block } from './block.ts';
+import { MAX_TASKS } from './rlimit.ts';
 import { Process, Task } from './task.ts';
 
 export interface CloneRequest {
@@ -57,7 +58,8 @@ export function cloneTask(parent: Task, request: CloneRequest): SysResult {
   const { kernel } = parent;
   check(flags);
   const thread = has(flags, CLONE_THREAD);
-  if (kernel.tasks.size >= parent.process.limits[RLIMIT.NPROC].soft) throw EAGAIN;
+  if (kernel.tasks.size >= Math.min(parent.process.limits[RLIMIT.NPROC].soft, kernel.options.maxTasks ?? MAX_TASKS)) throw EAGAIN;
+  if (!has(flags, CLONE_VM) && !kernel.host.roomForProcess()) throw ENOMEM;
   // Bad addresses are found before anything exists.
   if (has(flags, CLONE_PARENT_SETTID)) view(parent.mm, request.parentTid, 4, 'write');
 

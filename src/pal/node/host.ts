@@ -5,6 +5,7 @@
  */
 
 import { randomFillSync } from 'node:crypto';
+import { getHeapStatistics } from 'node:v8';
 import { receiveMessageOnPort, type MessagePort } from 'node:worker_threads';
 import type { Host, HostRequest, HostStream } from '../../kernel/host.ts';
 import { Doorbell } from './doorbell.ts';
@@ -20,6 +21,9 @@ const RANDOM_BYTES = 4096;
 
 /** After this long without anything from outside, memory is given back. */
 const IDLE_NS = 1e9;
+
+/** The part of V8's heap that processes may fill: what they do when they end takes more of it. */
+const FULL = 0.6;
 
 /** Bytes asked for when somebody only waits for input to be there. */
 const PEEK_BYTES = 1;
@@ -95,6 +99,8 @@ export class WorkerHost implements Host {
   /** Something has happened since memory was given back. */
   #busy = true;
   #returnMemory: (() => void) | undefined;
+  #processes = 0;
+  #room = true;
 
   constructor(port: MessagePort, bell: SharedArrayBuffer) {
     this.#port = port;
@@ -151,6 +157,15 @@ export class WorkerHost implements Host {
       if (stream?.terminal) Object.assign(stream.terminal, { rows: message.rows, columns: message.columns });
     }
     return message;
+  }
+
+  /** V8 ends the thread when its heap is full, and asking is not free: every 16th process is looked at. */
+  roomForProcess(): boolean {
+    if (this.#processes++ % 16 === 0 || !this.#room) {
+      const { used_heap_size, heap_size_limit } = getHeapStatistics();
+      this.#room = used_heap_size < heap_size_limit * FULL;
+    }
+    return this.#room;
   }
 
   poll(): boolean {

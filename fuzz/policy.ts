@@ -14,7 +14,12 @@ import { mutateJson } from './mutate-json.ts';
 
 const HEX = 'ab'.repeat(48);
 const VALUES: Readonly<Record<string, string>> = { measurement: HEX, signer: HEX, publisher: HEX, platform: HEX, product: '1', version: '2', name: 'app', time: '2027-01-01T00:00:00Z' };
-const TEXTS = Object.entries(LIBRARY).map(([name, { parameters }]) => policyFromLibrary(name, 'a/key/k', new Map(parameters.map((parameter) => [parameter, VALUES[parameter]]))));
+const REGISTERS = ['rtmr1', 'rtmr2'];
+const TEXTS = Object.entries(LIBRARY).flatMap(([name, { parameters, optional }]) =>
+  [[], REGISTERS.filter((register) => optional.includes(register))].map((more) =>
+    policyFromLibrary(name, 'a/key/k', new Map([...parameters.map((parameter) => [parameter, VALUES[parameter]] as const), ...more.map((register) => [register, HEX] as const)])),
+  ),
+);
 // biome-ignore format: a table
 const WORDS = ['permit', 'forbid', '(', ')', '{', '}', 'when', 'unless', ';', '&&', '||', '!', '==', '<', '+', '-', '*', 'principal', 'action', 'resource', 'context', '.', 'has', 'like', 'in', 'is', 'if true then 1 else 2', '"', '\\u{0}', '\\', '@id("x")', '?principal', 'Cloister::Action::"release"', '9223372036854775807', '-9223372036854775808', '[', ']', '.contains(', 'ip("1.2.3.4")', 'decimal("1.0")', '\n', '//', '\0', '((((((((((((((((((((', '!!!!!!!!!!!!!!!!!!!!!'];
 const CASES = [
@@ -24,7 +29,7 @@ const CASES = [
     action: 'release',
     resource: 'a/key/k',
     attributes: { owner: 'alice', tenant: 't', version: 1, labels: ['x'] },
-    context: { tee: 'tdx', simulated: false, measurement: HEX, registers: ['00'], now: 1, enclave: { measurement: HEX, signer: HEX, productId: 1, securityVersion: 1, imageKind: 'encrypted', references: [], publishers: [] } },
+    context: { tee: 'tdx', simulated: false, measurement: HEX, rtmr1: HEX, now: 1, enclave: { measurement: HEX, signer: HEX, productId: 1, securityVersion: 1, imageKind: 'encrypted', references: [], publishers: [] } },
   },
 ];
 

@@ -3,6 +3,9 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { FAILURE_CODES, POLICY_KEYS } from '../src/attestation/verifier/index.ts';
+import { CLAIMS } from '../src/broker/policy/claims.ts';
+import { LIBRARY } from '../src/broker/policy/library.ts';
+import { CONTEXT } from '../src/broker/policy/schema.ts';
 import { openApi } from '../src/broker/routes.ts';
 import { EXIT_CODES, CANNOT_EXECUTE, NOT_FOUND } from '../src/cli/exit-codes.ts';
 import { GLOBAL_OPTIONS } from '../src/cli/parse.ts';
@@ -157,6 +160,59 @@ ${table(
 `;
 }
 
+/** Registers of a virtual TPM are one row. */
+const parameterNames = (names: readonly string[]): string => [...names.filter((name) => !name.startsWith('pcr')), ...(names.includes('pcr0') ? ['pcr0 … pcr23'] : [])].map((name) => `\`${name}\``).join(', ');
+
+function policies(): string {
+  return `# Policies of the broker
+
+${GENERATED}
+Owners say in Cedar which programs get which of their secrets. An enclave asks (\`principal\`), the action is \`release\` or \`advance\` (the counter of a
+storage), the resource has \`owner\`, \`tenant\`, \`repository\`, \`type\`, \`tag\`, \`version\` and \`labels\`, and the context is what verified evidence says.
+Policies are checked against this schema when they are set. \`cloister policy test\` tries them; the audit log says why something was refused.
+
+## What a measurement is of
+
+On SGX, SEV-SNP and sim, \`context.measurement\` says which software runs. On TDX it is of the firmware alone, and behind a paravisor (\`az-…\`) of the
+paravisor alone: name registers as well (\`rtmr1\` and \`rtmr2\`, \`pcr4\` and others). Ready policies that do not name any give nothing there.
+
+What an enclave states of itself (\`context.enclave\`) is the word of the machine around it, and other software can say the same. It counts only in policies
+that name that machine, in any form: \`context.measurement\` on SEV-SNP; \`context.measurement\` and \`context.rtmr1\` or \`context.rtmr2\` on TDX;
+\`context.measurement\` or \`context.signer\` on SGX. The broker tries each decision that rests on a statement with another machine in its place, and refuses where
+that one would have been allowed, too.
+
+    permit (principal, action, resource in Cloister::Repository::"hospital")
+    when {
+      context.tee == "tdx" && !context.debug && context.tcbStatus == "UpToDate" &&
+      context.measurement == "<MRTD>" && context has rtmr1 && context.rtmr1 == "…" && context has rtmr2 && context.rtmr2 == "…" &&
+      context has enclave && context.enclave.measurement == "<what cloister print measurement shows>"
+    };
+
+## Ready policies
+
+${table(
+  ['name', 'parameters', 'also', 'what it allows'],
+  Object.entries(LIBRARY).map(([name, { doc, parameters, optional }]) => [`\`${name}\``, parameterNames(parameters), parameterNames(optional), doc]),
+)}
+
+## The context
+
+Attributes that all evidence has:
+
+${table(
+  ['attribute', 'type', 'meaning'],
+  Object.entries(CONTEXT).map(([name, [type, doc]]) => [`\`${name}\``, `\`${type}\``, doc]),
+)}
+
+Attributes that only some has: ask with \`context has …\`. Values are as \`cloister verify\` shows them; bytes in lower-case hexadecimal.
+
+${table(
+  ['attribute', 'type', 'evidence', 'meaning'],
+  [...Object.entries(CLAIMS).map(([name, [type, tees, doc]]) => [`\`${name}\``, `\`${type}\``, tees, doc]), ['`pcr0` … `pcr23`', '`String`', 'az-…', 'Registers of the virtual TPM, SHA-256 bank, as far as its quote covers them.']],
+)}
+`;
+}
+
 // biome-ignore format: a table
 const DOCUMENTS: Readonly<Record<string, () => string | Promise<string>>> = {
   'docs/reference/system-calls.md': systemCalls,
@@ -165,6 +221,7 @@ const DOCUMENTS: Readonly<Record<string, () => string | Promise<string>>> = {
   'docs/reference/exit-codes.md':   exitCodes,
   'docs/reference/errors.md':       errors,
   'docs/reference/verification.md': verification,
+  'docs/reference/policies.md':     policies,
   'docs/broker-openapi.json':       () => `${JSON.stringify(openApi(version), null, 2)}\n`,
   'schema/cloister.schema.json':    () => `${JSON.stringify(jsonSchema(), null, 2)}\n`,
 };

@@ -5,8 +5,9 @@ import { existsSync, readFileSync } from 'node:fs';
 import { after, test } from 'node:test';
 import { AUTHENTIC, type Collateral, NO_COLLATERAL, type Policy, readCollateral } from '../../src/attestation/verifier/index.ts';
 import { type Attester, BrokerClient } from '../../src/broker/client.ts';
-import { EVIDENCE, verifierAppraiser } from '../../src/broker/kbs/appraise.ts';
+import { contextOf, EVIDENCE, verifierAppraiser } from '../../src/broker/kbs/appraise.ts';
 import { givenCollateral } from '../../src/broker/kbs/collateral.ts';
+import { policyFromLibrary } from '../../src/broker/policy/library.ts';
 import { AT } from '../attestation/forge/intel.ts';
 import { amdMachine, intelMachine, type Machine } from './hardware.ts';
 import { ANYBODY, Bench } from './support.ts';
@@ -127,11 +128,44 @@ test('what an enclave states of itself is bound by the evidence: not a word of i
   }
 });
 
+test('another kernel on the right firmware can state the same, and gets nothing', async () => {
+  const victim = '11'.repeat(48);
+  const cloister = { measurement: victim, signer: '22'.repeat(48), productId: 1, securityVersion: 2, debuggable: false, imageKind: 'encrypted' };
+  const right = intelMachine({ tee: 'tdx' });
+  const [rtmr1, rtmr2] = [right.registers[1], right.registers[2]];
+  // RTMR1 and RTMR2: another kernel and initial file system.
+  const evil = intelMachine({ tee: 'tdx', body: (bytes) => void bytes.fill(0xee, 376, 472) });
+  const bench = await brokerFor(AT, right.collateral, { roots: right.roots });
+  const ask = ({ attester }: Machine) => bench.client({ ...attester, cloister }).resource('a/key/k');
+  const set = (text: string) => bench.alice('PUT', '/cloister/v0/policies/p', text);
+  const ready = (...registers: [string, string][]) => policyFromLibrary('enclave', 'a', new Map([['platform', right.measurement], ['measurement', victim], ...registers])); // biome-ignore format: a table
+  await set(ready());
+  for (const machine of [evil, right]) await assert.rejects(ask(machine), { code: 'broker-refused' });
+  assert.match((await bench.audit())[0].detail.why.join(), /contains\(context\.tee\).*"tee":"tdx"/);
+  await set(ready(['rtmr1', rtmr1], ['rtmr2', rtmr2]));
+  assert.equal(new TextDecoder().decode(await ask(right)), 'secret');
+  await assert.rejects(ask(evil), { code: 'broker-refused' });
+  assert.match((await bench.audit())[0].detail.why.join(), /context\.rtmr1 == .*; the evidence says .*eeee/);
+  // Written by hand, without the registers: nobody gets it, and the owner learns what is missing.
+  await set(`permit (principal, action, resource) when { context.measurement == "${right.measurement}" && context has enclave && context.enclave.measurement == "${victim}" };`);
+  for (const machine of [evil, right]) await assert.rejects(ask(machine), { code: 'broker-refused' });
+  assert.match((await bench.audit())[0].detail.why[0], /^p: any software can state what is asked of context\.enclave: name the one that is believed, by context\.rtmr1 or context\.rtmr2; the evidence says \{"tee":"tdx","rtmr1":/);
+});
+
+test("registers of a virtual TPM are in the policy's context by number", () => {
+  const hash = 'ab'.repeat(32);
+  const verdict = { tee: 'az-snp-vtpm', accepted: true, tcbStatus: null, tcbDate: null, advisories: [], failures: [], claims: { measurement: '11'.repeat(48), debug: false, pcrs: { 4: hash, 11: hash } } };
+  const context = contextOf(verdict);
+  assert.deepEqual([context.pcr4, context.pcr11, context.pcr0], [hash, hash, undefined]);
+  assert.equal(contextOf({ ...verdict, accepted: false }).pcr4, undefined);
+  assert.throws(() => contextOf({ ...verdict, claims: { ...verdict.claims, pcrs: { 4: 7 } } }), /pcr4/);
+});
+
 test('an enclave states what it is only where the broker says that it reads it', async () => {
-  const { attester, collateral, roots } = amdMachine();
+  const { attester, collateral, roots, measurement } = amdMachine();
   const bench = await brokerFor(AT, collateral, { roots });
   const cloister = { measurement: '11'.repeat(48), signer: '22'.repeat(48), productId: 1, securityVersion: 2, debuggable: false, imageKind: 'encrypted' };
-  await bench.alice('PUT', '/cloister/v0/policies/enclave', `permit (principal, action, resource) when { context has enclave && context.enclave.measurement == "${cloister.measurement}" };`);
+  await bench.alice('PUT', '/cloister/v0/policies/enclave', `permit (principal, action, resource) when { context.measurement == "${measurement}" && context has enclave && context.enclave.measurement == "${cloister.measurement}" };`);
   const sent: string[] = [];
   const through = (extra: (given: unknown) => unknown): BrokerClient =>
     new BrokerClient(

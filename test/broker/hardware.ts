@@ -53,6 +53,8 @@ export interface Machine {
   readonly collateral: Collateral;
   readonly roots: readonly string[];
   readonly measurement: string;
+  /** RTMR0 to RTMR3, on TDX. */
+  readonly registers: readonly string[];
 }
 
 /** SGX's report data is at 320 of the body, TDX's at 520; `changes.body` comes after it. */
@@ -73,6 +75,7 @@ export function intelMachine(changes: IntelChanges = {}): Machine {
     collateral: readCollateral([{ name: 'bundle', bytes: new TextEncoder().encode(JSON.stringify(bundle)) }]),
     roots,
     measurement: tee === 'tdx' ? 'cc'.repeat(48) : 'aa'.repeat(32),
+    registers: tee === 'tdx' ? [0, 1, 2, 3].map((index) => hex(forge().evidence.subarray(48 + 328 + index * 48, 48 + 376 + index * 48))) : [],
   };
 }
 
@@ -93,5 +96,6 @@ export function amdMachine(changes: AmdChanges = {}, vek: 'with the evidence' | 
     collateral: readCollateral(files.filter(({ name }) => name !== 'vek.der' || vek === 'in the collateral')),
     roots,
     measurement: hex(new Uint8Array(48).fill(0xaa)),
+    registers: [],
   };
 }

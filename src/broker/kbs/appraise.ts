@@ -5,6 +5,7 @@ import type { Appraised } from '../../attestation/token/index.ts';
 import { equalSecret, toHex } from '../../base/bytes.ts';
 import type { CollateralSource } from './collateral.ts';
 import { expectedReportData } from './report-data.ts';
+import { claimAttributes } from '../policy/claims.ts';
 import type { EnclaveStatement, PolicyContext } from '../policy/schema.ts';
 
 /** As the verifier gives it; `sample` is a TEE of the KBS protocol that no verifier knows. */
@@ -121,7 +122,7 @@ function statementIn(claims: Verdict['claims']): { readonly debug?: unknown; rea
 
 const SIMULATED = new Set(['sim', 'sample']);
 
-export function contextOf({ tee, tcbStatus, tcbDate, advisories, claims }: Verdict): EvidenceContext {
+export function contextOf({ tee, accepted, tcbStatus, tcbDate, advisories, claims }: Verdict): EvidenceContext {
   const text = (name: string): string => (typeof claims[name] === 'string' ? (claims[name] as string) : '');
   const whole = (...names: readonly string[]): number => (names.map((name) => claims[name]).find((value) => Number.isSafeInteger(value)) as number | undefined) ?? 0;
   const stated = statementIn(claims);
@@ -138,6 +139,6 @@ export function contextOf({ tee, tcbStatus, tcbDate, advisories, claims }: Verdi
     signer: text('signer'),
     productId: whole('productId', 'isvProdId'),
     securityVersion: whole('securityVersion', 'isvSvn', 'guestSvn'),
-    registers: ['register', 'rtmr0', 'rtmr1', 'rtmr2', 'rtmr3'].map(text).filter((value) => value !== ''),
+    ...(accepted && claimAttributes(claims)),
   };
 }

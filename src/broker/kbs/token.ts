@@ -53,7 +53,7 @@ export class Tokens {
       lifetime: Math.floor(expires / 1000) - iat,
       profile: TOKEN_PROFILE,
       more: { iss: ISSUER, jti: crypto.randomUUID(), nbf: iat },
-      annotated: { [context.tee]: { ...context }, runtime_data_claims: { nonce, 'tee-pubkey': { ...key } } },
+      annotated: { [context.tee]: { ...context } as unknown as Claims, runtime_data_claims: { nonce, 'tee-pubkey': { ...key } } },
     });
     return signEar(payload, this.#key);
   }

@@ -2,7 +2,7 @@
 
 import type { Decision, PolicyEngine, PolicyText } from './engine.ts';
 import { PolicyError } from './engine.ts';
-import type { PolicyAction, PolicyContext, ResourceAttributes } from './schema.ts';
+import { CONTEXT_NAMES, type PolicyAction, type PolicyContext, type ResourceAttributes } from './schema.ts';
 
 /** What a case leaves out is as harmless as evidence can be: real hardware, up to date, not debuggable, nothing known. */
 const DEFAULT_CONTEXT: PolicyContext = {
@@ -16,13 +16,10 @@ const DEFAULT_CONTEXT: PolicyContext = {
   signer: '',
   productId: 0,
   securityVersion: 0,
-  registers: [],
   references: [],
   publishers: [],
   now: 0,
 };
-
-const CONTEXT_KEYS = [...Object.keys(DEFAULT_CONTEXT), 'enclave'];
 
 export interface PolicyCase {
   readonly name: string;
@@ -60,7 +57,7 @@ export function parseCases(json: string): PolicyCase[] {
     if (each.expect !== 'allow' && each.expect !== 'deny') throw new PolicyError(`${where} expects allow or deny, not ${JSON.stringify(each.expect)}`);
     if (each.action !== undefined && each.action !== 'release' && each.action !== 'advance') throw new PolicyError(`${where}: the action is release or advance`);
     for (const key of ['attributes', 'context']) if (each[key] !== undefined && (typeof each[key] !== 'object' || each[key] === null || Array.isArray(each[key]))) throw new PolicyError(`${where}: ${key} is a map`);
-    for (const key of Object.keys((each.context as object | undefined) ?? {})) if (!CONTEXT_KEYS.includes(key)) throw new PolicyError(`${where}: evidence says nothing called ${key}; there are ${CONTEXT_KEYS.join(', ')}`);
+    for (const key of Object.keys((each.context as object | undefined) ?? {})) if (!CONTEXT_NAMES.includes(key)) throw new PolicyError(`${where}: evidence says nothing called ${key}; there are ${CONTEXT_NAMES.join(', ')}`);
   });
   return cases as PolicyCase[];
 }

@@ -4,6 +4,7 @@
  */
 
 import type * as Cedar from '@cedar-policy/cedar-wasm/nodejs';
+import { otherMachines } from './platform.ts';
 import { type PolicyAction, type PolicyContext, type ResourceAttributes, SCHEMA } from './schema.ts';
 
 export interface PolicyText {
@@ -21,7 +22,7 @@ export interface PolicyRequest {
 export interface FailedCondition {
   readonly policy: string;
   readonly condition: string;
-  readonly evidence: Readonly<Record<string, PolicyContext[keyof PolicyContext]>>;
+  readonly evidence: Readonly<Record<string, unknown>>;
 }
 
 export interface Decision {
@@ -97,12 +98,33 @@ export class PolicyEngine {
   }
 
   #evaluate(set: string, policies: readonly PolicyText[], request: PolicyRequest): Decision {
+    const decision = this.#ask(set, request);
+    if (!decision.allowed) return { ...decision, failed: this.#explain(policies, request) };
+    const failed = this.#unnamed(set, request, decision);
+    return failed.length > 0 ? { ...decision, allowed: false, policies: [], failed } : decision;
+  }
+
+  /** Without a reason where it refuses. */
+  #ask(set: string, request: PolicyRequest): Decision {
     const answer = answerOf(() => this.#cedar.statefulIsAuthorized({ ...this.#call(request), preparsedPolicySetId: set, preparsedSchemaName: SCHEMA_NAME, validateRequest: true }));
     if (answer.type === 'failure') return { allowed: false, policies: [], failed: [], errors: [messages(answer.errors)] };
     const { decision, diagnostics } = answer.response;
     const errors = diagnostics.errors.map(({ policyId, error }) => `${policyId}: ${messages([error])}`);
-    const allowed = decision === 'allow' && errors.length === 0;
-    return { allowed, policies: diagnostics.reason, failed: allowed ? [] : this.#explain(policies, request), errors };
+    return { allowed: decision === 'allow' && errors.length === 0, policies: diagnostics.reason, failed: [], errors };
+  }
+
+  /** What a decision lacks that rests on an enclave's own claims: the name of what states them. */
+  #unnamed(set: string, request: PolicyRequest, { policies }: Decision): FailedCondition[] {
+    const { enclave, ...silent } = request.context;
+    if (enclave === undefined || this.#ask(set, { ...request, context: silent }).allowed) return [];
+    const others = otherMachines(request.context);
+    if (others === undefined) return [{ policy: policies.join(', '), condition: `evidence of ${request.context.tee} names nothing that could be believed about an enclave`, evidence: { tee: request.context.tee } }];
+    return others.flatMap(({ names, context }) => {
+      const other = this.#ask(set, { ...request, context });
+      if (!other.allowed) return [];
+      const condition = `any software can state what is asked of context.enclave: name the one that is believed, by ${names.map((name) => `context.${name}`).join(' or ')}`;
+      return [{ policy: other.policies.join(', '), condition, evidence: Object.fromEntries(['tee', ...names].map((name) => [name, request.context[name as keyof PolicyContext]])) }];
+    });
   }
 
   #call({ action, resource, context }: PolicyRequest) {

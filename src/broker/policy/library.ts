@@ -1,17 +1,29 @@
 /** Policies that are ready to use: what an owner most often wants to say, by name and parameters. */
 
+import { type Pcr, PCRS } from './claims.ts';
 import { PolicyError } from './engine.ts';
+
+/** The values of a ready policy's parameters. */
+interface Given {
+  /** Throws PolicyError where it is missing. */
+  (parameter: string): string;
+  /** Of those that may be left out. */
+  readonly optional: (parameter: string) => string | undefined;
+}
 
 export interface LibraryRow {
   readonly doc: string;
   readonly parameters: readonly string[];
+  /** What may be given as well. */
+  readonly optional: readonly string[];
   /** The body of `when { … }`. */
-  readonly condition: (value: (parameter: string) => string) => string;
+  readonly condition: (value: Given) => string;
 }
 
 const text = (value: string): string => JSON.stringify(value);
-function hex(value: string): string {
-  if (!/^[0-9a-f]{64}$|^[0-9a-f]{96}$/.test(value)) throw new PolicyError(`${value} is not a hash: 64 or 96 lower-case hexadecimal digits`);
+function hex(value: string, ...digits: readonly number[]): string {
+  const wanted = digits.length > 0 ? digits : [64, 96];
+  if (!/^[0-9a-f]*$/.test(value) || !wanted.includes(value.length)) throw new PolicyError(`${value} is not a hash: ${wanted.join(' or ')} lower-case hexadecimal digits`);
   return text(value);
 }
 function whole(value: string): string {
@@ -24,21 +36,50 @@ function time(value: string): string {
   return String(Math.floor(at / 1000));
 }
 
+const RTMRS = ['rtmr0', 'rtmr1', 'rtmr2', 'rtmr3'] as const;
+/** What boot loaders and kernels are measured into; the others are of firmware and settings, the same for all software. */
+const BOOTED: readonly Pcr[] = ['pcr4', 'pcr8', 'pcr9', 'pcr11'];
+const VTPM = '["az-snp-vtpm", "az-tdx-vtpm", "azsnpvtpm", "aztdxvtpm"].contains(context.tee)';
+
+const equals = (names: readonly string[], digits: number, value: Given): string => names.map((name) => `context has ${name} && context.${name} == ${hex(value.optional(name) as string, digits)}`).join(' && ');
+
+/**
+ * That `context.measurement` (or what hangs on it) says which software runs. It does on SGX, SEV-SNP and sim. On TDX it is of the
+ * firmware alone, behind a paravisor of that one: there the registers have to be named that the rest is measured into.
+ */
+function software(value: Given): string {
+  const [rtmrs, pcrs] = [RTMRS, PCRS].map((names) => names.filter((name) => value.optional(name) !== undefined));
+  if (rtmrs.length > 0 && pcrs.length > 0) throw new PolicyError('rtmr… are registers of TDX, pcr… those of a virtual TPM: write two policies');
+  if (rtmrs.length > 0) {
+    for (const name of ['rtmr1', 'rtmr2'] as const) if (!rtmrs.includes(name)) throw new PolicyError(`${rtmrs.join(', ')} without ${name}: rtmr1 and rtmr2 together say which boot loader, kernel and initial file system run`);
+    return `context.tee == "tdx" && ${equals(rtmrs, 96, value)}`;
+  }
+  if (pcrs.length === 0) return '["sgx", "snp", "sim"].contains(context.tee)';
+  if (!pcrs.some((name) => BOOTED.includes(name as Pcr))) throw new PolicyError(`${pcrs.join(', ')}: other software has these as well; one of ${BOOTED.join(', ')} says what was booted`);
+  return `${VTPM} && ${equals(pcrs, 64, value)}`;
+}
+
 /** SEV-SNP has no status: its versions are held against minimums when the evidence is verified. */
 const PRODUCTION = 'context.debug == false && context.simulated == false && ["UpToDate", "NotPublished"].contains(context.tcbStatus)';
 
+const measurement = (value: Given): string => `context.measurement == ${hex(value('measurement'))} && ${software(value)}`;
+// A signer's word is in SGX, SEV-SNP and sim; on TDX it is whatever the host says.
+const signer = (value: Given): string => `context.signer == ${hex(value('signer'))} && context.productId == ${whole(value('product'))} && context.securityVersion >= ${whole(value('version'))} && ["sgx", "snp", "sim"].contains(context.tee)`;
+const reference = (value: Given): string => `context.references.contains(${text(value('name'))}) && ${software(value)}`;
+const platform = (value: Given): string => `context.measurement == ${hex(value('platform'))} && ${software(value)} && context has enclave`;
+
 // biome-ignore format: a table
 export const LIBRARY: Readonly<Record<string, LibraryRow>> = {
-  'exact-build':        { doc: 'This build, whatever the state of the machine.', parameters: ['measurement'], condition: (value) => `context.measurement == ${hex(value('measurement'))}` },
-  'exact-build-strict': { doc: 'This build, on real hardware that is up to date, not debuggable.', parameters: ['measurement'], condition: (value) => `context.measurement == ${hex(value('measurement'))} && ${PRODUCTION}` },
-  'signed-by':          { doc: 'Any build by this signer from this security version on.', parameters: ['signer', 'product', 'version'], condition: (value) => `context.signer == ${hex(value('signer'))} && context.productId == ${whole(value('product'))} && context.securityVersion >= ${whole(value('version'))}` },
-  'signed-by-strict':   { doc: 'The same, on real hardware that is up to date, not debuggable.', parameters: ['signer', 'product', 'version'], condition: (value) => `context.signer == ${hex(value('signer'))} && context.productId == ${whole(value('product'))} && context.securityVersion >= ${whole(value('version'))} && ${PRODUCTION}` },
-  'reference':          { doc: 'Builds among your reference values of this name.', parameters: ['name'], condition: (value) => `context.references.contains(${text(value('name'))})` },
-  'reference-strict':   { doc: 'The same, on real hardware that is up to date, not debuggable.', parameters: ['name'], condition: (value) => `context.references.contains(${text(value('name'))}) && ${PRODUCTION}` },
-  'published-by':       { doc: 'Builds whose reference values this publisher has signed.', parameters: ['publisher'], condition: (value) => `context.publishers.contains(${hex(value('publisher'))})` },
-  'enclave':            { doc: 'This build, in a virtual machine or loader with this measurement, up to date, not debuggable.', parameters: ['platform', 'measurement'], condition: (value) => `context.measurement == ${hex(value('platform'))} && context has enclave && context.enclave.measurement == ${hex(value('measurement'))} && ${PRODUCTION}` },
-  'enclave-reference':  { doc: 'The same for builds among your reference values of this name.', parameters: ['platform', 'name'], condition: (value) => `context.measurement == ${hex(value('platform'))} && context has enclave && context.enclave.references.contains(${text(value('name'))}) && ${PRODUCTION}` },
-  'until':              { doc: 'This build, until a time.', parameters: ['measurement', 'time'], condition: (value) => `context.measurement == ${hex(value('measurement'))} && context.now < ${time(value('time'))}` },
+  'exact-build':        { doc: 'This build, whatever the state of the machine.', parameters: ['measurement'], optional: [...RTMRS, ...PCRS], condition: measurement },
+  'exact-build-strict': { doc: 'This build, on real hardware that is up to date, not debuggable.', parameters: ['measurement'], optional: [...RTMRS, ...PCRS], condition: (value) => `${measurement(value)} && ${PRODUCTION}` },
+  'signed-by':          { doc: 'Any build by this signer from this security version on.', parameters: ['signer', 'product', 'version'], optional: [], condition: signer },
+  'signed-by-strict':   { doc: 'The same, on real hardware that is up to date, not debuggable.', parameters: ['signer', 'product', 'version'], optional: [], condition: (value) => `${signer(value)} && ${PRODUCTION}` },
+  'reference':          { doc: 'Builds among your reference values of this name.', parameters: ['name'], optional: [...RTMRS, ...PCRS], condition: reference },
+  'reference-strict':   { doc: 'The same, on real hardware that is up to date, not debuggable.', parameters: ['name'], optional: [...RTMRS, ...PCRS], condition: (value) => `${reference(value)} && ${PRODUCTION}` },
+  'published-by':       { doc: 'Builds whose reference values this publisher has signed.', parameters: ['publisher'], optional: [...RTMRS, ...PCRS], condition: (value) => `context.publishers.contains(${hex(value('publisher'))}) && ${software(value)}` },
+  'enclave':            { doc: 'This build, in a virtual machine or loader with this measurement, up to date, not debuggable.', parameters: ['platform', 'measurement'], optional: RTMRS, condition: (value) => `${platform(value)} && context.enclave.measurement == ${hex(value('measurement'))} && ${PRODUCTION}` },
+  'enclave-reference':  { doc: 'The same for builds among your reference values of this name.', parameters: ['platform', 'name'], optional: RTMRS, condition: (value) => `${platform(value)} && context.enclave.references.contains(${text(value('name'))}) && ${PRODUCTION}` },
+  'until':              { doc: 'This build, until a time.', parameters: ['measurement', 'time'], optional: [...RTMRS, ...PCRS], condition: (value) => `${measurement(value)} && context.now < ${time(value('time'))}` },
 };
 
 const RESOURCE = /^[A-Za-z0-9._-]+(?:\/[A-Za-z0-9._-]+\/[A-Za-z0-9._-]+)?$/;
@@ -48,12 +89,18 @@ export function policyFromLibrary(name: string, resource: string, parameters: Re
   const row = Object.hasOwn(LIBRARY, name) ? LIBRARY[name] : undefined;
   if (row === undefined) throw new PolicyError(`there is no ready policy ${name}; there are ${Object.keys(LIBRARY).join(', ')}`);
   if (!RESOURCE.test(resource)) throw new PolicyError(`${resource} is neither REPOSITORY nor REPOSITORY/TYPE/TAG`);
-  for (const given of parameters.keys()) if (!row.parameters.includes(given)) throw new PolicyError(`${name} has no parameter ${given}; it has ${row.parameters.join(', ')}`);
-  const value = (parameter: string): string => {
-    const given = parameters.get(parameter);
-    if (given === undefined) throw new PolicyError(`${name} needs ${row.parameters.map((each) => `${each}=…`).join(' ')}; ${parameter} is missing`);
-    return given;
-  };
+  for (const given of parameters.keys()) {
+    if (row.parameters.includes(given) || row.optional.includes(given)) continue;
+    throw new PolicyError(`${name} has no parameter ${given}; it has ${[...row.parameters, ...row.optional.filter((each) => !each.startsWith('pcr')), ...(row.optional.includes('pcr0') ? ['pcr0 to pcr23'] : [])].join(', ')}`);
+  }
+  const value = Object.assign(
+    (parameter: string): string => {
+      const given = parameters.get(parameter);
+      if (given === undefined) throw new PolicyError(`${name} needs ${row.parameters.map((each) => `${each}=…`).join(' ')}; ${parameter} is missing`);
+      return given;
+    },
+    { optional: (parameter: string) => parameters.get(parameter) },
+  );
   const scope = resource.includes('/') ? `resource == Cloister::Resource::${text(resource)}` : `resource in Cloister::Repository::${text(resource)}`;
   return `permit (principal, action, ${scope})\nwhen { ${row.condition(value)} };\n`;
 }

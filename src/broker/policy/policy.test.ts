@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { judgeEnclave } from '../../attestation/verifier/enclave.ts';
+import { AUTHENTIC, type Policy } from '../../attestation/verifier/index.ts';
+import { Findings } from '../../attestation/verifier/verdict.ts';
 import { parseCases, runCases } from './cases.ts';
 import { PolicyEngine, PolicyError } from './engine.ts';
 import { LIBRARY, policyFromLibrary } from './library.ts';
@@ -7,6 +10,7 @@ import { LIBRARY, policyFromLibrary } from './library.ts';
 const engine = await PolicyEngine.load();
 const M = 'ab'.repeat(48);
 const OTHER = 'cd'.repeat(48);
+const [HASH, OTHER_HASH] = ['ab'.repeat(32), 'cd'.repeat(32)];
 // biome-ignore format: a table
 const PARAMETERS: Readonly<Record<string, readonly [string, string][]>> = {
   'exact-build': [['measurement', M]], 'exact-build-strict': [['measurement', M]], 'signed-by': [['signer', M], ['product', '3'], ['version', '2']], 'signed-by-strict': [['signer', M], ['product', '3'], ['version', '2']],
@@ -14,7 +18,7 @@ const PARAMETERS: Readonly<Record<string, readonly [string, string][]>> = {
   enclave: [['platform', M], ['measurement', M]], 'enclave-reference': [['platform', M], ['name', 'app']],
 };
 const ENCLAVE = { measurement: M, signer: M, productId: 3, securityVersion: 2, imageKind: 'encrypted', references: ['app'], publishers: [M] };
-const GOOD = { enclave: ENCLAVE, measurement: M, signer: M, productId: 3, securityVersion: 2, references: ['app'], publishers: [M], now: 1_700_000_000 };
+const GOOD = { tee: 'snp', enclave: ENCLAVE, measurement: M, signer: M, productId: 3, securityVersion: 2, references: ['app'], publishers: [M], now: 1_700_000_000 };
 const decide = (text: string, context: object, resource = 'hospital/key/data') => runCases(engine, [{ name: 'p', text }], [{ name: 'c', expect: 'allow', resource, context }])[0].decision;
 
 test('every ready policy fits the schema, allows what it is for and nothing else', () => {
@@ -30,12 +34,103 @@ test('every ready policy fits the schema, allows what it is for and nothing else
       assert.ok(!decide(text, { ...GOOD, enclave: { ...ENCLAVE, measurement: OTHER, references: [] } }).allowed, `${name}: another program in the right machine`);
       assert.ok(!decide(text, { ...GOOD, enclave: undefined }).allowed, `${name}: a machine that says nothing`);
     }
+    if (!name.startsWith('signed-by')) for (const tee of ['tdx', 'az-snp-vtpm']) assert.ok(!decide(text, { ...GOOD, tee }).allowed, `${name}: ${tee}, where the measurement is of the firmware`);
     if (name.endsWith('-strict') || name.startsWith('enclave')) for (const bad of [{ debug: true }, { simulated: true }, { tcbStatus: 'OutOfDate' }]) assert.ok(!decide(text, { ...GOOD, ...bad }).allowed, `${name} ${JSON.stringify(bad)}`);
   }
   const until = policyFromLibrary('until', 'hospital', new Map(PARAMETERS.until));
   assert.ok(decide(until, GOOD, 'hospital/any/thing').allowed);
   assert.ok(!decide(until, { ...GOOD, now: 1_800_000_000 }).allowed);
   assert.ok(!decide(until, GOOD, 'other/any/thing').allowed);
+});
+
+// biome-ignore format: a table
+const REGISTERS = [
+  ['tdx',         [['rtmr1', OTHER], ['rtmr2', M]]],
+  ['tdx',         [['rtmr0', M], ['rtmr1', M], ['rtmr2', M], ['rtmr3', M]]],
+  ['az-snp-vtpm', [['pcr4', HASH]]],
+  ['aztdxvtpm',   [['pcr11', HASH], ['pcr7', OTHER_HASH]]],
+] as const;
+
+test('where the measurement is of the firmware, ready policies name the registers that the rest is measured into', () => {
+  for (const [tee, registers] of REGISTERS) {
+    for (const [name, { optional }] of Object.entries(LIBRARY)) {
+      const make = () => policyFromLibrary(name, 'hospital/key/data', new Map([...PARAMETERS[name], ...registers]));
+      if (!optional.includes(registers[0][0])) {
+        assert.throws(make, PolicyError);
+        continue;
+      }
+      engine.check({ name, text: make() });
+      const booted = { ...GOOD, tee, ...Object.fromEntries(registers) };
+      assert.ok(decide(make(), booted).allowed, `${name} on ${tee}`);
+      for (const [register, value] of registers) {
+        const { failed, allowed } = decide(make(), { ...booted, [register]: value.replaceAll(/./g, '0') });
+        assert.ok(!allowed && failed.some(({ evidence }) => register in evidence), `${name} on ${tee}: another ${register}`);
+        assert.ok(!decide(make(), { ...booted, [register]: undefined }).allowed, `${name} on ${tee}: no ${register}`);
+      }
+      assert.ok(!decide(make(), { ...booted, measurement: OTHER, references: [], publishers: [] }).allowed);
+      assert.ok(!decide(make(), { ...booted, tee: 'snp' }).allowed);
+    }
+  }
+  for (const registers of [[['rtmr1', M]], [['rtmr2', M]], [['rtmr0', M]], [['pcr0', HASH]], [['pcr7', HASH]], [['pcr4', M]], [['pcr24', HASH]], [['rtmr1', HASH], ['rtmr2', HASH]], [['rtmr1', M], ['rtmr2', M], ['pcr4', HASH]]] as [string, string][][]) // biome-ignore format: a table
+    assert.throws(() => policyFromLibrary('exact-build', 'a', new Map([['measurement', M], ...registers])), PolicyError, JSON.stringify(registers));
+});
+
+const STATED = `context has enclave && context.enclave.measurement == "${M}"`;
+const RTMR = (index: number): string => `context has rtmr${index} && context.rtmr${index} == "${M}"`;
+
+test("an enclave's claims count only where a policy of any form names what states them", () => {
+  const registers = { rtmr0: M, rtmr1: M, rtmr2: M, rtmr3: M };
+  // biome-ignore format: a table
+  const rows: readonly (readonly [tee: string, condition: string, missing: RegExp | 'nothing'])[] = [
+    ['tdx', STATED,                                                                                     /measurement/],
+    ['tdx', `${STATED} && context.measurement == "${M}"`,                                               /rtmr1 or context\.rtmr2/],
+    ['tdx', `${STATED} && ${RTMR(1)}`,                                                                  /measurement/],
+    ['tdx', `${STATED} && context.measurement == "${M}" && ${RTMR(0)} && ${RTMR(3)}`,                   /rtmr1 or context\.rtmr2/],
+    ['tdx', `${STATED} && context.measurement == "${M}" && context has rtmr1 && context.rtmr1 != "${OTHER}"`, /rtmr1 or context\.rtmr2/],
+    ['tdx', `${STATED} && (context.measurement == "${M}" || context.tee == "tdx") && ${RTMR(2)}`,       /measurement/],
+    ['tdx', `${STATED} && context.measurement == "${M}" && ${RTMR(1)}`,                                 'nothing'],
+    ['tdx', `${STATED} && ["${M}", "${OTHER}"].contains(context.measurement) && ${RTMR(2)}`,            'nothing'],
+    ['tdx', `${STATED} && context.references.contains("app") && ${RTMR(2)}`,                            'nothing'],
+    ['tdx', `if context.tee == "tdx" then ${STATED} && context.measurement like "abab*" && ${RTMR(2)} else false`, 'nothing'],
+    ['tdx', `context.measurement == "${M}" || ${STATED}`,                                               'nothing'],
+    ['snp', STATED,                                                                                     /measurement/],
+    ['snp', `${STATED} && context.signer == "${M}"`,                                                    /measurement/],
+    ['snp', `${STATED} && context.measurement == "${M}"`,                                               'nothing'],
+    ['sgx', STATED,                                                                                     /measurement or context\.signer/],
+    ['sgx', `${STATED} && context.signer == "${M}"`,                                                    'nothing'],
+    ['sgx', `${STATED} && context.measurement == "${M}"`,                                               'nothing'],
+    ['sim', STATED,                                                                                     'nothing'],
+    ['az-snp-vtpm', `${STATED} && context.measurement == "${M}"`,                                       /names nothing/],
+    ['constructor', STATED,                                                                             /names nothing/],
+  ];
+  for (const [tee, condition, missing] of rows) {
+    const { allowed, failed } = decide(`permit (principal, action, resource) when { ${condition} };`, { ...GOOD, tee, ...registers });
+    assert.equal(allowed, missing === 'nothing', `${tee}: ${condition}`);
+    if (missing !== 'nothing')
+      assert.ok(
+        failed.some((each) => missing.test(each.condition)),
+        JSON.stringify(failed),
+      );
+  }
+  // The statement may also be what a prohibition looks at, and the machine what a principal is.
+  assert.ok(decide(`permit (principal, action, resource); forbid (principal, action, resource) when { context has enclave && context.enclave.securityVersion < 2 };`, { ...GOOD, tee: 'tdx' }).allowed);
+  assert.ok(decide(`permit (principal == Cloister::Enclave::"${M}", action, resource) when { ${STATED} };`, GOOD).allowed);
+});
+
+test("the broker asks for the same names as the verifier's enclave.platform", () => {
+  const attributes = { measurement: 'measurement', signer: 'signer', rtmr0: 'tdx.rtmr0', rtmr1: 'tdx.rtmr1', rtmr2: 'tdx.rtmr2', rtmr3: 'tdx.rtmr3' } as const;
+  const names = Object.keys(attributes) as (keyof typeof attributes)[];
+  const cloister = { measurement: M, signer: M, productId: 3, securityVersion: 2, debuggable: false, imageKind: 'encrypted' as const };
+  for (const tee of ['sgx', 'tdx', 'snp', 'sim'] as const)
+    for (let chosen = 0; chosen < 1 << names.length; chosen++) {
+      const named = names.filter((_, bit) => ((chosen >> bit) & 1) === 1);
+      const findings = new Findings();
+      const policy: Policy = { ...AUTHENTIC, 'enclave.measurement': [M], ...Object.fromEntries(named.map((name) => [attributes[name], [M]])) };
+      judgeEnclave(tee, { cloister }, undefined, policy, findings);
+      const condition = [STATED, ...named.map((name) => (name.startsWith('rtmr') ? `context has ${name} && ` : '') + `context.${name} == "${M}"`)].join(' && ');
+      const { allowed } = decide(`permit (principal, action, resource) when { ${condition} };`, { ...GOOD, tee, rtmr0: M, rtmr1: M, rtmr2: M, rtmr3: M });
+      assert.equal(allowed, findings.failures.length === 0, `${tee}: ${named.join(', ')}`);
+    }
 });
 
 test('parameters cannot smuggle in policy', () => {

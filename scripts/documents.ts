@@ -3,7 +3,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { FAILURE_CODES, POLICY_KEYS } from '../src/attestation/verifier/index.ts';
-import { CLAIMS } from '../src/broker/policy/claims.ts';
+import { cedarType, CLAIMS } from '../src/broker/policy/claims.ts';
 import { LIBRARY } from '../src/broker/policy/library.ts';
 import { CONTEXT } from '../src/broker/policy/schema.ts';
 import { openApi } from '../src/broker/routes.ts';
@@ -195,6 +195,9 @@ ${table(
   Object.entries(LIBRARY).map(([name, { doc, parameters, optional }]) => [`\`${name}\``, parameterNames(parameters), parameterNames(optional), doc]),
 )}
 
+AMD publishes no status of its firmware, so what asks for machines that are up to date releases to SEV-SNP only with a minimum:
+\`snpTcb=Milan,bootloader=4,snp=22,microcode=213\` (product, then least levels of the reported TCB).
+
 ## The context
 
 Attributes that all evidence has:
@@ -205,6 +208,7 @@ ${table(
 )}
 
 Attributes that only some has: ask with \`context has …\`. Values are as \`cloister verify\` shows them; bytes in lower-case hexadecimal.
+\`Tcb\` is \`${cedarType('Tcb')}\`.
 
 ${table(
   ['attribute', 'type', 'evidence', 'meaning'],

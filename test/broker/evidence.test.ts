@@ -3,10 +3,12 @@
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
 import { after, test } from 'node:test';
-import { AUTHENTIC, type Collateral, NO_COLLATERAL, type Policy, readCollateral } from '../../src/attestation/verifier/index.ts';
+import { AUTHENTIC, type Collateral, NO_COLLATERAL, type Policy, readCollateral, recognise, verifyEvidence } from '../../src/attestation/verifier/index.ts';
 import { type Attester, BrokerClient } from '../../src/broker/client.ts';
 import { contextOf, EVIDENCE, verifierAppraiser } from '../../src/broker/kbs/appraise.ts';
 import { givenCollateral } from '../../src/broker/kbs/collateral.ts';
+import { CLAIMS, NO_ATTRIBUTES } from '../../src/broker/policy/claims.ts';
+import { PolicyEngine } from '../../src/broker/policy/engine.ts';
 import { policyFromLibrary } from '../../src/broker/policy/library.ts';
 import { AT } from '../attestation/forge/intel.ts';
 import { amdMachine, intelMachine, type Machine } from './hardware.ts';
@@ -150,6 +152,38 @@ test('another kernel on the right firmware can state the same, and gets nothing'
   await set(`permit (principal, action, resource) when { context.measurement == "${right.measurement}" && context has enclave && context.enclave.measurement == "${victim}" };`);
   for (const machine of [evil, right]) await assert.rejects(ask(machine), { code: 'broker-refused' });
   assert.match((await bench.audit())[0].detail.why[0], /^p: any software can state what is asked of context\.enclave: name the one that is believed, by context\.rtmr1 or context\.rtmr2; the evidence says \{"tee":"tdx","rtmr1":/);
+});
+
+test('every claim of accepted evidence can be asked for, with its type', async () => {
+  const engine = await PolicyEngine.load();
+  const seen = new Set<string>();
+  for (const [name, { attester, collateral, roots }] of RIGHT) {
+    const evidence = recognise(new TextEncoder().encode(JSON.stringify(attester.evidence(new Uint8Array(64)))));
+    const verdict = await verifyEvidence(evidence, { collateral, policy: { ...AUTHENTIC, roots }, at: AT });
+    assert.ok(verdict.accepted, name);
+    const context = contextOf(verdict) as Readonly<Record<string, unknown>>;
+    for (const [claim, value] of Object.entries(verdict.claims)) {
+      if (NO_ATTRIBUTES.includes(claim)) continue;
+      assert.deepEqual(context[claim], value, `${name}: ${claim}`);
+      seen.add(claim);
+    }
+    const conditions = Object.entries(CLAIMS).flatMap(([claim, [type]]) => (context[claim] === undefined || type === 'Tcb' ? [] : [`context has ${claim} && context.${claim} == context.${claim}`]));
+    const text = `permit (principal, action, resource) when { ${conditions.join(' && ')} };`;
+    engine.check({ name, text });
+    const request = {
+      action: 'release',
+      resource: { owner: '', tenant: '', repository: 'a', type: 'b', tag: 'c', version: 1, labels: [] },
+      context: { ...contextOf(verdict), enclave: undefined, references: [], publishers: [], now: 0 },
+    } as const;
+    assert.deepEqual(engine.decide([{ name, text }], request), { allowed: true, policies: [name], failed: [], errors: [] });
+  }
+  // Of simulated machines, of platforms with several processors, of virtual TPMs.
+  assert.deepEqual(
+    Object.keys(CLAIMS).filter((claim) => !seen.has(claim)),
+    ['register', 'simKey', 'platformInstanceId', 'userData'],
+  );
+  const claims = { measurement: '11', debug: false, vmpl: '0' };
+  assert.throws(() => contextOf({ tee: 'snp', accepted: true, tcbStatus: null, tcbDate: null, advisories: [], failures: [], claims }), /vmpl is no Long/);
 });
 
 test("registers of a virtual TPM are in the policy's context by number", () => {

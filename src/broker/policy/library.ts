@@ -59,8 +59,28 @@ function software(value: Given): string {
   return `${VTPM} && ${equals(pcrs, 64, value)}`;
 }
 
-/** SEV-SNP has no status: its versions are held against minimums when the evidence is verified. */
-const PRODUCTION = 'context.debug == false && context.simulated == false && ["UpToDate", "NotPublished"].contains(context.tcbStatus)';
+const PRODUCTS = ['Milan', 'Genoa', 'Turin'];
+const COMPONENTS = ['fmc', 'bootloader', 'tee', 'snp', 'microcode'];
+/** What an update of AMD's firmware changes; without one of them a minimum says little. */
+const NEEDED = ['bootloader', 'snp', 'microcode'];
+
+/** `PRODUCT,COMPONENT=LEVEL,…`: the levels mean something on that product only. */
+function tcbFloor(given: string): string {
+  const [product, ...parts] = given.split(',');
+  const levels = new Map(parts.map((part) => part.split('=') as [string, string]));
+  const right = PRODUCTS.includes(product) && levels.size === parts.length && [...levels].every(([name, level]) => COMPONENTS.includes(name) && /^\d{1,3}$/.test(level ?? '') && Number(level) < 256);
+  if (!right || !NEEDED.every((name) => levels.has(name))) throw new PolicyError(`snpTcb=${given} is not as Milan,bootloader=4,snp=22,microcode=213: one of ${PRODUCTS.join(', ')}, then least levels of ${NEEDED.join(', ')} (and tee, fmc)`);
+  // What is reported is never above what is committed and current: that was verified.
+  const least = [...levels].map(([name, level]) => `${name === 'fmc' ? 'context.reportedTcb has fmc && ' : ''}context.reportedTcb.${name} >= ${Number(level)}`);
+  return `context has product && context.product == ${text(product)} && context has reportedTcb && ${least.join(' && ')}`;
+}
+
+/** Up to date by Intel's word. AMD gives none, so there the policy has to say from which level on; without `snpTcb` SEV-SNP gets nothing. */
+function production(value: Given): string {
+  const floor = value.optional('snpTcb');
+  const current = 'context.tcbStatus == "UpToDate"';
+  return `context.debug == false && context.simulated == false && ${floor === undefined ? current : `(${current} || ${tcbFloor(floor)})`}`;
+}
 
 const measurement = (value: Given): string => `context.measurement == ${hex(value('measurement'))} && ${software(value)}`;
 // A signer's word is in SGX, SEV-SNP and sim; on TDX it is whatever the host says.
@@ -71,14 +91,14 @@ const platform = (value: Given): string => `context.measurement == ${hex(value('
 // biome-ignore format: a table
 export const LIBRARY: Readonly<Record<string, LibraryRow>> = {
   'exact-build':        { doc: 'This build, whatever the state of the machine.', parameters: ['measurement'], optional: [...RTMRS, ...PCRS], condition: measurement },
-  'exact-build-strict': { doc: 'This build, on real hardware that is up to date, not debuggable.', parameters: ['measurement'], optional: [...RTMRS, ...PCRS], condition: (value) => `${measurement(value)} && ${PRODUCTION}` },
+  'exact-build-strict': { doc: 'This build, on real hardware that is up to date, not debuggable.', parameters: ['measurement'], optional: ['snpTcb', ...RTMRS, ...PCRS], condition: (value) => `${measurement(value)} && ${production(value)}` },
   'signed-by':          { doc: 'Any build by this signer from this security version on.', parameters: ['signer', 'product', 'version'], optional: [], condition: signer },
-  'signed-by-strict':   { doc: 'The same, on real hardware that is up to date, not debuggable.', parameters: ['signer', 'product', 'version'], optional: [], condition: (value) => `${signer(value)} && ${PRODUCTION}` },
+  'signed-by-strict':   { doc: 'The same, on real hardware that is up to date, not debuggable.', parameters: ['signer', 'product', 'version'], optional: ['snpTcb'], condition: (value) => `${signer(value)} && ${production(value)}` },
   'reference':          { doc: 'Builds among your reference values of this name.', parameters: ['name'], optional: [...RTMRS, ...PCRS], condition: reference },
-  'reference-strict':   { doc: 'The same, on real hardware that is up to date, not debuggable.', parameters: ['name'], optional: [...RTMRS, ...PCRS], condition: (value) => `${reference(value)} && ${PRODUCTION}` },
+  'reference-strict':   { doc: 'The same, on real hardware that is up to date, not debuggable.', parameters: ['name'], optional: ['snpTcb', ...RTMRS, ...PCRS], condition: (value) => `${reference(value)} && ${production(value)}` },
   'published-by':       { doc: 'Builds whose reference values this publisher has signed.', parameters: ['publisher'], optional: [...RTMRS, ...PCRS], condition: (value) => `context.publishers.contains(${hex(value('publisher'))}) && ${software(value)}` },
-  'enclave':            { doc: 'This build, in a virtual machine or loader with this measurement, up to date, not debuggable.', parameters: ['platform', 'measurement'], optional: RTMRS, condition: (value) => `${platform(value)} && context.enclave.measurement == ${hex(value('measurement'))} && ${PRODUCTION}` },
-  'enclave-reference':  { doc: 'The same for builds among your reference values of this name.', parameters: ['platform', 'name'], optional: RTMRS, condition: (value) => `${platform(value)} && context.enclave.references.contains(${text(value('name'))}) && ${PRODUCTION}` },
+  'enclave':            { doc: 'This build, in a virtual machine or loader with this measurement, up to date, not debuggable.', parameters: ['platform', 'measurement'], optional: ['snpTcb', ...RTMRS], condition: (value) => `${platform(value)} && context.enclave.measurement == ${hex(value('measurement'))} && ${production(value)}` },
+  'enclave-reference':  { doc: 'The same for builds among your reference values of this name.', parameters: ['platform', 'name'], optional: ['snpTcb', ...RTMRS], condition: (value) => `${platform(value)} && context.enclave.references.contains(${text(value('name'))}) && ${production(value)}` },
   'until':              { doc: 'This build, until a time.', parameters: ['measurement', 'time'], optional: [...RTMRS, ...PCRS], condition: (value) => `${measurement(value)} && context.now < ${time(value('time'))}` },
 };
 

@@ -18,7 +18,7 @@ const PARAMETERS: Readonly<Record<string, readonly [string, string][]>> = {
   enclave: [['platform', M], ['measurement', M]], 'enclave-reference': [['platform', M], ['name', 'app']],
 };
 const ENCLAVE = { measurement: M, signer: M, productId: 3, securityVersion: 2, imageKind: 'encrypted', references: ['app'], publishers: [M] };
-const GOOD = { tee: 'snp', enclave: ENCLAVE, measurement: M, signer: M, productId: 3, securityVersion: 2, references: ['app'], publishers: [M], now: 1_700_000_000 };
+const GOOD = { tee: 'sgx', enclave: ENCLAVE, measurement: M, signer: M, productId: 3, securityVersion: 2, references: ['app'], publishers: [M], now: 1_700_000_000 };
 const decide = (text: string, context: object, resource = 'hospital/key/data') => runCases(engine, [{ name: 'p', text }], [{ name: 'c', expect: 'allow', resource, context }])[0].decision;
 
 test('every ready policy fits the schema, allows what it is for and nothing else', () => {
@@ -75,6 +75,43 @@ test('where the measurement is of the firmware, ready policies name the register
     assert.throws(() => policyFromLibrary('exact-build', 'a', new Map([['measurement', M], ...registers])), PolicyError, JSON.stringify(registers));
 });
 
+const MILAN = { product: 'Milan', tee: 'snp', tcbStatus: 'NotPublished', reportedTcb: { bootloader: 4, tee: 0, snp: 22, microcode: 213 } };
+
+test('up to date means something on SEV-SNP: a minimum, or nothing is released', () => {
+  const ready = (name: string, snpTcb?: string) => policyFromLibrary(name, 'hospital/key/data', new Map([...PARAMETERS[name], ...(snpTcb === undefined ? [] : [['snpTcb', snpTcb] as const])]));
+  const strict = Object.entries(LIBRARY).filter(([name]) => name.endsWith('-strict') || name.startsWith('enclave'));
+  assert.equal(strict.length, 5);
+  for (const [name] of strict) {
+    assert.ok(!decide(ready(name), { ...GOOD, ...MILAN }).allowed, name);
+    const text = ready(name, 'Milan,bootloader=4,snp=22,microcode=213');
+    engine.check({ name, text });
+    assert.ok(decide(text, { ...GOOD, ...MILAN }).allowed, name);
+    assert.ok(decide(text, GOOD).allowed, `${name}: others by their status`);
+    for (const lower of [{ bootloader: 3 }, { snp: 21 }, { microcode: 212 }]) {
+      const { allowed, failed } = decide(text, { ...GOOD, ...MILAN, reportedTcb: { ...MILAN.reportedTcb, ...lower } });
+      assert.ok(!allowed && failed.some(({ evidence }) => 'reportedTcb' in evidence), name);
+    }
+    for (const other of [{ product: 'Genoa' }, { reportedTcb: undefined }, { product: undefined }, { debug: true }]) assert.ok(!decide(text, { ...GOOD, ...MILAN, ...other }).allowed, `${name} ${JSON.stringify(other)}`);
+  }
+  const turin = ready('exact-build-strict', 'Turin,fmc=1,bootloader=4,tee=1,snp=22,microcode=9');
+  engine.check({ name: 'turin', text: turin });
+  assert.ok(decide(turin, { ...GOOD, ...MILAN, product: 'Turin', reportedTcb: { ...MILAN.reportedTcb, tee: 1, fmc: 1 } }).allowed);
+  assert.ok(!decide(turin, { ...GOOD, ...MILAN, product: 'Turin', reportedTcb: { ...MILAN.reportedTcb, tee: 1 } }).allowed);
+  for (const wrong of [
+    '',
+    'Milan',
+    'Milan,snp=22',
+    'Naples,bootloader=4,snp=22,microcode=213',
+    'Milan,bootloader=4,snp=22,microcode=256',
+    'Milan,bootloader=4,snp=22,microcode=1 || true',
+    'Milan,bootloader=4,snp=22,snp=1,microcode=213',
+    'Milan,bootloader,snp=22,microcode=1',
+    'Milan,bootloader=4,snp=22,microcode=2,x=1',
+  ])
+    assert.throws(() => ready('exact-build-strict', wrong), PolicyError, wrong);
+  assert.throws(() => ready('exact-build', 'Milan,bootloader=4,snp=22,microcode=213'), PolicyError);
+});
+
 const STATED = `context has enclave && context.enclave.measurement == "${M}"`;
 const RTMR = (index: number): string => `context has rtmr${index} && context.rtmr${index} == "${M}"`;
 
@@ -114,7 +151,7 @@ test("an enclave's claims count only where a policy of any form names what state
   }
   // The statement may also be what a prohibition looks at, and the machine what a principal is.
   assert.ok(decide(`permit (principal, action, resource); forbid (principal, action, resource) when { context has enclave && context.enclave.securityVersion < 2 };`, { ...GOOD, tee: 'tdx' }).allowed);
-  assert.ok(decide(`permit (principal == Cloister::Enclave::"${M}", action, resource) when { ${STATED} };`, GOOD).allowed);
+  assert.ok(decide(`permit (principal == Cloister::Enclave::"${M}", action, resource) when { ${STATED} };`, { ...GOOD, tee: 'snp' }).allowed);
 });
 
 test("the broker asks for the same names as the verifier's enclave.platform", () => {

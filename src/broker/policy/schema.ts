@@ -3,7 +3,7 @@
  * that verified evidence has shown. One literal schema; policies are checked strictly against it before they count.
  */
 
-import { CLAIM_NAMES, type ClaimAttributes, CLAIMS, PCRS } from './claims.ts';
+import { cedarType, CLAIM_NAMES, type ClaimAttributes, CLAIMS, PCRS } from './claims.ts';
 
 /**
  * What an enclave in a larger measured thing (a virtual machine, a loader) says of itself, bound by the evidence. It is as
@@ -71,7 +71,7 @@ export const CONTEXT: Readonly<Record<Exclude<keyof PolicyContext, keyof ClaimAt
 
 const ATTRIBUTES: readonly (readonly [name: string, type: string])[] = [
   ...Object.entries(CONTEXT).map(([name, [type]]) => [name === 'enclave' ? 'enclave?' : name, type] as const),
-  ...Object.entries(CLAIMS).map(([name, [type]]) => [`${name}?`, type] as const),
+  ...Object.entries(CLAIMS).map(([name, [type]]) => [`${name}?`, cedarType(type)] as const),
   ...PCRS.map((name) => [`${name}?`, 'String'] as const),
 ];
 

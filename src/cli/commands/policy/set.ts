@@ -9,7 +9,8 @@ export const command: Command = {
   usage: 'policy set NAME [FILE] [OPTIONS]',
   doc: `Puts a policy in force, or takes it out with --remove. FILE holds Cedar (- for standard input); a ready policy needs no file:\n\n${ready.join('\n')}\n
 Where the hardware measures the firmware alone, these give nothing unless they name more: on TDX \`--with rtmr1=…\` and \`--with rtmr2=…\` (also rtmr0,
-rtmr3), behind a virtual TPM (az-…) \`--with pcr4=…\` and what else of pcr0 to pcr23 the boot fills. \`cloister verify\` shows them.`,
+rtmr3), behind a virtual TPM (az-…) \`--with pcr4=…\` and what else of pcr0 to pcr23 the boot fills. \`cloister verify\` shows them.
+AMD publishes no status, so "up to date" needs a minimum on SEV-SNP: \`--with snpTcb=Milan,bootloader=4,snp=22,microcode=213\`.`,
   options: [
     { flag: '--ready POLICY', doc: 'A ready policy.' },
     { flag: '--for RESOURCE', doc: 'What the ready policy is about: REPOSITORY or REPOSITORY/TYPE/TAG.' },

@@ -93,8 +93,10 @@ export function verifyExport(text: string, pinned?: string, earlier?: SignedHead
     entries.push(entry);
   }
   const head = trailer.head ?? undefined;
+  // A broker writes and signs an entry before it answers anybody: a log without either was emptied.
+  if (head === undefined) fail('audit-signature', 'there is no signed head: every broker has signed one from its first entry on');
   if (earlier !== undefined && earlier.size > entries.length) fail('audit-root', `the log has ${entries.length} entries, the earlier head had ${earlier.size}: entries were cut off`);
-  if (head === undefined ? entries.length > 0 : head.size !== entries.length || head.root !== toHex(rootOf(peaks))) fail('audit-root', 'the signed head is not that of these entries');
+  if (head !== undefined && (entries.length === 0 || head.size !== entries.length || head.root !== toHex(rootOf(peaks)))) fail('audit-root', 'the signed head is not that of these entries');
   for (const [name, each] of [
     ['head', head],
     ['earlier head', earlier],

@@ -89,6 +89,11 @@ export class Broker {
     this.#limit = new RateLimit(services.options.requestsPerSecond);
   }
 
+  /** Whether there is one in the database. Throws DatabaseError, also for a database that never had one. */
+  static async isIn(database: Database): Promise<boolean> {
+    return (await meta(database, 'root')) !== undefined;
+  }
+
   /** Opens the database's broker, or makes one where there is none. Throws RootKeyError, DatabaseError. */
   static async open(request: BrokerRequest): Promise<Broker> {
     const { database, appraisers, options, now, log } = request;

@@ -1,4 +1,4 @@
-export { signRequest } from './admin/owners.ts';
+export { listOwners, signRequest } from './admin/owners.ts';
 export { type AuditEntry, type SignedHead } from './audit/log.ts';
 export { type ProvenEntry, verifyExport, verifyProven, type VerifiedLog } from './audit/verify.ts';
 export { Broker, type BrokerRequest } from './broker.ts';

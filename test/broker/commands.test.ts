@@ -1,7 +1,7 @@
 /** Owners' commands, as people type them: what they print, and what they say when something is wrong. */
 
 import assert from 'node:assert/strict';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { EXIT_CODES } from '../../src/cli/exit-codes.ts';
@@ -62,4 +62,26 @@ test('a log is held against the head of an earlier export, or of an entry with i
   await refused('usage', /holds no signed head/, 'audit', 'verify', path, '--since', file('secret'));
   assert.match(await must('audit', 'verify', proof), /^verified/);
   await refused('usage', /one entry/, 'audit', 'verify', proof, '--since', earlier);
+});
+
+test('a directory that was mistyped is told, and nothing is left there', async () => {
+  const nowhere = join(broker.place, 'kbsx');
+  const empty = join(broker.place, 'empty');
+  mkdirSync(empty);
+  await Promise.all([
+    refused('usage', /there is no broker in .*kbsx/, 'resource', 'list', '--state', nowhere),
+    refused('usage', /there is no broker in .*kbsx/, 'key', 'new-root', '--state', nowhere),
+    refused('usage', /there is no broker in .*empty/, 'broker', 'status', '--state', empty),
+    refused('usage', /there is no broker in .*kbsx/, 'resource', 'list', '--state', nowhere, '--db', 'postgres://nobody@127.0.0.1:9/none'),
+  ]);
+  assert.ok(!existsSync(nowhere));
+  assert.deepEqual(readdirSync(empty), []);
+});
+
+test('what a person got wrong is told as that', async () => {
+  const policy = (text: string) => ['broker', 'serve', '--state', join(broker.place, 'other'), '--listen', '127.0.0.1:0', '--insecure-http', '--appraisal', file('appraisal.yaml', text)];
+  const key = ['--owner-key', join(broker.state, 'admin.pem')];
+  for (const address of ['127.0.0.1:18543', 'notaurl', 'localhost:8443', 'ftp://kbs.example']) await refused('usage', /is no address of a broker[^]*https:\/\/kbs/, 'resource', 'list', '--broker', address, ...key);
+  await refused('usage', /appraisal\.yaml: tdx\.rtmr9: no such key/, ...policy('base: authentic\ntdx: {rtmr9: unchecked}\n'));
+  await refused('usage', /appraisal\.yaml: /, ...policy('base: [authentic\n'));
 });

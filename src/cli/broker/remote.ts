@@ -70,6 +70,13 @@ function believed(invocation: Invocation, otherwise: string | undefined): { read
   return otherwise === undefined ? {} : { certFile: otherwise };
 }
 
+/** What people type instead of an address are hosts without a scheme. */
+function brokerUrl(text: string): URL {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url?.protocol !== 'https:' && url?.protocol !== 'http:') throw new Failure('usage', `${text} is no address of a broker`, 'As in: https://kbs.example:8443');
+  return url;
+}
+
 export async function connect(invocation: Invocation): Promise<Remote> {
   const state = value(invocation, 'state') === undefined ? undefined : stateOf(invocation);
   const serving = state === undefined ? undefined : servingAt(state);
@@ -84,7 +91,7 @@ export async function connect(invocation: Invocation): Promise<Remote> {
     return { method, path: pathname, query: searchParams, body: typeof body === 'string' ? new TextEncoder().encode(body) : body };
   };
   if (url !== undefined) {
-    const base = new URL(url);
+    const base = brokerUrl(url);
     const { certFile, policyFile } = believed(invocation, serving === undefined || state === undefined ? undefined : join(state, 'certificate.pem'));
     const appraisal = policyFile === undefined ? undefined : await brokerAppraisal(invocation, policyFile, base);
     const certificate = certFile === undefined || base.protocol === 'http:' ? undefined : readKeyFile(certFile, "broker's certificate");
@@ -106,6 +113,10 @@ export async function connect(invocation: Invocation): Promise<Remote> {
     () => {},
   );
   const key = keyFile === undefined || keyFile === join(opened.state, 'admin.pem') ? opened.adminKey : ownerKey(keyFile);
+  if (key === undefined) {
+    await opened.broker.close();
+    throw new Failure('usage', `${opened.state} has no key of an owner`, 'Name yours with --owner-key FILE or CLOISTER_OWNER_KEY.');
+  }
   return {
     owner,
     async call(method, target, body = '') {

@@ -12,13 +12,14 @@ import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { isAbsolute, join, resolve } from 'node:path';
-import { parse as parseYaml } from 'yaml';
+import { parse as parseYaml, YAMLError } from 'yaml';
 import { SimTee } from '../../attestation/index.ts';
-import { AUTHENTIC, type Collateral, NO_COLLATERAL, parsePolicy, readCollateral } from '../../attestation/verifier/index.ts';
+import { AUTHENTIC, type Collateral, NO_COLLATERAL, parsePolicy, type Policy, readCollateral, UnreadableError } from '../../attestation/verifier/index.ts';
 import { toByteString } from '../../base/bytes.ts';
 import {
   Broker,
   decodeShare,
+  listOwners,
   type Appraiser,
   type Database,
   type RootGuard,
@@ -105,8 +106,11 @@ export function stateOf(invocation: Invocation): string {
   return isAbsolute(given) ? given : resolve(given);
 }
 
-export function openDatabase(invocation: Invocation, state: string): Promise<Database> | Database {
-  const url = value(invocation, 'db') ?? process.env.CLOISTER_BROKER_DB;
+const databaseUrl = (invocation: Invocation): string | undefined => value(invocation, 'db') ?? process.env.CLOISTER_BROKER_DB;
+const hasOwnDatabase = (invocation: Invocation): boolean => databaseUrl(invocation) === undefined;
+
+function openDatabase(invocation: Invocation, state: string): Promise<Database> | Database {
+  const url = databaseUrl(invocation);
   if (url === undefined) return openSqlite(join(state, 'broker.db'));
   if (!/^postgres(ql)?:\/\//.test(url)) throw new Failure('usage', '--db is not a URL of PostgreSQL', 'As in: postgres://cloister@db.example/broker');
   return openPostgres(url);
@@ -115,8 +119,8 @@ export function openDatabase(invocation: Invocation, state: string): Promise<Dat
 export interface OpenedBroker {
   readonly broker: Broker;
   readonly state: string;
-  /** Of this state directory. */
-  readonly adminKey: PrivateKey;
+  /** Of the first owner, where this state directory has it. */
+  readonly adminKey: PrivateKey | undefined;
 }
 
 /** What `serve` takes as evidence. */
@@ -171,11 +175,21 @@ function collateralOf(invocation: Invocation, database: Database, log: Services[
   return collateralIn(where);
 }
 
+function demandsIn(file: string): Policy {
+  const text = readKeyFile(file, 'appraisal policy');
+  try {
+    return parsePolicy(parseYaml(text));
+  } catch (error) {
+    if (!(error instanceof UnreadableError || error instanceof YAMLError)) throw error;
+    throw new Failure('usage', `${file}: ${error.message.split('\n')[0].replace(/^policy: /, '')}`, 'It is written as for cloister verify --policy: docs/reference/verification.md has all keys.');
+  }
+}
+
 /** By the name of the TEE in the KBS protocol. Hardware always; what protects nothing only when it is asked for. */
 export function appraisersOf(invocation: Invocation, database: Database, log: Services['log']): Map<string, Appraiser> {
   verifySignaturesBy(verifySynchronously);
   const file = value(invocation, 'appraisal');
-  const demands = file === undefined ? AUTHENTIC : parsePolicy(parseYaml(readKeyFile(file, 'appraisal policy')));
+  const demands = file === undefined ? AUTHENTIC : demandsIn(file);
   const collateral = collateralOf(invocation, database, log);
   const appraisers = new Map<string, Appraiser>();
   for (const [name, [kind]] of Object.entries(EVIDENCE)) if (kind !== 'sim') appraisers.set(name, verifierAppraiser(demands, collateral));
@@ -191,11 +205,28 @@ function ownMachine(): PublicKey {
   return new SimTee(new NodeDirectory(toByteString(join(stateDirectory(), 'sim'))), identity).attestationKey;
 }
 
-export async function openBroker(invocation: Invocation, appraisers: (database: Database) => ReadonlyMap<string, Appraiser>, log: Services['log']): Promise<OpenedBroker> {
+const noBroker = (where: string): Failure => new Failure('usage', `there is no broker in ${where}`, 'Check --state and --db. A broker is made by its first start: cloister broker serve --state DIR');
+
+/** Where a broker has been started over the directory. Throws Failure otherwise, and leaves nothing there. */
+function stateInUse(invocation: Invocation): string {
+  const state = stateOf(invocation);
+  const files = hasOwnDatabase(invocation) ? ['broker.db'] : ['admin.pem', 'certificate.pem', 'machine'];
+  if (!files.some((name) => existsSync(join(state, name)))) throw noBroker(state);
+  return state;
+}
+
+function newState(invocation: Invocation): string {
   const state = stateOf(invocation);
   mkdirSync(state, { recursive: true, mode: 0o700 });
+  return state;
+}
+
+/** `serve` makes what is not there yet; nothing else does: a directory that was mistyped is told, not filled. */
+export async function openBroker(invocation: Invocation, appraisers: (database: Database) => ReadonlyMap<string, Appraiser>, log: Services['log'], absent: 'make' | 'refuse' = 'refuse'): Promise<OpenedBroker> {
+  const state = absent === 'make' ? newState(invocation) : stateInUse(invocation);
   const database = await openDatabase(invocation, state);
   try {
+    if (absent === 'refuse' && !(await Broker.isIn(database))) throw noBroker('the database');
     const rate = value(invocation, 'rate-limit') ?? '500';
     const minutes = value(invocation, 'session-minutes') ?? '5';
     if (!/^\d{1,6}$/.test(rate)) throw new Failure('usage', '--rate-limit is a number of requests a second');
@@ -217,9 +248,10 @@ export async function openBroker(invocation: Invocation, appraisers: (database: 
 
 /** Returns the kind of the new guard. */
 export async function replaceRoot(invocation: Invocation): Promise<string> {
-  const state = stateOf(invocation);
+  const state = stateInUse(invocation);
   const database = await openDatabase(invocation, state);
   try {
+    if (!(await Broker.isIn(database))) throw noBroker('the database');
     const next = guardOf(invocation, state, 'new-root-key');
     await Broker.replaceRoot({ database, guard: guardOf(invocation, state), appraisers: new Map(), options: { sessionMs: 0, requestsPerSecond: 0, version: VERSION }, now: Date.now, log: () => {} }, next);
     return next.kind;
@@ -228,11 +260,13 @@ export async function replaceRoot(invocation: Invocation): Promise<string> {
   }
 }
 
-async function adminKeyOf(broker: Broker, state: string): Promise<PrivateKey> {
+/** Made with the broker; another state directory on the same database has none. */
+async function adminKeyOf(broker: Broker, state: string): Promise<PrivateKey | undefined> {
   const file = join(state, 'admin.pem');
   if (existsSync(file)) return PrivateKey.fromPem(readFileSync(file, 'utf8'));
+  if ((await listOwners(broker.services.database)).some(({ id }) => id === ADMIN)) return undefined;
   const key = PrivateKey.generate('EdDSA');
-  // The database first: a key that nobody knows is worth nothing. Of another state directory's database, it is refused.
+  // The database first: a key that nobody knows is worth nothing.
   await broker.addAdmin(ADMIN, key.publicKey.pem());
   writeFileSync(file, key.pem(), { mode: 0o600, flag: 'wx' });
   return key;

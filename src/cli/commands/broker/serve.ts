@@ -60,7 +60,7 @@ export const command: Command = {
     const choice = brokerTeeChoice(value(invocation, 'tee'));
     const [certFile, keyFile] = [value(invocation, 'tls-cert'), value(invocation, 'tls-key')];
     if ((certFile === undefined) !== (keyFile === undefined)) throw new Failure('usage', '--tls-cert and --tls-key belong together');
-    const opened = await openBroker(invocation, (database) => appraisersOf(invocation, database, log), log);
+    const opened = await openBroker(invocation, (database) => appraisersOf(invocation, database, log), log, 'make');
     const { broker, state } = opened;
     const { appraisers } = broker.services;
     const insecure = flag(invocation, 'insecure-http');

@@ -80,6 +80,9 @@ const signingKey = async (sql: Sql, ring: KeyRing, name: keyof typeof SIGNING_KE
 const REFUSAL_STEP_MS = 25;
 const untilNext = (stepMs: number, elapsedMs: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, stepMs - (elapsedMs % stepMs)));
 
+/** Owners are told all of why something of theirs is refused; no policy stands in their own way, but the state of a key may. */
+const forOwner = ({ kind, message, status }: Problem): Problem => (status >= 500 ? new Problem(kind, message) : Problem.open(kind === 'PolicyDeny' ? 'Conflict' : kind, message));
+
 export class Broker {
   readonly services: Services;
   readonly #limit: RateLimit;
@@ -177,7 +180,9 @@ export class Broker {
       throw error;
     });
     if (route.who === 'admin' && owner.role !== 'admin') throw Problem.open('Forbidden', `${owner.id} is not an admin`);
-    return route.handle({ services, owner, request, parameters });
+    return route.handle({ services, owner, request, parameters }).catch((error) => {
+      throw error instanceof Problem ? forOwner(error) : error;
+    });
   }
 
   /** Every error as an answer; the reason goes to the log. */

@@ -7,7 +7,7 @@ export type ProblemKind = keyof typeof PROBLEMS;
 export const PROBLEMS = {
   AdminAuth:          [401, 'The request is not signed by a known owner.'],
   AttestationError:   [401, 'The evidence was not accepted, or not asked for.'],
-  PolicyDeny:         [401, 'Access denied by policy.'],
+  PolicyDeny:         [401, 'Access denied by policy'],
   TokenNotFound:      [401, 'There is no attestation token, and no session that is attested.'],
   TokenVerifierError: [401, 'The attestation token was not accepted.'],
   SerdeError:         [401, 'The request is not the JSON that is expected.'],

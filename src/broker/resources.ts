@@ -219,7 +219,7 @@ export async function authorize(services: Services, attested: Attested, path: Re
   const refuse = async (why: readonly string[]): Promise<never> => {
     metrics.count('kbs_policy_violations_total');
     await record(why);
-    throw new Problem('PolicyDeny', `${text} refused: ${why.join('; ')}`, 'Access denied by policy');
+    throw new Problem('PolicyDeny', `${text} refused: ${why.join('; ')}`);
   };
   const attributes: ResourceAttributes = found === undefined ? nobodys(path, owner, version) : { owner, tenant: found.tenant, ...path, version: found.info.version, labels: found.info.labels };
   const context = await policyContext(database, owner, attested, now());

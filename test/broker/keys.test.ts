@@ -7,6 +7,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
+import { RecipientKey } from '../../src/crypto/index.ts';
 import { BrokerProcess } from './process.ts';
 import { ANYBODY, Bench } from './support.ts';
 
@@ -237,11 +238,33 @@ test('a key that has expired releases nothing, and takes nothing, until it is ro
   await assert.rejects(bench.client().resource('e/key/k'), { code: 'broker-refused' });
   assert.match((await bench.audit())[0].detail.why[0], /version 2 of the key dataset:e expired on/);
   assert.equal(await get('e/key/k?version=1'), 'old');
-  assert.notEqual((await bench.alice('PUT', '/cloister/v0/resources/e/key/k', 'refused')).status, 200);
+  // The owner is told why, the one who asks for a secret is not.
+  for (const [method, path, body] of [
+    ['PUT', 'resources/e/key/k', 'refused'],
+    ['POST', 'resources/e/key/k/read', JSON.stringify({ recipient: new RecipientKey().publicJwk })],
+  ] as const) {
+    const { status, json } = await bench.alice(method, `/cloister/v0/${path}`, body);
+    assert.equal(status, 409);
+    assert.match(json.detail, /^version 2 of the key dataset:e expired on 20/);
+  }
+  const free = await bench.request('GET', '/kbs/v0/resource/e/key/k', { authorization: `Bearer ${await bench.client().attest()}` });
+  assert.deepEqual([free.status, free.json.detail], [401, 'Access denied by policy']);
   await rotate('dataset/e');
   await put('e/key/k', 'newer');
   assert.equal(await get('e/key/k'), 'newer');
   bench.skewMs = 0;
+});
+
+test('nothing is made that is over already', async () => {
+  await put('p/key/k', 'kept');
+  const before = [await keysOf(), (await bench.alice('GET', '/cloister/v0/resources/p/key/k')).json];
+  for (const time of ['2020-01-01', new Date(Date.now() - 1000).toISOString(), '1970-01-01T00:00:00Z']) {
+    for (const answer of [await rotate('dataset/p', `?expires=${time}`), await bench.alice('PUT', `/cloister/v0/resources/p/key/k?expires=${time}`, 'over')]) {
+      assert.equal(answer.status, 400);
+      assert.match(answer.json.detail, /^expires is a time to come: .* has passed$/);
+    }
+  }
+  assert.deepEqual([await keysOf(), (await bench.alice('GET', '/cloister/v0/resources/p/key/k')).json], before);
 });
 
 test('a revoked key is forgotten with all below it, in the database too; other datasets go on', async () => {

@@ -12,7 +12,7 @@ export function keyPath(text: string): string {
 export const command: Command = {
   usage: 'key rotate KEY [OPTIONS]',
   doc: 'Makes a new version of a key, for what is put from now on. What is there stays readable; put it again to have it under the new version.\nKeys below a rotated owner key are wrapped by the new version at once.',
-  options: [{ flag: '--expires TIME', doc: 'Nothing under the new version is released from then on.' }, ...REMOTE_OPTIONS, JSON_OPTION],
+  options: [{ flag: '--expires TIME', doc: 'Nothing under the new version is released from then on, and nothing can be put under it: a time to come.' }, ...REMOTE_OPTIONS, JSON_OPTION],
   examples: ['cloister key rotate dataset:hospital --state ./kbs'],
   operands: [1, 1],
   async run(invocation) {

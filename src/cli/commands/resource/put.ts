@@ -4,7 +4,7 @@ import { type Command, flag, JSON_OPTION, printJson, value, values } from '../..
 export const command: Command = {
   usage: 'resource put REPOSITORY/TYPE/TAG FILE [OPTIONS]',
   doc: 'Gives the broker a secret, as a new version of the resource. FILE is - for standard input. The first owner who puts something into a\nrepository owns it.',
-  options: [{ flag: '--label NAME', doc: 'For policies: resource.labels.', repeated: true }, { flag: '--expires TIME', doc: 'It is not released from then on.' }, ...REMOTE_OPTIONS, JSON_OPTION],
+  options: [{ flag: '--label NAME', doc: 'For policies: resource.labels.', repeated: true }, { flag: '--expires TIME', doc: 'It is not released from then on: a time to come.' }, ...REMOTE_OPTIONS, JSON_OPTION],
   examples: [
     'cloister resource put hospital/key/records records.key --state ./kbs',
     'cloister resource put hospital/token/api - --expires 2027-01-31T00:00:00Z --state ./kbs < token',

@@ -8,7 +8,7 @@ import { AuditLog, appendTo } from './audit/log.ts';
 import { KEY_BYTES, PrivateKey, randomBytes, wipe } from '../crypto/index.ts';
 import { addOwner, authenticateOwner } from './admin/owners.ts';
 import { Problem } from './errors.ts';
-import { type HttpRequest, type HttpResponse, problemResponse } from './http.ts';
+import { type HttpRequest, type HttpResponse, problemResponse, type RequestHead } from './http.ts';
 import type { Appraiser } from './kbs/appraise.ts';
 import { COLLATERAL_LIFE_MS } from './kbs/collateral.ts';
 import { Tokens } from './kbs/token.ts';
@@ -149,21 +149,25 @@ export class Broker {
     return this.services.database.transaction((sql) => ownSecret(sql, this.services.ring, name, make));
   }
 
-  /** How much of a body is worth reading; Problem where none is. Before anything of the body is there. */
-  admit(method: string, path: string, remote: string): Match {
-    if (!this.#limit.take(remote, this.services.now())) throw new Problem('TooManyRequests', `too many requests from ${remote}`);
-    return match(method, path);
+  /** With a body that is there. Never rejects. */
+  handle(request: HttpRequest): Promise<HttpResponse> {
+    return this.answer(request, async () => request.body);
   }
 
-  /** Never rejects. */
-  async handle(request: HttpRequest, found?: Match): Promise<HttpResponse> {
+  /**
+   * Answers what is asked, and counts it, whatever comes of it. `body` reads at most so many bytes, which depends on what is
+   * asked; it is called only where any of it is worth reading. Never rejects.
+   */
+  async answer(head: RequestHead, body: (maxBytes: number) => Promise<Uint8Array>): Promise<HttpResponse> {
     const { services } = this;
     const start = performance.now();
     let response: HttpResponse;
     try {
-      response = await this.#dispatch(request, found ?? this.admit(request.method, request.path, request.remote));
+      if (!this.#limit.take(head.remote, services.now())) throw new Problem('TooManyRequests', `too many requests from ${head.remote}`, undefined, { 'retry-after': '1' });
+      const found = match(head.method, head.path);
+      response = await this.#dispatch({ ...head, body: await body(found.route.maxBytes) }, found);
     } catch (error) {
-      response = this.refuse(error, request);
+      response = this.#refuse(error, head);
       if (error instanceof Problem && error.kind === 'PolicyDeny') await untilNext(REFUSAL_STEP_MS, performance.now() - start);
     }
     services.metrics.count('kbs_http_requests_total', String(response.status));
@@ -186,7 +190,7 @@ export class Broker {
   }
 
   /** Every error as an answer; the reason goes to the log. */
-  refuse(error: unknown, { method, path, remote }: Pick<HttpRequest, 'method' | 'path' | 'remote'>): HttpResponse {
+  #refuse(error: unknown, { method, path, remote }: RequestHead): HttpResponse {
     const fields = { method, path: path.slice(0, 200), remote };
     if (error instanceof Problem) {
       this.services.log(error.status >= 500 ? 'error' : 'warn', error.message, { ...fields, problem: error.kind });

@@ -31,16 +31,19 @@ export class Problem extends Error {
   override readonly name = 'Problem';
   readonly kind: ProblemKind;
   readonly told: string;
+  /** Of the answer. */
+  readonly headers: Readonly<Record<string, string>>;
 
-  constructor(kind: ProblemKind, message: string, told: string = PROBLEMS[kind][1]) {
+  constructor(kind: ProblemKind, message: string, told: string = PROBLEMS[kind][1], headers: Readonly<Record<string, string>> = {}) {
     super(message);
     this.kind = kind;
     this.told = told;
+    this.headers = headers;
   }
 
   /** A problem that the other side may know all of. */
-  static open(kind: ProblemKind, message: string): Problem {
-    return new Problem(kind, message, message);
+  static open(kind: ProblemKind, message: string, headers: Readonly<Record<string, string>> = {}): Problem {
+    return new Problem(kind, message, message, headers);
   }
 
   get status(): number {

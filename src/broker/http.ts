@@ -18,6 +18,9 @@ export interface HttpRequest {
   readonly evidence?: () => Promise<{ readonly status: number; readonly body: string }>;
 }
 
+/** What is known of a request before its body has arrived. */
+export type RequestHead = Omit<HttpRequest, 'body'>;
+
 export interface HttpResponse {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
@@ -27,9 +30,8 @@ export interface HttpResponse {
 export const json = (value: unknown, headers: Readonly<Record<string, string>> = {}): HttpResponse => ({ status: 200, headers: { 'content-type': 'application/json', ...headers }, body: JSON.stringify(value) });
 
 /** RFC 9457, with the members that clients of the KBS protocol read: `type` and `detail`. */
-export function problemResponse({ kind, told, status }: Problem): HttpResponse {
-  const headers = { 'content-type': 'application/problem+json', ...(kind === 'TooManyRequests' && { 'retry-after': '1' }) };
-  return { status, headers, body: JSON.stringify({ type: `${PROBLEM_PREFIX}${kind}`, detail: told }) };
+export function problemResponse({ kind, told, status, headers }: Problem): HttpResponse {
+  return { status, headers: { 'content-type': 'application/problem+json', ...headers }, body: JSON.stringify({ type: `${PROBLEM_PREFIX}${kind}`, detail: told }) };
 }
 
 /** A body that must be a JSON object. Throws Problem. */

@@ -150,22 +150,26 @@ export type Match = { readonly route: RouteRow; readonly parameters: Readonly<Re
 
 const SEGMENTS = ROUTES.map((route) => ({ route, segments: route.path.split('/') }));
 
+/** RFC 9110 §9.1: HEAD wherever GET is, as far as asking does nothing and anybody may. */
+const answersTo = ({ method, who }: RouteRow, asked: string): boolean => method === asked || (asked === 'HEAD' && method === 'GET' && who === 'anyone');
+
 /** Throws Problem where no row has the path, or none with this method. */
 export function match(method: string, path: string): Match {
   // A client of the KBS protocol in the field writes two slashes before a resource's path.
   const given = path.replace(/^\/kbs\/v0\/resource\/\/+/, '/kbs/v0/resource/').split('/');
-  let known = false;
+  const known: RouteRow[] = [];
   for (const { route, segments } of SEGMENTS) {
     if (segments.length !== given.length || !segments.every((segment, at) => segment === given[at] || (segment.startsWith('{') && given[at] !== ''))) continue;
-    known = true;
-    if (route.method !== method) continue;
+    known.push(route);
+    if (!answersTo(route, method)) continue;
     const parameters: Record<string, string> = {};
     segments.forEach((segment, at) => {
       if (segment.startsWith('{')) parameters[segment.slice(1, -1)] = given[at];
     });
     return { route, parameters };
   }
-  if (known) throw Problem.open('MethodNotAllowed', `${path} does not answer to ${method.slice(0, 16)}`);
+  const methods = ['GET', 'HEAD', 'POST', 'PUT', 'DELETE'].filter((each) => known.some((route) => answersTo(route, each)));
+  if (methods.length > 0) throw Problem.open('MethodNotAllowed', `${path} does not answer to ${method.slice(0, 16)}`, { allow: methods.join(', ') });
   throw new Problem('InvalidRequestPath', `there is nothing at ${path.slice(0, 200)}`);
 }
 

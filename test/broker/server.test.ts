@@ -30,7 +30,7 @@ after(async () => {
 });
 
 /** Sends bytes as they are; resolves with what came back when the connection ends, or the answer is complete. */
-function raw(bytes: string, end: 'wait' | 'hang up' = 'wait'): Promise<string> {
+function raw(bytes: string, end: 'wait' | 'hang up' | 'head alone' = 'wait'): Promise<string> {
   return new Promise((resolve, reject) => {
     const socket = connect(server.port, '127.0.0.1', () => socket.write(bytes, 'latin1', () => end === 'hang up' && socket.destroy()));
     let answer = '';
@@ -38,7 +38,8 @@ function raw(bytes: string, end: 'wait' | 'hang up' = 'wait'): Promise<string> {
       answer += part.toString('latin1');
       const head = answer.indexOf('\r\n\r\n');
       const length = /content-length: (\d+)/i.exec(answer)?.[1];
-      if (head >= 0 && length !== undefined && answer.length >= head + 4 + Number(length)) socket.destroy();
+      if (head >= 0 && end === 'head alone') socket.end();
+      else if (head >= 0 && length !== undefined && answer.length >= head + 4 + Number(length)) socket.destroy();
     });
     socket.on('close', () => resolve(answer));
     socket.on('error', (error: NodeJS.ErrnoException) => (error.code === 'ECONNRESET' || error.code === 'EPIPE' ? resolve(answer) : reject(error)));
@@ -91,6 +92,38 @@ test('slow, greedy and rude clients are answered, cut off, and no harm to others
   assert.match(await raw('\0\0\0\r\n\r\n'), /^(HTTP\/1\.1 400 [^]*)?$/);
   assert.match(await raw('GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n'), /^HTTP\/1\.1 200 [^]*"ok"/);
   assert.match(await raw('GET /metrics HTTP/1.1\r\nhost: x\r\n\r\n'), /kbs_attestation_successes_total\{tee_type="sample"\} 1\n/);
+});
+
+test('every answer is counted, also those that need no look at the request', async () => {
+  const counted = async (): Promise<Map<string, number>> => new Map([...bench.broker.services.metrics.text().matchAll(/^kbs_http_requests_total\{status="(\d+)"\} (\d+)$/gm)].map(([, status, count]) => [status, Number(count)]));
+  const total = (): number => Number(/^kbs_http_request_duration_seconds_count (\d+)$/m.exec(bench.broker.services.metrics.text())?.[1]);
+  const before = await counted();
+  const requests = [
+    'GET /nothing HTTP/1.1\r\nhost: x\r\n\r\n',
+    'DELETE /healthz HTTP/1.1\r\nhost: x\r\n\r\n',
+    'POST /kbs/v0/auth HTTP/1.1\r\nhost: x\r\ncontent-length: 100000\r\n\r\n',
+    'HEAD /kbs/v0/resource/a/b/c HTTP/1.1\r\nhost: x\r\n\r\n',
+  ];
+  const answers = [];
+  for (const request of requests) answers.push(await raw(request, request.startsWith('HEAD') ? 'head alone' : 'wait'));
+  assert.deepEqual(answers.map((answer) => answer.slice(9, 12)), ['404', '405', '413', '405']); // biome-ignore format: short
+  assert.match(answers[1], /^allow: GET, HEAD\r$/m);
+  assert.match(answers[3], /^allow: GET, POST, DELETE\r$/m);
+  await raw('POST /kbs/v0/auth HTTP/1.1\r\nhost: x\r\ncontent-length: 50\r\n\r\n{', 'hang up');
+  while (((await counted()).get('408') ?? 0) === (before.get('408') ?? 0)) await new Promise((resolve) => setTimeout(resolve, 10));
+  const after = await counted();
+  const more = (status: string): number => (after.get(status) ?? 0) - (before.get(status) ?? 0);
+  assert.deepEqual(['404', '405', '413', '408', '500'].map(more), [1, 2, 1, 1, 0]);
+  assert.equal(total(), [...after.values()].reduce((sum, count) => sum + count, 0)); // biome-ignore format: short
+});
+
+test('HEAD is answered as GET is, without the content, where asking does nothing', async () => {
+  for (const path of ['/healthz', '/metrics', '/.well-known/jwks.json']) {
+    const answer = await raw(`HEAD ${path} HTTP/1.1\r\nhost: x\r\n\r\n`, 'head alone');
+    assert.match(answer, /^HTTP\/1\.1 200 /);
+    assert.match(answer, /^content-length: [1-9]/m);
+    assert.ok(answer.endsWith('\r\n\r\n'));
+  }
 });
 
 test('a certificate is renewed while the broker runs; one that cannot be had leaves the old one', async () => {
@@ -147,6 +180,8 @@ test('a pinned certificate is that of the broker: not of who issued it, nor anot
 test('one address cannot take the broker for itself', async () => {
   const limited = await Bench.make({ options: { sessionMs: 60_000, requestsPerSecond: 10, version: 'test' } });
   const statuses = await Promise.all(Array.from({ length: 50 }, () => limited.request('GET', '/healthz')));
+  const count = statuses.filter(({ status }) => status === 429).length;
+  assert.match(limited.broker.services.metrics.text(), new RegExp(`\\{status="429"\\} ${count}\n`));
   assert.ok(statuses.filter(({ status }) => status === 200).length <= 21);
   const refused = statuses.find(({ status }) => status === 429);
   assert.equal(refused?.headers['retry-after'], '1');

@@ -40,33 +40,31 @@ async function readBody(message: IncomingMessage, limit: number): Promise<Uint8A
   const parts: Buffer[] = [];
   let length = 0;
   // The socket stays: a refusal has to go out over it.
-  for await (const part of message.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
-    length += part.length;
-    if (length > limit) throw tooLarge();
-    parts.push(part);
+  try {
+    for await (const part of message.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
+      length += part.length;
+      if (length > limit) throw tooLarge();
+      parts.push(part);
+    }
+  } catch (error) {
+    // The peer has gone, or was too slow and cut off: nobody's fault here.
+    throw (error as NodeJS.ErrnoException).code === 'ECONNRESET' ? Problem.open('Timeout', 'the request did not arrive in whole') : error;
   }
   return parts.length === 1 ? parts[0] : Buffer.concat(parts);
 }
 
-async function answer(broker: Broker, evidence: EvidenceResponder | undefined, message: IncomingMessage): Promise<HttpResponse> {
-  const remote = message.socket.remoteAddress ?? '';
+function answer(broker: Broker, evidence: EvidenceResponder | undefined, message: IncomingMessage): Promise<HttpResponse> {
   const method = message.method ?? '';
   const url = message.url ?? '/';
   const at = url.indexOf('?');
-  const path = at < 0 ? url : url.slice(0, at);
-  try {
-    const found = broker.admit(method, path, remote);
-    const body = await readBody(message, found.route.maxBytes);
-    const header = (name: string): string | undefined => {
-      const value = message.headers[name];
-      return Array.isArray(value) ? undefined : value;
-    };
-    const asked = evidence === undefined ? undefined : readEvidenceRequest(method, url);
-    const own = asked === undefined ? undefined : () => (evidence as EvidenceResponder).answer(asked, message.socket);
-    return await broker.handle({ method, path, query: new URLSearchParams(at < 0 ? '' : url.slice(at + 1)), header, body, remote, ...(own !== undefined && { evidence: own }) }, found);
-  } catch (error) {
-    return broker.refuse(error, { method, path, remote });
-  }
+  const header = (name: string): string | undefined => {
+    const value = message.headers[name];
+    return Array.isArray(value) ? undefined : value;
+  };
+  const asked = evidence === undefined ? undefined : readEvidenceRequest(method, url);
+  const own = asked === undefined ? undefined : () => (evidence as EvidenceResponder).answer(asked, message.socket);
+  const head = { method, path: at < 0 ? url : url.slice(0, at), query: new URLSearchParams(at < 0 ? '' : url.slice(at + 1)), header, remote: message.socket.remoteAddress ?? '', ...(own !== undefined && { evidence: own }) };
+  return broker.answer(head, (limit) => readBody(message, limit));
 }
 
 function send(response: ServerResponse, message: IncomingMessage, { status, headers, body }: HttpResponse): void {

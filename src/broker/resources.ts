@@ -183,8 +183,14 @@ async function policyContext(sql: Sql, owner: string, { context }: Attested, now
   return { ...rest, ...(enclave !== undefined && { enclave: { ...enclave, ...(await referencesOf(sql, owner, enclave.measurement)) } }), ...known, now: Math.floor(now / 1000) };
 }
 
+export interface PolicyInfo {
+  readonly name: string;
+  readonly text: string;
+  readonly version: number;
+}
+
 /** Policies of an owner that are in force. */
-export async function policiesOf(sql: Sql, owner: string): Promise<{ name: string; text: string; version: number }[]> {
+export async function policiesOf(sql: Sql, owner: string): Promise<PolicyInfo[]> {
   const rows = await sql.query(
     'SELECT p.name, p.version, p.policy FROM policies p WHERE p.owner = $1 AND p.policy IS NOT NULL AND p.version = (SELECT MAX(q.version) FROM policies q WHERE q.owner = p.owner AND q.name = p.name) ORDER BY p.name',
     owner,

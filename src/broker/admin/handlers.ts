@@ -3,6 +3,7 @@
 import { openReferenceValues, ReferenceError, signerOf } from '../../attestation/index.ts';
 import { toHex } from '../../base/bytes.ts';
 import { encryptJwe, JweError, KeyError, recipientOf, sha256, wipe } from '../../crypto/index.ts';
+import type { BrokerStatus } from '../api.ts';
 import { appendTo } from '../audit/log.ts';
 import { exportLog, lastHead, proveEntry } from '../audit/verify.ts';
 import { Problem } from '../errors.ts';
@@ -63,7 +64,7 @@ export async function status({ services, owner }: OwnerCall): Promise<HttpRespon
     resources: await count('resources'),
     audit: (await lastHead(database)) ?? null,
     auditKey: auditKey.publicKey.pem(),
-  });
+  } satisfies BrokerStatus);
 }
 
 export const owners = async ({ services }: OwnerCall): Promise<HttpResponse> => json(await listOwners(services.database));

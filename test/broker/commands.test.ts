@@ -85,3 +85,19 @@ test('what a person got wrong is told as that', async () => {
   await refused('usage', /appraisal\.yaml: tdx\.rtmr9: no such key/, ...policy('base: authentic\ntdx: {rtmr9: unchecked}\n'));
   await refused('usage', /appraisal\.yaml: /, ...policy('base: [authentic\n'));
 });
+
+test('results are JSON where it is asked for, and tables have one line a row', async () => {
+  const json = async (...words: readonly string[]): Promise<any> => JSON.parse(await must(...words, ...STATE, '--json'));
+  await must('resource', 'put', 'json/key/k', file('secret', 'secret'), ...STATE);
+  const out = join(broker.place, 'out');
+  assert.deepEqual(await json('resource', 'get', 'json/key/k'), { path: 'json/key/k', version: 1, bytes: 6, content: Buffer.from('secret').toString('base64') });
+  assert.deepEqual(await json('resource', 'get', 'json/key/k', '-o', out), { path: 'json/key/k', version: 1, bytes: 6, output: out });
+  assert.equal(readFileSync(out, 'utf8'), 'secret');
+  const { entries, head } = await json('audit', 'export', '-o', out);
+  assert.equal(entries, head.size);
+  await refused('usage', /--output FILE/, 'audit', 'export', '--json', ...STATE);
+  await must('policy', 'set', 'lines', file('lines.cedar', 'permit (principal, action, resource)\nwhen {\n\tcontext.debug == false\n};\n// \u001b[31m red\n'), ...STATE);
+  const lines = (await must('audit', 'show', '--limit', '3', ...STATE)).trimEnd().split('\n');
+  assert.equal(lines.length, 4);
+  assert.match(lines[3], /policy-set +lines +policy permit \(principal, action, resource\) when \{ context\.debug == false \}; \/\/ \\x1b\[31m red/);
+});

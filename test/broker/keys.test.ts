@@ -181,8 +181,9 @@ test('new root keys, from guard to guard: everything stays readable, nothing of 
   const before = await jwks();
   await broker.end();
   // The shares of today do not open what comes after.
-  const second = await broker.run('key', 'new-root', '--state', broker.state, '--root-key', 'shares', ...given, '--new-root-key', 'shares', '--split', '2/3', '--shares-to', join(broker.place, 'later'));
+  const second = await broker.run('key', 'new-root', '--state', broker.state, '--root-key', 'shares', ...given, '--new-root-key', 'shares', '--split', '2/3', '--shares-to', join(broker.place, 'later'), '--json');
   assert.equal(second.code, 0, second.error);
+  assert.deepEqual(JSON.parse(second.output), { rootKey: 'shares' });
   assert.match(await mustNotStart(broker, '--root-key', 'shares', ...given), /not the shares of this broker/);
   const later = [1, 3].flatMap((number) => ['--share', join(broker.place, `later/share-${number}.txt`)]);
   await broker.start('--root-key', 'shares', ...later);

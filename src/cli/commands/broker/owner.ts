@@ -13,9 +13,11 @@ export const command: Command = {
     const [id, file] = invocation.operands;
     const role = choice(value(invocation, 'role'), ['owner', 'admin'], 'role');
     if (id !== undefined) {
+      const tenant = value(invocation, 'tenant') ?? 'default';
       const publicKey = readKeyFile(file ?? `${id}.pub`, 'public key');
-      await withBroker(invocation, (remote) => answerOf(remote, 'POST', '/cloister/v0/owners', JSON.stringify({ id, tenant: value(invocation, 'tenant') ?? 'default', role, publicKey })));
-      process.stdout.write(`added ${role} ${id}\n`);
+      await withBroker(invocation, (remote) => answerOf(remote, 'POST', '/cloister/v0/owners', JSON.stringify({ id, tenant, role, publicKey })));
+      if (flag(invocation, 'json')) printJson({ id, tenant, role, publicKey });
+      else process.stdout.write(`added ${role} ${id}\n`);
       return 0;
     }
     const owners = await withBroker(invocation, (remote) => answerOf(remote, 'GET', '/cloister/v0/owners'));

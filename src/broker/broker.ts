@@ -6,6 +6,7 @@
 
 import { AuditLog, appendTo } from './audit/log.ts';
 import { KEY_BYTES, PrivateKey, randomBytes, wipe } from '../crypto/index.ts';
+import { clientOf, peerGroup } from './addresses.ts';
 import { addOwner, authenticateOwner } from './admin/owners.ts';
 import { Problem } from './errors.ts';
 import { type HttpRequest, type HttpResponse, problemResponse, type RequestHead } from './http.ts';
@@ -158,12 +159,13 @@ export class Broker {
    * Answers what is asked, and counts it, whatever comes of it. `body` reads at most so many bytes, which depends on what is
    * asked; it is called only where any of it is worth reading. Never rejects.
    */
-  async answer(head: RequestHead, body: (maxBytes: number) => Promise<Uint8Array>): Promise<HttpResponse> {
+  async answer(asked: RequestHead, body: (maxBytes: number) => Promise<Uint8Array>): Promise<HttpResponse> {
     const { services } = this;
     const start = performance.now();
+    const head = { ...asked, remote: clientOf(asked.remote, asked.header('x-forwarded-for'), services.options.trustedProxies ?? []) };
     let response: HttpResponse;
     try {
-      if (!this.#limit.take(head.remote, services.now())) throw new Problem('TooManyRequests', `too many requests from ${head.remote}`, undefined, { 'retry-after': '1' });
+      if (!this.#limit.take(peerGroup(head.remote), services.now())) throw new Problem('TooManyRequests', `too many requests from ${head.remote}`, undefined, { 'retry-after': '1' });
       const found = match(head.method, head.path);
       response = await this.#dispatch({ ...head, body: await body(found.route.maxBytes) }, found);
     } catch (error) {

@@ -12,7 +12,7 @@ export interface HttpRequest {
   /** By lower-case name; `undefined` where there is none, or more than one that may not be joined. */
   readonly header: (name: string) => string | undefined;
   readonly body: Uint8Array;
-  /** The peer's address: for rate limits and the log. */
+  /** Who asks, for rate limits and the log: the peer's address, or that of the client behind a trusted proxy. */
   readonly remote: string;
   /** Where the request is one for the broker's evidence and came by a connection that it can be bound to: makes it. */
   readonly evidence?: () => Promise<{ readonly status: number; readonly body: string }>;

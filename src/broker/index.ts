@@ -1,3 +1,4 @@
+export { type Network, parseNetwork } from './addresses.ts';
 export { listOwners, signRequest } from './admin/owners.ts';
 export { type AuditEntry, type SignedHead } from './audit/log.ts';
 export { type ProvenEntry, verifyExport, verifyProven, type VerifiedLog } from './audit/verify.ts';

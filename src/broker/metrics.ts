@@ -62,29 +62,35 @@ export class Metrics {
   }
 }
 
+const MAX_PEERS = 100_000;
+
 /** Token buckets by peer. In memory: a restart forgives, and each broker counts for itself. */
 export class RateLimit {
   readonly #perSecond: number;
   readonly #burst: number;
+  readonly #maxPeers: number;
+  /** Who asked last is last. */
   readonly #peers = new Map<string, { tokens: number; at: number }>();
 
   /** 0: no limit. */
-  constructor(perSecond: number, burst = perSecond * 2) {
+  constructor(perSecond: number, burst = perSecond * 2, maxPeers = MAX_PEERS) {
     this.#perSecond = perSecond;
     this.#burst = burst;
+    this.#maxPeers = maxPeers;
+  }
+
+  get size(): number {
+    return this.#peers.size;
   }
 
   /** Whether a peer may have one more request now. */
   take(peer: string, nowMs: number): boolean {
     if (this.#perSecond === 0) return true;
-    let state = this.#peers.get(peer);
-    if (state === undefined) {
-      // Whoever is full again need not be remembered.
-      if (this.#peers.size >= 10_000) for (const [name, { tokens, at }] of this.#peers) if (tokens + ((nowMs - at) / 1000) * this.#perSecond >= this.#burst) this.#peers.delete(name);
-      if (this.#peers.size >= 100_000) return false;
-      state = { tokens: this.#burst, at: nowMs };
-      this.#peers.set(peer, state);
-    }
+    const state = this.#peers.get(peer) ?? { tokens: this.#burst, at: nowMs };
+    this.#peers.delete(peer);
+    // Where there are too many, the one that has been silent for longest is forgotten, and forgiven: nobody is shut out for the number of others.
+    if (this.#peers.size >= this.#maxPeers) this.#peers.delete(this.#peers.keys().next().value as string);
+    this.#peers.set(peer, state);
     state.tokens = Math.min(this.#burst, state.tokens + (Math.max(0, nowMs - state.at) / 1000) * this.#perSecond);
     state.at = nowMs;
     if (state.tokens < 1) return false;

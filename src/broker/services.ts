@@ -1,5 +1,6 @@
 /** What the handlers of requests work with. One object, made by `Broker.open`. */
 
+import type { Network } from './addresses.ts';
 import type { AuditLog } from './audit/log.ts';
 import type { KeyRing } from './keys/ring.ts';
 import type { Appraiser } from './kbs/appraise.ts';
@@ -13,8 +14,10 @@ import { toHex } from '../base/bytes.ts';
 export interface BrokerOptions {
   /** How long a session and its token are good for. */
   readonly sessionMs: number;
-  /** Requests a second from one address; 0 for no limit. */
+  /** Requests a second from one client (`peerGroup`); 0 for no limit. */
   readonly requestsPerSecond: number;
+  /** Whose `X-Forwarded-For` is believed; nobody's otherwise. */
+  readonly trustedProxies?: readonly Network[];
   readonly version: string;
 }
 

@@ -12,6 +12,7 @@ import { after, test } from 'node:test';
 import { flattenedDecrypt } from 'jose';
 import { SimTee } from '../../src/attestation/index.ts';
 import { toByteString } from '../../src/base/bytes.ts';
+import { type Network, parseNetwork } from '../../src/broker/addresses.ts';
 import { BrokerClient } from '../../src/broker/client.ts';
 import { signRequest, verifyExport } from '../../src/broker/index.ts';
 import { PrivateKey } from '../../src/crypto/index.ts';
@@ -187,6 +188,24 @@ test('one address cannot take the broker for itself', async () => {
   assert.equal(refused?.headers['retry-after'], '1');
   limited.skewMs = 2000;
   assert.equal((await limited.request('GET', '/healthz')).status, 200);
+  await limited.close();
+});
+
+test('behind a proxy that is trusted, clients have limits of their own, and their addresses are in the log', async () => {
+  const limited = await Bench.make({ options: { sessionMs: 60_000, requestsPerSecond: 10, trustedProxies: [parseNetwork('127.0.0.0/8') as Network], version: 'test' } });
+  const behind = await serve(limited.broker, { host: '127.0.0.1', port: 0, maxConnections: 100, requestTimeoutMs: 1000 });
+  const exchange = new Exchange();
+  const ask = (forwarded: string, path = '/healthz') => exchange.send({ base: new URL(`http://127.0.0.1:${behind.port}`), method: 'GET', path, headers: { 'x-forwarded-for': forwarded } });
+  const statuses = async (forwarded: (at: number) => string) => (await Promise.all(Array.from({ length: 40 }, (_, at) => ask(forwarded(at))))).filter(({ status }) => status === 429).length;
+  assert.ok((await statuses(() => '203.0.113.1')) > 0);
+  assert.equal((await ask('203.0.113.2')).status, 200);
+  assert.ok((await statuses((at) => `203.0.113.${100 + at}, 203.0.113.1`)) > 0, 'what a client writes itself does not count');
+  assert.ok((await statuses((at) => `2001:db8::${at + 1}`)) > 0, 'one network of IPv6 is one client');
+  assert.equal(await statuses((at) => `2001:db8:0:${at + 1}::1`), 0);
+  await ask('203.0.113.3', '/cloister/v0/status');
+  assert.equal((await limited.audit()).find(({ event }) => event === 'admin-refused')?.detail.remote, '203.0.113.3');
+  exchange.close();
+  await behind.close();
   await limited.close();
 });
 

@@ -20,6 +20,8 @@ import {
   Broker,
   decodeShare,
   listOwners,
+  type Network,
+  parseNetwork,
   type Appraiser,
   type Database,
   type RootGuard,
@@ -222,6 +224,14 @@ function newState(invocation: Invocation): string {
 }
 
 /** `serve` makes what is not there yet; nothing else does: a directory that was mistyped is told, not filled. */
+function trustedProxies(invocation: Invocation): Network[] {
+  return values(invocation, 'trusted-proxy').map((text) => {
+    const network = parseNetwork(text);
+    if (network === undefined) throw new Failure('usage', `--trusted-proxy ${text} is neither an address nor a network`, 'As in: --trusted-proxy 10.0.0.0/8');
+    return network;
+  });
+}
+
 export async function openBroker(invocation: Invocation, appraisers: (database: Database) => ReadonlyMap<string, Appraiser>, log: Services['log'], absent: 'make' | 'refuse' = 'refuse'): Promise<OpenedBroker> {
   const state = absent === 'make' ? newState(invocation) : stateInUse(invocation);
   const database = await openDatabase(invocation, state);
@@ -235,7 +245,7 @@ export async function openBroker(invocation: Invocation, appraisers: (database: 
       database,
       guard: guardOf(invocation, state),
       appraisers: appraisers(database),
-      options: { sessionMs: Number(minutes) * 60_000, requestsPerSecond: Number(rate), version: VERSION },
+      options: { sessionMs: Number(minutes) * 60_000, requestsPerSecond: Number(rate), trustedProxies: trustedProxies(invocation), version: VERSION },
       now: Date.now,
       log,
     });

@@ -42,7 +42,8 @@ export const command: Command = {
     { flag: '--insecure-http', doc: 'No TLS. For tests, or behind a proxy that has it.' },
     ...EVIDENCE_OPTIONS,
     { flag: '--session-minutes N', doc: 'How long sessions and tokens are good for: 5 otherwise.' },
-    { flag: '--rate-limit N', doc: 'Requests a second from one address: 500 otherwise, 0 for no limit.' },
+    { flag: '--rate-limit N', doc: 'Requests a second from one client (an IPv4 address, a /64 network of IPv6): 500 otherwise, 0 for no limit.' },
+    { flag: '--trusted-proxy NETWORK', doc: 'An address, or ADDRESS/PREFIX, of a proxy before the broker: for requests from it, X-Forwarded-For says who the client is, for limits and the audit log.', repeated: true },
   ],
   examples: [
     'cloister broker serve --state ./kbs --allow-sim',

@@ -7,14 +7,14 @@
 import { Problem } from '../src/broker/errors.ts';
 import { refused } from '../src/broker/kbs/appraise.ts';
 import { Tokens } from '../src/broker/kbs/token.ts';
-import { PrivateKey, RecipientKey } from '../src/crypto/index.ts';
+import { PrivateKey, randomBytes, RecipientKey } from '../src/crypto/index.ts';
 import { randomFrom } from '../src/encfs/5-disk/model.ts';
 import { fromCommandLine, mutate } from './mutate.ts';
 import { mutateJson } from './mutate-json.ts';
 
 const NOW = Date.UTC(2026, 0, 1);
-const tokens = await Tokens.with(PrivateKey.generate('ES256'), () => NOW, 'fuzz');
-const context = { tee: 'sim', simulated: true, tcbStatus: 'NotPublished', tcbDate: 0, advisories: [], debug: false, measurement: 'ab'.repeat(48), signer: '', productId: 0, securityVersion: 0, registers: [] };
+const tokens = await Tokens.with(PrivateKey.generate('ES256'), { now: () => NOW, random: randomBytes, version: 'fuzz' });
+const context = { tee: 'sim', simulated: true, tcbStatus: 'NotPublished', tcbDate: 0, advisories: [], debug: false, measurement: 'ab'.repeat(48), signer: '', productId: 0, securityVersion: 0 };
 const token = await tokens.issue({ ...refused('sim', '', ''), accepted: true, failures: [] }, { context, key: new RecipientKey().publicJwk }, 'AAAA', NOW + 300_000);
 const parts = token.split('.');
 const decode = (part: string) => JSON.parse(Buffer.from(part, 'base64url').toString());

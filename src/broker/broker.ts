@@ -27,6 +27,8 @@ export interface BrokerRequest {
   readonly appraisers: ReadonlyMap<string, Appraiser>;
   readonly options: BrokerOptions;
   readonly now: () => number;
+  /** Of the system, unless a conversation is to be had again as it was. */
+  readonly random?: Services['random'];
   readonly log: Services['log'];
 }
 
@@ -100,15 +102,15 @@ export class Broker {
 
   /** Opens the database's broker, or makes one where there is none. Throws RootKeyError, DatabaseError. */
   static async open(request: BrokerRequest): Promise<Broker> {
-    const { database, appraisers, options, now, log } = request;
+    const { database, appraisers, options, now, random = randomBytes, log } = request;
     await createTables(database);
     const root = await openRootKey(request);
     const ring = new KeyRing(root, now);
     wipe(root);
     const [auditKey, tokenKey] = await database.transaction(async (sql) => [await signingKey(sql, ring, 'audit'), await signingKey(sql, ring, 'token')]);
     const audit = new AuditLog(database, auditKey, now);
-    const tokens = await Tokens.with(tokenKey, now, options.version);
-    return new Broker({ database, ring, audit, auditKey, tokens, policies: await PolicyEngine.load(), appraisers, metrics: new Metrics(), options, now, log });
+    const tokens = await Tokens.with(tokenKey, { now, random, version: options.version });
+    return new Broker({ database, ring, audit, auditKey, tokens, policies: await PolicyEngine.load(), appraisers, metrics: new Metrics(), options, now, random, log });
   }
 
   /** Puts everything under a new root key. No other broker may run on the database meanwhile; all are to be started anew. */

@@ -36,6 +36,8 @@ export interface Services {
   readonly options: BrokerOptions;
   /** Milliseconds since 1970. */
   readonly now: () => number;
+  /** For what clients are told: sessions, nonces, numbers of tokens. Keys are made by `crypto` alone. */
+  readonly random: (bytes: number) => Uint8Array;
   /** Structured, and without secrets: never a body, a token, a cookie or a key. */
   readonly log: (level: LogLevel, message: string, fields?: Readonly<Record<string, unknown>>) => void;
 }

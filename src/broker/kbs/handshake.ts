@@ -6,7 +6,7 @@
 
 import { type Canonical, canonicalBytes } from '../../attestation/index.ts';
 import { equalSecret, toHex } from '../../base/bytes.ts';
-import { JweError, randomBytes, recipientOf, type RecipientJwk, sha256, sha384 } from '../../crypto/index.ts';
+import { JweError, recipientOf, type RecipientJwk, sha256, sha384 } from '../../crypto/index.ts';
 import { Problem } from '../errors.ts';
 import { bearer, cookie, type HttpRequest, type HttpResponse, json, jsonBody } from '../http.ts';
 import type { Services } from '../services.ts';
@@ -25,14 +25,14 @@ const sessionKey = (id: string): string => toHex(sha256(new TextEncoder().encode
 
 const setCookie = (id: string, expires: number): Readonly<Record<string, string>> => ({ 'set-cookie': `${SESSION_COOKIE}=${id}; HttpOnly; Expires=${new Date(expires).toUTCString()}` });
 
-export async function auth({ database, metrics, now, appraisers, options }: Services, request: HttpRequest): Promise<HttpResponse> {
+export async function auth({ database, metrics, now, random, appraisers, options }: Services, request: HttpRequest): Promise<HttpResponse> {
   metrics.count('kbs_auth_requests_total');
   try {
     const { version, tee, 'extra-params': offered } = jsonBody(request);
     if (typeof version !== 'string' || typeof tee !== 'string') throw Problem.open('AttestationError', 'the request needs version and tee');
     if (version !== PROTOCOL_VERSION) throw Problem.open('AttestationError', `KBS Client Protocol Version Mismatch: expect =${PROTOCOL_VERSION} while the request is ${version.slice(0, 32)}`);
     if (!appraisers.has(tee)) throw Problem.open('AttestationError', `this broker does not take evidence of ${tee.slice(0, 32)}`);
-    const [id, nonce] = [toHex(randomBytes(SESSION_BYTES)), randomBytes(NONCE_BYTES).toBase64()];
+    const [id, nonce] = [toHex(random(SESSION_BYTES)), random(NONCE_BYTES).toBase64()];
     const expires = now() + options.sessionMs;
     await database.run("INSERT INTO sessions (id, tee, nonce, state, expires) VALUES ($1, $2, $3, 'challenged', $4)", sessionKey(id), tee, nonce, expires);
     metrics.count('kbs_auth_successes_total');

@@ -5,8 +5,10 @@
 
 import { type EarJwk, type EarKey, earJwk, earPayload, jwks, signEar, verifyEar } from '../../attestation/token/index.ts';
 import type { Claims } from '../../attestation/verifier/index.ts';
+import { toHex } from '../../base/bytes.ts';
 import { type PrivateKey, recipientOf, type RecipientJwk } from '../../crypto/index.ts';
 import { Problem } from '../errors.ts';
+import type { Services } from '../services.ts';
 import type { EvidenceContext, Verdict } from './appraise.ts';
 
 export const TOKEN_PROFILE = 'tag:github.com,2024:confidential-containers/Trustee';
@@ -20,21 +22,34 @@ export interface Attested {
   readonly key: RecipientJwk;
 }
 
+/** Version 4 (RFC 9562 §5.4). */
+function uuid(bytes: Uint8Array): string {
+  const marked = bytes.map((byte, at) => (at === 6 ? (byte & 0x0f) | 0x40 : at === 8 ? (byte & 0x3f) | 0x80 : byte));
+  return toHex(marked).replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-');
+}
+
+interface Surroundings extends Pick<Services, 'now' | 'random'> {
+  /** Of the broker. */
+  readonly version: string;
+}
+
 export class Tokens {
   readonly #key: EarKey;
   readonly #now: () => number;
+  readonly #random: (bytes: number) => Uint8Array;
   readonly #version: string;
 
-  private constructor(key: EarKey, now: () => number, version: string) {
+  private constructor(key: EarKey, { now, random, version }: Surroundings) {
     this.#key = key;
     this.#now = now;
+    this.#random = random;
     this.#version = version;
   }
 
-  static async with(key: PrivateKey, now: () => number, version: string): Promise<Tokens> {
+  static async with(key: PrivateKey, surroundings: Surroundings): Promise<Tokens> {
     const { x, y } = key.publicKey.jwk() as { x: string; y: string };
     // Signed at once: WebCrypto's keys sign on another thread, and a handshake would take a tenth longer.
-    return new Tokens({ jwk: await earJwk(x, y), sign: (message) => key.sign(message) }, now, version);
+    return new Tokens({ jwk: await earJwk(x, y), sign: (message) => key.sign(message) }, surroundings);
   }
 
   /** RFC 7517 §5. */
@@ -52,7 +67,7 @@ export class Tokens {
       issuedAt,
       lifetime: Math.floor(expires / 1000) - iat,
       profile: TOKEN_PROFILE,
-      more: { iss: ISSUER, jti: crypto.randomUUID(), nbf: iat },
+      more: { iss: ISSUER, jti: uuid(this.#random(16)), nbf: iat },
       annotated: { [context.tee]: { ...context } as unknown as Claims, runtime_data_claims: { nonce, 'tee-pubkey': { ...key } } },
     });
     return signEar(payload, this.#key);

@@ -95,8 +95,10 @@ export class Broker {
     this.#limit = new RateLimit(services.options.requestsPerSecond);
   }
 
-  /** Whether there is one in the database. Throws DatabaseError, also for a database that never had one. */
+  /** Whether there is one in the database. Throws DatabaseError, also for a database of somebody else's. */
   static async isIn(database: Database): Promise<boolean> {
+    // Of an embedded one whose first start failed, the tables may be missing.
+    if (database.kind === 'sqlite') await createTables(database);
     return (await meta(database, 'root')) !== undefined;
   }
 

@@ -75,6 +75,8 @@ test('a directory that was mistyped is told, and nothing is left there', async (
     refused('usage', /there is no broker in .*kbsx/, 'resource', 'list', '--state', nowhere, '--db', 'postgres://nobody@127.0.0.1:9/none'),
   ]);
   assert.ok(!existsSync(nowhere));
+  await refused('usage', /10\.0\.0\.0\/40 is neither/, 'broker', 'serve', '--state', nowhere, '--trusted-proxy', '10.0.0.0/40');
+  assert.ok(!existsSync(nowhere));
   assert.deepEqual(readdirSync(empty), []);
 });
 
@@ -84,6 +86,7 @@ test('what a person got wrong is told as that', async () => {
   for (const address of ['127.0.0.1:18543', 'notaurl', 'localhost:8443', 'ftp://kbs.example']) await refused('usage', /is no address of a broker[^]*https:\/\/kbs/, 'resource', 'list', '--broker', address, ...key);
   await refused('usage', /appraisal\.yaml: tdx\.rtmr9: no such key/, ...policy('base: authentic\ntdx: {rtmr9: unchecked}\n'));
   await refused('usage', /appraisal\.yaml: /, ...policy('base: [authentic\n'));
+  await refused('usage', /there is no broker in .*other/, 'resource', 'list', '--state', join(broker.place, 'other'));
 });
 
 test('results are JSON where it is asked for, and tables have one line a row', async () => {

@@ -35,7 +35,7 @@ import {
   transitGuard,
   verifierAppraiser,
 } from '../../broker/index.ts';
-import type { Services } from '../../broker/services.ts';
+import type { BrokerOptions, Services } from '../../broker/services.ts';
 import { KeyError, PrivateKey, PublicKey } from '../../crypto/index.ts';
 import { selfSignedCertificate } from '../../crypto/self-signed.ts';
 import type { BrokerEvidence } from '../../libos/broker-evidence.ts';
@@ -223,6 +223,14 @@ function newState(invocation: Invocation): string {
   return state;
 }
 
+function optionsOf(invocation: Invocation): BrokerOptions {
+  const rate = value(invocation, 'rate-limit') ?? '500';
+  const minutes = value(invocation, 'session-minutes') ?? '5';
+  if (!/^\d{1,6}$/.test(rate)) throw new Failure('usage', '--rate-limit is a number of requests a second');
+  if (!/^[1-9]\d{0,3}$/.test(minutes)) throw new Failure('usage', '--session-minutes is a number of minutes');
+  return { sessionMs: Number(minutes) * 60_000, requestsPerSecond: Number(rate), trustedProxies: trustedProxies(invocation), version: VERSION };
+}
+
 /** `serve` makes what is not there yet; nothing else does: a directory that was mistyped is told, not filled. */
 function trustedProxies(invocation: Invocation): Network[] {
   return values(invocation, 'trusted-proxy').map((text) => {
@@ -233,19 +241,16 @@ function trustedProxies(invocation: Invocation): Network[] {
 }
 
 export async function openBroker(invocation: Invocation, appraisers: (database: Database) => ReadonlyMap<string, Appraiser>, log: Services['log'], absent: 'make' | 'refuse' = 'refuse'): Promise<OpenedBroker> {
+  const options = optionsOf(invocation);
   const state = absent === 'make' ? newState(invocation) : stateInUse(invocation);
   const database = await openDatabase(invocation, state);
   try {
-    if (absent === 'refuse' && !(await Broker.isIn(database))) throw noBroker('the database');
-    const rate = value(invocation, 'rate-limit') ?? '500';
-    const minutes = value(invocation, 'session-minutes') ?? '5';
-    if (!/^\d{1,6}$/.test(rate)) throw new Failure('usage', '--rate-limit is a number of requests a second');
-    if (!/^[1-9]\d{0,3}$/.test(minutes)) throw new Failure('usage', '--session-minutes is a number of minutes');
+    if (absent === 'refuse' && !(await Broker.isIn(database))) throw noBroker(hasOwnDatabase(invocation) ? state : 'the database');
     const broker = await Broker.open({
       database,
       guard: guardOf(invocation, state),
       appraisers: appraisers(database),
-      options: { sessionMs: Number(minutes) * 60_000, requestsPerSecond: Number(rate), trustedProxies: trustedProxies(invocation), version: VERSION },
+      options,
       now: Date.now,
       log,
     });

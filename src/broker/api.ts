@@ -52,7 +52,19 @@ export interface BrokerStatus {
   /** What its evidence states. */
   readonly key: string;
 }
-export const status = object<BrokerStatus>({ version: text, database: oneOf('sqlite', 'postgresql'), rootKey: text, evidence: list(text), owner, owners: whole, sessions: whole, resources: whole, audit: orNull(head), auditKey: text, key: hash });
+export const status = object<BrokerStatus>({
+  version: text,
+  database: oneOf('sqlite', 'postgresql'),
+  rootKey: text,
+  evidence: list(text),
+  owner,
+  owners: whole,
+  sessions: whole,
+  resources: whole,
+  audit: orNull(head),
+  auditKey: text,
+  key: hash,
+});
 
 export const resource = named('Resource', object<ResourceInfo>({ path: text, version: whole, owner: text, keyVersion: whole, labels: list(text), created: time, expires: optional(time), deleted: truth }));
 export const version = object<{ version: number }>({ version: whole });

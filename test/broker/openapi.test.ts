@@ -2,18 +2,25 @@
 
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
-import { signReferenceValues, signerOf } from '../../src/attestation/index.ts';
+import { BrokerAttester } from '../../src/attestation/attester.ts';
+import { signReferenceValues, signerOf, type Tee } from '../../src/attestation/index.ts';
 import { toHex } from '../../src/base/bytes.ts';
 import { signRequest } from '../../src/broker/admin/owners.ts';
 import { BrokerClient } from '../../src/broker/client.ts';
 import { PrivateKey, RecipientKey } from '../../src/crypto/index.ts';
+import { openBrokerTee } from '../../src/libos/broker-tee.ts';
 import { serve } from '../../src/pal/broker/server.ts';
+import { EvidenceResponder } from '../../src/pal/tls/index.ts';
+import { FakeTree } from '../attestation/tee/fake.ts';
+import { memoryDirectory } from '../support/memory-directory.ts';
 import { ALICE, ANYBODY, Bench, simAttester } from './support.ts';
 
 type Json = Readonly<Record<string, any>>;
 
 const bench = await Bench.make();
-const server = await serve(bench.broker, { host: '127.0.0.1', port: 0, maxConnections: 100, requestTimeoutMs: 5000 });
+const machine = memoryDirectory();
+const own = new BrokerAttester(openBrokerTee('sim', { files: new FakeTree(), machine: () => machine }) as Tee, { key: bench.broker.key });
+const server = await serve(bench.broker, { host: '127.0.0.1', port: 0, maxConnections: 100, requestTimeoutMs: 5000, evidence: new EvidenceResponder(own) });
 after(async () => {
   await server.close();
   await bench.close();
@@ -119,6 +126,7 @@ test('what a running broker takes and answers is as it is described: every opera
   const { version } = await client.counter('a/key/k');
   await client.advance('a/key/k', version, { from: 0, value: 1, holder: '0'.repeat(32) });
 
+  await must('GET', `/.well-known/cloister-evidence?nonce=${'00'.repeat(32)}`);
   for (const seq of ['0', '1']) await must('GET', `/cloister/v0/audit/${seq}`, by);
   await must('GET', '/cloister/v0/audit?limit=100&before=1000', by);
   await must('GET', '/cloister/v0/audit-export', by);

@@ -1,6 +1,6 @@
 /** The page: files are told apart by their content, verified here, and shown. */
 
-import { type Collateral, type Evidence, isEventLog, type NamedBytes, NO_COLLATERAL, parsePolicy, readCollateral, recognise, timeOfVerification, UnreadableError, verifyEvidence } from '../src/attestation/verifier/index.ts';
+import { collateralAmong, type Evidence, isEventLog, type NamedBytes, parsePolicy, recognise, timeOfVerification, UnreadableError, verifyEvidence } from '../src/attestation/verifier/index.ts';
 import { askForEvidence } from './address.ts';
 import { complain, show, summary } from './view.ts';
 
@@ -24,15 +24,6 @@ function evidenceAmong(files: readonly NamedBytes[]): { evidence: Evidence; rest
     }
   }
   throw new UnreadableError(faults.length === 0 ? 'Drop evidence first, or give an address.' : faults.join('; '));
-}
-
-function collateralAmong(files: readonly NamedBytes[]): Collateral {
-  try {
-    return readCollateral(files);
-  } catch (error) {
-    if (error instanceof UnreadableError) return NO_COLLATERAL;
-    throw error;
-  }
 }
 
 function policyOf(text: string): ReturnType<typeof parsePolicy> {

@@ -1,6 +1,6 @@
 /** A verdict as elements. Text goes in as text: what evidence says is never markup. */
 
-import { type Claim, type FailureGroup, groupOf, isUnjudged, todoOf, type Verdict } from '../src/attestation/verifier/index.ts';
+import { type Claim, type FailureGroup, groupOf, isUnjudged, notes, todoOf, type Verdict } from '../src/attestation/verifier/index.ts';
 
 function element(name: string, attributes: Readonly<Record<string, string>> = {}, ...children: readonly (Node | string)[]): HTMLElement {
   const node = document.createElement(name);
@@ -31,9 +31,10 @@ export function show(into: HTMLElement, verdict: Verdict, form: string, at: Date
     // The sign is for the eye; what is read aloud says it in words.
     const sign = element('span', { 'aria-hidden': 'true' }, own.length === 0 ? '✓' : '✗');
     const heading = [sign, ` ${title}`, element('span', { class: 'spoken' }, own.length === 0 ? ': passed' : ': failed')];
-    if (own.length === 0) return element('li', { class: 'accepted' }, ...heading);
+    const open = notes(group, verdict).map((text) => element('li', {}, `? ${text}`));
+    if (own.length === 0) return element('li', { class: 'accepted' }, ...heading, ...(open.length === 0 ? [] : [element('ul', {}, ...open)]));
     const faults = own.map(({ code, message }) => element('li', {}, element('code', {}, code), ` ${message}`, element('p', { class: 'todo' }, todoOf(code))));
-    return element('li', { class: 'refused' }, ...heading, element('ul', {}, ...faults));
+    return element('li', { class: 'refused' }, ...heading, element('ul', {}, ...faults, ...open));
   });
   const { unchecked = [], warning, ...said } = claims;
   into.replaceChildren(

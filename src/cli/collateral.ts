@@ -1,7 +1,7 @@
 /** Collateral on this machine: files and folders, the vendors' services, and what was fetched from them lately. */
 
 import { createHash } from 'node:crypto';
-import { mkdirSync, readdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
+import { type Dirent, mkdirSync, readdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { type Collateral, type CollateralCache, type FetchOptions, type NamedBytes, readCollateral, UnreadableError } from '../attestation/verifier/index.ts';
@@ -17,6 +17,14 @@ export function readInput(path: string): Uint8Array {
   }
 }
 
+function entriesOf(path: string, recursive: boolean): readonly Dirent[] {
+  try {
+    return readdirSync(path, { withFileTypes: true, recursive });
+  } catch (error) {
+    throw new UnreadableError(`cannot read ${path}: ${(error as NodeJS.ErrnoException).code ?? (error as Error).message}`);
+  }
+}
+
 function filesIn(path: string, recursive: boolean): NamedBytes[] {
   let directory: boolean;
   try {
@@ -25,7 +33,7 @@ function filesIn(path: string, recursive: boolean): NamedBytes[] {
     throw new UnreadableError(`cannot read ${path}: ${(error as NodeJS.ErrnoException).code ?? (error as Error).message}`);
   }
   if (!directory) return [{ name: path, bytes: readInput(path) }];
-  const entries = readdirSync(path, { withFileTypes: true, recursive }).filter((entry) => entry.isFile());
+  const entries = entriesOf(path, recursive).filter((entry) => entry.isFile() && !entry.name.startsWith('.'));
   if (entries.length > MAX_FILES) throw new UnreadableError(`${path} has ${entries.length} files, more than any collateral`);
   return entries
     .map((entry) => join(entry.parentPath, entry.name))

@@ -27,7 +27,7 @@ export function appraisalOf({ policy: given = {}, pcs = '', kds = '' }: Partial<
   if (Object.keys(given).length === 0) return undefined;
   const policy = brokerPolicy(parsePolicy(given));
   const options = { get: fetchBounded, cache: keptInMemory(), ...(pcs !== '' && { pcs }), ...(kds !== '' && { kds }) };
-  return { policy, collateral: (evidence) => neededCollateral(evidence, policy, options) };
+  return { policy, collateral: (evidence) => neededCollateral(evidence, options) };
 }
 
 export const exchangeWith = (broker: BrokerSection): Exchange => new Exchange(appraisalOf(broker));

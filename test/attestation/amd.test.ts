@@ -2,9 +2,13 @@
 
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { AUTHENTIC, readCollateral, recognise, verifyEvidence } from '../../src/attestation/verifier/index.ts';
+import { trustVector } from '../../src/attestation/token/index.ts';
+import { AUTHENTIC, collateralAmong, readCollateral, recognise, reportText, verifyEvidence } from '../../src/attestation/verifier/index.ts';
 import { AT, guestPolicy, judgeAmd, set, tcbAt } from './fixtures/amd.ts';
 import { type Changes, forgeAmd } from './forge/amd.ts';
+import { forgeIntel } from './forge/intel.ts';
+
+const utf8 = new TextEncoder();
 
 describe('forged platforms of AMD', () => {
   const good: readonly Changes[] = [
@@ -42,14 +46,65 @@ describe('forged platforms of AMD', () => {
     assert.deepEqual((await verifyEvidence(recognise(extended), { collateral: readCollateral(files.slice(1)), policy: { ...AUTHENTIC, roots }, at: AT })).failures, []);
   });
 
-  test('a damaged revocation list is not taken for none', async () => {
-    const { evidence, files, roots } = forgeAmd({ crl: {} });
-    const list = files.find(({ name }) => name === 'crl')?.bytes as Uint8Array;
-    list[5] ^= 0xff;
-    const verdict = await verifyEvidence(recognise(evidence), { collateral: readCollateral(files), policy: { ...AUTHENTIC, roots }, at: AT });
-    assert.deepEqual(
-      verdict.failures.map(({ code }) => code),
-      ['collateral-format'],
-    );
+  describe('a revocation list that cannot be read is not taken for none', () => {
+    const { evidence, files, roots } = forgeAmd({ vlek: true, vek: { serial: 77 }, crl: { revoked: [77] } });
+    const judge = async (change: (list: Buffer) => Uint8Array | string, among = false) => {
+      const given = files.map(({ name, bytes }) => ({ name, bytes: name === 'crl' ? new Uint8Array(Buffer.from(change(Buffer.from(bytes)))) : bytes }));
+      return (await verifyEvidence(recognise(evidence), { collateral: (among ? collateralAmong : readCollateral)(given), policy: { ...AUTHENTIC, roots }, at: AT })).failures.map(({ code }) => code);
+    };
+    const flip = (at: number) => (list: Buffer) => {
+      list[at] ^= 0x11;
+      return list;
+    };
+    const base64 = (list: Buffer): string => list.toString('base64');
+    const page = '<html><body>429 Too Many Requests</body></html>';
+    const forms: Readonly<Record<string, (list: Buffer) => Uint8Array | string>> = {
+      'first byte changed': flip(0),
+      'second byte changed': flip(1),
+      'sixth byte changed': flip(5),
+      empty: () => '',
+      'cut off': (list) => list.subarray(0, 60),
+      'the beginning of one': (list) => list.subarray(0, 3),
+      'damaged base64': (list) => base64(list).replace('A', '*'),
+      'damaged PEM': (list) => `-----BEGIN X509 CRL-----\n${base64(list).slice(1)}\n-----END X509 CRL-----\n`,
+      'PEM under another name': (list) => `-----BEGIN X509 CRX-----\n${base64(list)}\n-----END X509 CRX-----\n`,
+      'a page about a limit': () => page,
+      'an answer about a limit': () => `HTTP/1.1 429 Too Many Requests\r\nRetry-After: 3600\r\n\r\n${page}`,
+      'an error as JSON': () => '{"error":"rate limited"}',
+      'damaged within JSON': (list) => JSON.stringify({ crl: base64(list).slice(1) }),
+      'damaged within a bundle of ours': (list) => JSON.stringify({ files: [{ name: 'https://kds.example/vlek/v1/Milan/crl', content: list.toString('hex').slice(2) }] }),
+    };
+    test('whole, it revokes', async () => assert.deepEqual(await judge((list) => list), ['snp-revoked']));
+    for (const [name, change] of Object.entries(forms)) test(name, async () => assert.deepEqual([...new Set(await judge(change))], ['collateral-format']));
+    test('no changed byte makes it revoke nothing', async () => {
+      for (let at = 0, length = files.find(({ name }) => name === 'crl')?.bytes.length ?? 0; at < length; at += 2) assert.notDeepEqual(await judge(flip(at)), [], `byte ${at}`);
+    });
+    test('lists of Intel and of other products beside it do no harm', async () => {
+      const others = [forgeAmd({ product: 'Genoa', crl: {} }).files.at(-1), ...['root_ca_crl', 'pck_crl'].map((name) => ({ name, bytes: Buffer.from(forgeIntel().bundle[name] as string, 'hex') }))] as { name: string; bytes: Uint8Array }[];
+      const good = forgeAmd({ crl: {} });
+      assert.deepEqual((await verifyEvidence(recognise(good.evidence), { collateral: readCollateral([...good.files, ...others]), policy: { ...AUTHENTIC, roots: good.roots }, at: AT })).failures, []);
+    });
+    test('among evidence as well', async () => assert.deepEqual(await judge(() => page, true), ['collateral-format']));
+  });
+
+  test('evidence, its event log and keys may lie among collateral', async () => {
+    const { evidence, files, roots } = forgeAmd();
+    const key = utf8.encode('-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=\n-----END PUBLIC KEY-----\n');
+    const given = [...files, { name: 'report.bin', bytes: evidence }, { name: 'key.pem', bytes: key }];
+    assert.deepEqual((await verifyEvidence(recognise(evidence), { collateral: readCollateral(given), policy: { ...AUTHENTIC, roots }, at: AT })).failures, []);
+  });
+
+  test('revocation that nobody checked is told to people, and not affirmed in a token', async () => {
+    const checked = await judgeAmd({ crl: {} });
+    assert.equal(checked.claims.revocation, 'checked');
+    assert.doesNotMatch(reportText(checked, 'raw', AT), /revocation not checked/);
+    assert.equal(trustVector(checked)['instance-identity'], 2);
+    for (const verdict of [await judgeAmd({}), await judgeAmd({ crl: {} }, { 'snp.revocation': 'unchecked' })]) {
+      assert.deepEqual(verdict.failures, []);
+      assert.equal(verdict.claims.revocation, 'unchecked');
+      assert.ok((verdict.claims.unchecked as readonly string[]).includes('snp.revocation'));
+      assert.match(reportText(verdict, 'raw', AT), /\? revocation not checked: /);
+      assert.equal(trustVector(verdict)['instance-identity'], 0, 'no claim');
+    }
   });
 });

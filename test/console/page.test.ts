@@ -159,11 +159,20 @@ describe('console', { skip: CHROMIUM === undefined ? 'needs chromium' : false },
 
   test('an address is asked with a fresh nonce, and an old answer is not taken', async () => {
     const { roots } = forgeIntel();
-    await drop({ nothing: 'x' }, roots);
+    await drop({ 'root.pem': roots[0] }, roots);
     assert.equal((await drop({}, roots, { address: address(good) })).verdict, 'Accepted');
     assert.match((await drop({}, roots, { address: address(good) })).text, /runtime|SGX/i);
     const nonces = good.asked.filter((path) => path.includes('nonce='));
     assert.equal(new Set(nonces).size, 2);
+  });
+
+  test('a file that is neither evidence nor collateral is not passed over', async () => {
+    const { evidence, files, roots } = forgeAmd();
+    const given = Object.fromEntries(files.map(({ name, bytes }) => [name, bytes]));
+    assert.deepEqual((await drop({ report: evidence, ...given, crl: '<html>429 Too Many Requests</html>' }, roots)).codes, ['collateral-format']);
+    const shown = await drop({ report: evidence, ...given }, roots);
+    assert.equal(shown.verdict, 'Accepted');
+    assert.match(shown.text, /\? revocation not checked/);
   });
 
   test('an enclave answers for itself, and says which one it is', async () => {

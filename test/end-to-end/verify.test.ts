@@ -137,4 +137,42 @@ describe('cloister verify', () => {
       server.close();
     }
   });
+
+  test('the revocation list is fetched for evidence that brings its certificates, too; what cannot be had is not passed over', async () => {
+    const forged = forgeAmd({ vlek: true, vek: { serial: 77 }, crl: { revoked: [77] } });
+    const part = (name: string): Uint8Array => forged.files.find((entry) => entry.name === name)?.bytes ?? new Uint8Array();
+    let list: Uint8Array | string = part('crl');
+    const server = createServer((request, response) => void response.end(request.url?.endsWith('/crl') ? list : part('cert_chain')));
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const kds = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    const envelope = {
+      format: 'cloister-evidence-v1',
+      tee: 'snp',
+      quote: Buffer.from(forged.evidence).toString('base64'),
+      certificates: [Buffer.from(part('vek.der')).toString('base64'), Buffer.from(part('cert_chain')).toString('base64')],
+    };
+    const given = [file('vlek.json', JSON.stringify(envelope)), '--root', file('ark.pem', forged.roots[0]), ...AT];
+    const run = (...words: readonly string[]): Promise<{ status: number | null; text: string }> =>
+      new Promise((resolve) => {
+        const child = spawn(cloister, ['verify', ...given, ...words], { cwd: place, env: { ...env, XDG_CACHE_HOME: join(place, 'cache-of-revocation') } });
+        let text = '';
+        for (const stream of [child.stdout, child.stderr]) stream.on('data', (data) => (text += data));
+        child.on('close', (status) => resolve({ status, text }));
+      });
+    try {
+      list = '<html>429 Too Many Requests</html>';
+      const page = await run('--kds', kds);
+      assert.equal(page.status, 2, page.text);
+      assert.match(page.text, /\/vlek\/v1\/Milan\/crl answers something else than what is published there[\s\S]*--offline/);
+      list = part('crl');
+      const revoked = await run('--kds', kds);
+      assert.equal(revoked.status, 1, revoked.text);
+      assert.match(revoked.text, /snp-revoked/);
+      const offline = await run('--offline');
+      assert.equal(offline.status, 0, offline.text);
+      assert.match(offline.text, /\? revocation not checked/);
+    } finally {
+      server.close();
+    }
+  });
 });

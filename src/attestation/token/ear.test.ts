@@ -11,6 +11,7 @@ const options = { verifier: { build: 'cloister 0.1.0', developer: 'https://examp
 const CASES: readonly (readonly [name: string, verdict: Verdict, status: string, member: keyof ReturnType<typeof trustVector>, value: number])[] = [
   ['accepted',             verdict,                                                             'affirming',       'hardware',          2],
   ['measurement unchecked', { ...verdict, claims: { unchecked: ['measurement'] } },             'affirming',       'executables',       0],
+  ['revocation unchecked', { ...verdict, tee: 'snp', tcbStatus: null, claims: { unchecked: ['snp.revocation'] } }, 'affirming', 'instance-identity', 0],
   ['wrong measurement',    refused('measurement'),                                              'warning',         'executables',       33],
   ['debug',                refused('debug'),                                                    'contraindicated', 'configuration',     96],
   ['out of date',          { ...refused('tcb-status'), tcbStatus: 'OutOfDate' },                'warning',         'hardware',          32],

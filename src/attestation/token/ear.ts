@@ -61,7 +61,8 @@ export function trustVector({ tee, failures, claims, tcbStatus }: Appraised): Tr
   const executables = has(...EXECUTABLE_CODES) ? UNRECOGNISED_EXECUTABLES : unchecked.includes('measurement') ? NO_CLAIM : AFFIRMED;
   const sourced = has(...DATA_CODES) ? CONTRAINDICATED : unchecked.includes('reportData') ? NO_CLAIM : AFFIRMED;
   return {
-    'instance-identity': genuine ? AFFIRMED : CRYPTOGRAPHIC_FAILURE,
+    // AR4SI affirms an instance that is "not known to be compromised": without a revocation list nobody knows.
+    'instance-identity': !genuine ? CRYPTOGRAPHIC_FAILURE : unchecked.includes('snp.revocation') ? NO_CLAIM : AFFIRMED,
     configuration,
     executables,
     'file-system': NO_CLAIM,

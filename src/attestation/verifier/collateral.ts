@@ -5,12 +5,15 @@
  */
 
 import { byteString, fromHex } from '../../base/bytes.ts';
+import { isEventLog } from './event-log.ts';
+import { recognise } from './recognise.ts';
 import { readCertificateTable } from './snp/table.ts';
 import { memberTexts } from './signed-json.ts';
 import { UnreadableError } from './verdict.ts';
 import { type Certificate, parseCertificate } from './x509/certificate.ts';
 import { type Crl, parseCrl } from './x509/crl.ts';
 import { DerError } from './x509/der.ts';
+import { isHclReport } from './vtpm.ts';
 import { fromBase64, pemBlocks } from './x509/pem.ts';
 
 /** JSON with the text that was signed. */
@@ -110,12 +113,18 @@ function addDer(der: Uint8Array, builder: CollateralBuilder): boolean {
   }
 }
 
+/** Blocks that may stand beside a certificate and are none of ours. */
+const OTHER_LABELS = /(?:KEY|PARAMETERS)$/;
+
 function addPem(text: string, name: string, builder: CollateralBuilder): boolean {
   const plain = unescapePem(text);
   if (!plain.includes('-----BEGIN ')) return false;
   const blocks = pemBlocks(plain);
   if (blocks === undefined) builder.problems.push(`${name}: damaged PEM`);
-  for (const { label, der } of blocks ?? []) if ((label === 'CERTIFICATE' || label === 'TRUSTED CERTIFICATE' || label === 'X509 CRL') && !addDer(der, builder)) builder.problems.push(`${name}: a ${label} that cannot be read`);
+  for (const { label, der } of blocks ?? []) {
+    const known = label === 'CERTIFICATE' || label === 'TRUSTED CERTIFICATE' || label === 'X509 CRL';
+    if (known ? !addDer(der, builder) : !OTHER_LABELS.test(label)) builder.problems.push(`${name}: a ${label} that cannot be read`);
+  }
   return true;
 }
 
@@ -234,35 +243,48 @@ function addJson(text: string, name: string, builder: CollateralBuilder, depth: 
   } catch {
     return false;
   }
-  addValue(value, text, name, builder, depth);
-  return true;
+  return addValue(value, text, name, builder, depth);
 }
 
 /** Whatever JSON holds: signed answers, bundles, both in members of others, and strings that are certificates or lists themselves. */
-function addValue(value: unknown, text: string, name: string, builder: CollateralBuilder, depth: number): void {
-  if (depth > MAX_DEPTH) return;
-  if (typeof value === 'string') {
-    if (value.length > 40) addFile({ name, bytes: new TextEncoder().encode(value) }, builder, depth + 1);
-  } else if (Array.isArray(value)) {
+function addValue(value: unknown, text: string, name: string, builder: CollateralBuilder, depth: number): boolean {
+  if (depth > MAX_DEPTH) return false;
+  if (typeof value === 'string') return value.length > 40 && addFile({ name, bytes: new TextEncoder().encode(value) }, builder, depth + 1);
+  if (Array.isArray(value)) {
     const bytes = value.length > 100 && typeof value[0] === 'number' ? bytesIn(value) : undefined;
-    if (bytes !== undefined) addFile({ name, bytes }, builder, depth + 1);
-    else for (const [index, inner] of value.entries()) addValue(inner, JSON.stringify(inner), `${name}: ${index}`, builder, depth + 1);
-  } else if (typeof value === 'object' && value !== null) addObject(text, name, builder, depth);
+    if (bytes !== undefined) return addFile({ name, bytes }, builder, depth + 1);
+    return value.map((inner, index) => addValue(inner, JSON.stringify(inner), `${name}: ${index}`, builder, depth + 1)).some(Boolean);
+  }
+  return typeof value === 'object' && value !== null && addObject(text, name, builder, depth);
 }
 
-function addObject(text: string, name: string, builder: CollateralBuilder, depth: number): void {
+/** Members that say what they hold; what they hold must then be readable. */
+const LIST_MEMBER = /(?:^|[_-])crls?$/i;
+
+function addObject(text: string, name: string, builder: CollateralBuilder, depth: number): boolean {
   let members: Members;
   try {
     members = memberTexts(text);
   } catch (error) {
     if (!(error instanceof UnreadableError)) throw error;
     builder.problems.push(`${name}: ${error.message}`);
-    return;
+    return true;
   }
-  if (addSigned(members, name, builder)) return;
+  if (addSigned(members, name, builder)) return true;
   const bundle = bundleNames(members);
-  if (BUNDLE_MARKS.some((mark) => bundle.has(mark))) addBundle(bundle, name, builder);
-  else for (const [member, inner] of members) addValue(JSON.parse(inner), inner, `${name}: ${member}`, builder, depth + 1);
+  if (BUNDLE_MARKS.some((mark) => bundle.has(mark))) {
+    addBundle(bundle, name, builder);
+    return true;
+  }
+  // A file within ours: `{"name", "content"}`.
+  const file = members.size === 2 && members.has('name') && members.has('content');
+  let found = false;
+  for (const [member, inner] of members) {
+    const understood = addValue(JSON.parse(inner), inner, file ? `${name}: ${members.get('name')}` : `${name}: ${member}`, builder, depth + 1);
+    if (!understood && inner !== 'null' && (file ? member === 'content' : LIST_MEMBER.test(member))) builder.problems.push(`${name}: ${file ? members.get('name') : member} is not what collateral consists of`);
+    found ||= understood;
+  }
+  return found;
 }
 
 /** An answer with its headers before it, as `curl -i` writes it; the chains of Intel's documents are in headers. */
@@ -296,16 +318,43 @@ function addFile({ name, bytes }: NamedBytes, builder: CollateralBuilder, depth 
   return inner?.[0] === 0x30 && addDer(inner, builder);
 }
 
-/**
- * Reads files of any of the forms; those that hold no collateral are left out. Throws UnreadableError where none of
- * them holds any. What is damaged is not: verification reports it.
- */
-export function readCollateral(files: readonly NamedBytes[]): Collateral {
+/** What may lie among files of collateral and is something else that we know. */
+function isOther(bytes: Uint8Array): boolean {
+  if (isEventLog(bytes) || isHclReport(bytes)) return true;
+  try {
+    recognise(bytes);
+    return true;
+  } catch (error) {
+    if (error instanceof UnreadableError) return false;
+    throw error;
+  }
+}
+
+function unknownText({ name, bytes }: NamedBytes): string {
+  const what = bytes.length === 0 ? 'is empty' : bytes.length > MAX_BYTES ? `has ${bytes.length} bytes, more than any collateral` : bytes[0] === 0x3c ? 'is a page for a browser' : 'is not what collateral consists of';
+  return `${name} ${what}`;
+}
+
+function read(files: readonly NamedBytes[]): { readonly collateral: Collateral; readonly unknown: readonly string[] } {
   const builder = new CollateralBuilder();
-  for (const file of files) addFile(file, builder);
-  const collateral = builder.build();
+  const unknown = files.filter((file) => !addFile(file, builder) && !isOther(file.bytes)).map(unknownText);
+  return { collateral: builder.build(), unknown };
+}
+
+/**
+ * Reads files of any of the forms, among which there may be evidence and event logs. What is none of this, or damaged, is a problem,
+ * which verification reports: a list of revoked certificates that cannot be read must not count as none.
+ */
+export function collateralAmong(files: readonly NamedBytes[]): Collateral {
+  const { collateral, unknown } = read(files);
+  return { ...collateral, problems: [...collateral.problems, ...unknown] };
+}
+
+/** As `collateralAmong`, of files that have to hold collateral: throws UnreadableError where none of them does. */
+export function readCollateral(files: readonly NamedBytes[]): Collateral {
+  const { collateral, unknown } = read(files);
   const { certificates, crls, tcbInfos, qeIdentities, problems } = collateral;
   if (certificates.length + crls.length + tcbInfos.length + qeIdentities.length + problems.length === 0)
     throw new UnreadableError(`no certificate, revocation list, TCB information or identity in ${files.map(({ name }) => name).join(', ') || 'no file at all'}`);
-  return collateral;
+  return { ...collateral, problems: [...problems, ...unknown] };
 }

@@ -65,14 +65,33 @@ const FIRST_WAIT_MS = 1000;
 const LONGEST_WAIT_MS = 30_000;
 
 /** When the vendor will have something newer, as what it signed says; undefined where that is not told, or has not come true. */
-function nextUpdateOf(body: Uint8Array, now: number): number | undefined {
+function nextUpdateOf({ crls, tcbInfos, qeIdentities }: Collateral, now: number): number | undefined {
+  const documents = [...tcbInfos, ...qeIdentities].map(({ text }) => nextUpdateIn(text));
+  const times = [...crls.map(({ crl }) => crl.nextUpdate), ...documents].filter((time) => time > now);
+  return times.length === 0 ? undefined : Math.min(...times);
+}
+
+function nextUpdateIn(text: string): number {
   try {
-    const { crls, tcbInfos, qeIdentities } = readCollateral([{ name: '', bytes: body }]);
-    const documents = [...tcbInfos, ...qeIdentities].map(({ text }) => Date.parse((JSON.parse(text) as { nextUpdate?: string }).nextUpdate ?? ''));
-    const times = [...crls.map(({ crl }) => crl.nextUpdate), ...documents].filter((time) => time > now);
-    return times.length === 0 ? undefined : Math.min(...times);
+    return Date.parse((JSON.parse(text) as { nextUpdate?: string }).nextUpdate ?? '');
+  } catch {
+    return Number.NaN;
+  }
+}
+
+/** What is published at an address. */
+function partAt(url: string): 'crls' | 'tcbInfos' | 'qeIdentities' | 'certificates' {
+  if (url === INTEL_ROOT_CRL || /\/(?:pckcrl|rootcacrl|crl)(?:\?|$)/.test(url)) return 'crls';
+  return /\/tcb\?/.test(url) ? 'tcbInfos' : url.endsWith('/qe/identity') ? 'qeIdentities' : 'certificates';
+}
+
+/** What was answered, read; undefined where it is not what is published there: a page about a limit is no revocation list. */
+function answered(url: string, body: Uint8Array): Collateral | undefined {
+  try {
+    const collateral = readCollateral([{ name: url, bytes: body }]);
+    return collateral.problems.length === 0 && collateral[partAt(url)].length > 0 ? collateral : undefined;
   } catch (error) {
-    if (error instanceof UnreadableError || error instanceof SyntaxError) return undefined;
+    if (error instanceof UnreadableError) return undefined;
     throw error;
   }
 }
@@ -80,7 +99,7 @@ function nextUpdateOf(body: Uint8Array, now: number): number | undefined {
 /** 429 and 5xx are waited for, as long as the answer says or twice as long each time; anything else but 200 is final. */
 async function get(url: string, { get: fetchOne, cache, now = Date.now, sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms)) }: FetchOptions): Promise<FetchedResponse> {
   const cached = await cache?.get(url);
-  if (cached !== undefined && cached.expires > now()) return cached;
+  if (cached !== undefined && cached.expires > now() && answered(url, cached.body) !== undefined) return cached;
   let wait = FIRST_WAIT_MS;
   for (let attempt = 1; ; attempt++) {
     let response: FetchedResponse | undefined;
@@ -92,7 +111,9 @@ async function get(url: string, { get: fetchOne, cache, now = Date.now, sleep = 
       fault = `${url} cannot be reached (${(error as Error).cause instanceof Error ? ((error as Error).cause as Error).message : (error as Error).message})`;
     }
     if (response?.status === 200) {
-      await cache?.put(url, { ...response, expires: Math.min(now() + CACHE_MS, nextUpdateOf(response.body, now()) ?? Number.POSITIVE_INFINITY) });
+      const collateral = answered(url, response.body);
+      if (collateral === undefined) throw new CollateralError(url, `${url} answers something else than what is published there`);
+      await cache?.put(url, { ...response, expires: Math.min(now() + CACHE_MS, nextUpdateOf(collateral, now()) ?? Number.POSITIVE_INFINITY) });
       return response;
     }
     const again = response !== undefined && (response.status === 429 || response.status >= 500);
@@ -106,7 +127,12 @@ async function get(url: string, { get: fetchOne, cache, now = Date.now, sleep = 
 /** The body and the chain in its headers, as files. */
 function filesOf(url: string, { headers, body }: FetchedResponse): NamedBytes[] {
   const chains = CHAIN_HEADERS.flatMap((name) => (headers[name] === undefined ? [] : [headers[name]]));
-  return [{ name: url, bytes: body }, ...chains.map((chain) => ({ name: `${url} (issuer chain)`, bytes: new TextEncoder().encode(decodeURIComponent(chain)) }))];
+  try {
+    return [{ name: url, bytes: body }, ...chains.map((chain) => ({ name: `${url} (issuer chain)`, bytes: new TextEncoder().encode(decodeURIComponent(chain)) }))];
+  } catch (error) {
+    if (error instanceof URIError) throw new CollateralError(url, `${url} answers with a damaged chain of certificates`);
+    throw error;
+  }
 }
 
 function intelUrls(evidence: Evidence, pcs: string): string[] {
@@ -167,9 +193,7 @@ export async function fetchCollateral(evidence: Evidence, options: FetchOptions)
   return { collateral: readCollateral(files), files };
 }
 
-/** As `fetchCollateral`, where the policy needs any that does not come with the evidence. */
-export async function neededCollateral(evidence: Evidence, policy: Policy, options: FetchOptions): Promise<Collateral> {
-  // Evidence of SEV-SNP may bring all that is needed but the revocation list, which is judged where a policy requires it.
-  const whole = evidence.tee === 'snp' && policy['snp.revocation'] !== 'required' && evidence.certificates.length > 0;
-  return evidence.tee === 'sim' || whole ? NO_COLLATERAL : (await fetchCollateral(evidence, options)).collateral;
+/** As `fetchCollateral`; nothing is published about simulated machines. What comes with evidence of SEV-SNP lacks the revocation list. */
+export async function neededCollateral(evidence: Evidence, options: FetchOptions): Promise<Collateral> {
+  return evidence.tee === 'sim' ? NO_COLLATERAL : (await fetchCollateral(evidence, options)).collateral;
 }

@@ -41,6 +41,10 @@ function draw(branches: readonly Branch[], indent: string): string[] {
 /** The status of Intel's platforms cannot be told without certificate and collateral: then nothing about it is right. */
 export const isUnjudged = (group: FailureGroup, { tee, tcbStatus }: Verdict): boolean => group === 'tcb' && (tee === 'sgx' || tee === 'tdx') && tcbStatus === null;
 
+/** What an accepted verdict must not be read as. */
+export const notes = (group: FailureGroup, { tee, claims }: Verdict): readonly string[] =>
+  group === 'chain' && tee === 'snp' && claims.revocation === 'unchecked' ? ["revocation not checked: there is no revocation list of AMD's in the collateral, or the policy leaves it out (`snp.revocation: required` demands it)"] : [];
+
 /** Names that people know better than the ones of machines. */
 const NAMES = { sgx: 'SGX', tdx: 'TDX', snp: 'SEV-SNP', sim: 'SIM' } as const;
 const LINE = 110;
@@ -68,7 +72,10 @@ export function reportText(verdict: Verdict, form: string, at: Date): string {
   const judged = GROUPS.map(([group, title]): Branch => {
     const own = failures.filter(({ code }) => groupOf(code) === group);
     if (own.length === 0 && isUnjudged(group, verdict)) return { text: `? ${title}: not judged, for what is missing above` };
-    return { text: `${own.length === 0 ? '✓' : '✗'} ${title}`, branches: own.map(({ code, message }) => ({ text: `${code}: ${message}`, branches: [{ text: todoOf(code) }] })) };
+    return {
+      text: `${own.length === 0 ? '✓' : '✗'} ${title}`,
+      branches: [...own.map(({ code, message }): Branch => ({ text: `${code}: ${message}`, branches: [{ text: todoOf(code) }] })), ...notes(group, verdict).map((text): Branch => ({ text: `? ${text}` }))],
+    };
   });
   const status: Branch[] = tcbStatus === null ? [] : [{ text: `TCB ${tcbStatus}${tcbDate === null ? '' : `, level of ${tcbDate.slice(0, 10)}`}`, branches: advisories.length === 0 ? [] : [{ text: `advisories: ${advisories.join(', ')}` }] }];
   const lines = draw([...judged, ...status, { text: accepted ? 'claims' : 'claims (not to be believed: the evidence is refused)', branches: claimBranches(said) }, uncheckedBranch(unchecked)], '');

@@ -113,6 +113,9 @@ export async function verifyEvidence(evidence: Evidence, { collateral = NO_COLLA
     if (!(error instanceof FormatError)) throw error;
     findings.fail(error instanceof VersionError ? 'evidence-version' : 'evidence-format', error.message);
   }
-  findings.claims.unchecked = uncheckedKeys(policy, evidence.tee);
+  const unchecked = uncheckedKeys(policy, evidence.tee);
+  // Checked when a list is given, and none was.
+  if (findings.claims.revocation === 'unchecked' && !unchecked.includes('snp.revocation')) unchecked.push('snp.revocation');
+  findings.claims.unchecked = unchecked;
   return findings.verdict(evidence.tee);
 }

@@ -11,7 +11,7 @@ import { readPolicy } from '../policy-file.ts';
 
 function collateralOf(where: string | undefined, policy: Policy): NonNullable<Appraisal['collateral']> {
   if (where === 'offline') return NO_COLLATERAL;
-  if (where === undefined || /^https?:\/\/[^/]/.test(where)) return (evidence) => neededCollateral(evidence, policy, httpOptions(where, undefined));
+  if (where === undefined || /^https?:\/\/[^/]/.test(where)) return (evidence) => neededCollateral(evidence, httpOptions(where, undefined));
   if (!existsSync(where)) throw new Failure('usage', `${where} is no collateral`, 'Name a file or directory, the URL of a PCCS, or the word offline.');
   return loadCollateral([where]);
 }

@@ -155,7 +155,7 @@ function collateralIn(directory: string): CollateralSource {
     if (Date.now() - looked < 10_000 && looked > 0) return current;
     looked = Date.now();
     const names = readdirSync(directory, { withFileTypes: true, recursive: true })
-      .filter((entry) => entry.isFile())
+      .filter((entry) => entry.isFile() && !entry.name.startsWith('.'))
       .map((entry) => join(entry.parentPath, entry.name))
       .sort();
     const seen = names.map((name) => `${name} ${statSync(name).mtimeMs}`).join('\n');

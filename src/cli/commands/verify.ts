@@ -64,11 +64,11 @@ async function policyOf(invocation: Invocation): Promise<Policy> {
   return { ...policy, ...chosen, ...(roots.length > 0 && { roots: checked.roots }), ...(reportData !== undefined && { reportData: checked.reportData }), ...(nonce !== undefined && { nonce: checked.nonce }) };
 }
 
-async function collateralOf(invocation: Invocation, evidence: Evidence, policy: Policy): Promise<Collateral> {
+async function collateralOf(invocation: Invocation, evidence: Evidence): Promise<Collateral> {
   const paths = values(invocation, 'collateral');
   if (paths.length > 0) return loadCollateral(paths);
   if (flag(invocation, 'offline')) return NO_COLLATERAL;
-  return neededCollateral(evidence, policy, httpOptions(value(invocation, 'pcs'), value(invocation, 'kds')));
+  return neededCollateral(evidence, httpOptions(value(invocation, 'pcs'), value(invocation, 'kds')));
 }
 
 const TOKEN_SECONDS = 300;
@@ -102,9 +102,9 @@ function complain(invocation: Invocation, message: string, hint?: string): numbe
 
 async function judged(invocation: Invocation, policy: Policy, at: Date): Promise<{ readonly verdict: Verdict; readonly form: string }> {
   const [operand] = invocation.operands;
-  if (isAddress(operand)) return verifyAddress(operand, { policy, collateral: (evidence) => collateralOf(invocation, evidence, policy), at: () => at });
+  if (isAddress(operand)) return verifyAddress(operand, { policy, collateral: (evidence) => collateralOf(invocation, evidence), at: () => at });
   const evidence = evidenceOf(invocation);
-  return { verdict: await verifyEvidence(evidence, { collateral: await collateralOf(invocation, evidence, policy), policy, at }), form: evidence.form };
+  return { verdict: await verifyEvidence(evidence, { collateral: await collateralOf(invocation, evidence), policy, at }), form: evidence.form };
 }
 
 export const command: Command = {

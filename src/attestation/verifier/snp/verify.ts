@@ -1,6 +1,6 @@
 /** Is a SEV-SNP report authentic? Report ← VCEK or VLEK ← ASK or ASVK ← ARK, pinned for each product. */
 
-import { equalBytes, toHex } from '../../../base/bytes.ts';
+import { byteString, equalBytes, toHex } from '../../../base/bytes.ts';
 import type { Collateral } from '../collateral.ts';
 import type { Policy } from '../policy.ts';
 import { isZero } from '../reader.ts';
@@ -27,6 +27,8 @@ export interface SnpContext {
 const VCEK = 0;
 const VLEK = 1;
 const CRL_SIGN_ISSUERS = /^ARK-/;
+/** Whose lists may lie beside the one that is wanted. */
+const OTHER_ISSUERS = /Intel SGX (?:Root CA|PCK (?:Platform|Processor) CA)|ARK-(?:Milan|Genoa|Turin)/;
 /** Names of the authorities of a product: the VCEK's and the VLEK's. */
 const authorityNames = (product: SnpProduct): Readonly<Record<VekExtensions['kind'], string>> => ({ VCEK: `SEV-${product}`, VLEK: `SEV-VLEK-${product}` });
 
@@ -63,19 +65,24 @@ async function verifyChain(vek: Certificate, extensions: VekExtensions | undefin
 
 async function checkRevocation(vek: Certificate, authority: Certificate, root: Certificate | undefined, policy: Policy, { collateral, at, findings }: SnpContext): Promise<void> {
   const wanted = policy['snp.revocation'];
+  findings.claims.revocation = 'unchecked';
   if (wanted === 'unchecked') return;
   const issuer = root?.subject ?? authority.issuer;
   const lists = collateral.crls
     .map(({ crl }) => crl)
     .filter((crl) => equalBytes(crl.issuer, issuer))
     .sort((a, b) => b.thisUpdate - a.thisUpdate);
+  for (const { crl } of collateral.crls) {
+    const name = OTHER_ISSUERS.exec(byteString(crl.issuer))?.[0];
+    if (!equalBytes(crl.issuer, issuer) && (name === undefined || name === root?.commonName)) findings.fail('snp-crl-signature', 'a revocation list is of an issuer that is not known here, or damaged');
+  }
   const isCurrent = (crl: Crl): boolean => crl.thisUpdate <= at && at <= crl.nextUpdate;
   const list = lists.find(isCurrent) ?? lists[0];
-  findings.claims.revocation = list === undefined ? 'unchecked' : 'checked';
   if (list === undefined) {
     if (wanted === 'required') findings.fail('snp-crl-missing', `the revocation list of ${root?.commonName ?? 'the ARK'} is not in the collateral`);
     return;
   }
+  findings.claims.revocation = 'checked';
   if (root === undefined || !CRL_SIGN_ISSUERS.test(root.commonName) || !(await holdsUnder(list, root.spki))) findings.fail('snp-crl-signature', 'the revocation list is not signed by the ARK');
   if (at < list.thisUpdate || at > list.nextUpdate) findings.fail('snp-crl-expired', `the revocation list is current from ${day(list.thisUpdate)} to ${day(list.nextUpdate)}, not at ${day(at)}`);
   // An ARK publishes one list beside the VCEKs and one beside the VLEKs: every one that is current counts.

@@ -5,7 +5,31 @@ import { createPublicKey } from 'node:crypto';
 import { describe, test } from 'node:test';
 import { encode } from 'cborg';
 import { AUTHENTIC, parsePolicy, POLICY_KEYS, readCollateral, recognise, reportText, UnreadableError, type Verdict, verifyEvidence } from '../../src/attestation/verifier/index.ts';
-import { BOOT, bundleOf, carried, claimsFor, DICE, dice, type Event, eventLog, GRAMINE, judgeLog, judgePem, judgeVtpm, key, measured, PCRS, reportData, sha256, sha384, SIM_POLICY, SIM_QUOTE, vtpm } from './fixtures/around.ts';
+import {
+  BOOT,
+  bundleOf,
+  carried,
+  claimsFor,
+  DICE,
+  dice,
+  type Event,
+  eventLog,
+  GRAMINE,
+  judgeLog,
+  judgePem,
+  judgeTdVtpm,
+  judgeVtpm,
+  key,
+  measured,
+  otherAk,
+  PCRS,
+  reportData,
+  sha256,
+  sha384,
+  SIM_POLICY,
+  SIM_QUOTE,
+  vtpm,
+} from './fixtures/around.ts';
 import { forgeAmd, KEYS as AMD_KEYS } from './forge/amd.ts';
 import { octets } from './forge/der.ts';
 import { AT, forgeIntel } from './forge/intel.ts';
@@ -73,6 +97,14 @@ describe("Azure's vTPM", () => {
   test('runtime data, quote, registers and nonce hold', async () => {
     assert.deepEqual(codes(await judgeVtpm(vtpm())), []);
     assert.deepEqual(codes(await judgeVtpm(vtpm(), { 'vtpm.pcrs': { 0: ['11'.repeat(32), Buffer.from(PCRS[0]).toString('hex')], 2: [Buffer.from(PCRS[2]).toString('hex')] } })), []);
+  });
+
+  test('a domain behind a paravisor needs no SEPT_VE_DISABLE where a TPM quote shows the paravisor, and not otherwise', async () => {
+    assert.deepEqual(codes(await judgeTdVtpm({})), []);
+    assert.deepEqual(codes(await judgeTdVtpm({ signer: otherAk })), ['tdx-sept-ve', 'vtpm-signature']);
+    assert.deepEqual(codes(await judgeTdVtpm({ runtime: Buffer.from('{"keys":[]}') })), ['tdx-sept-ve', 'vtpm-format']);
+    assert.deepEqual(codes(await judgeTdVtpm({ runtime: Buffer.from('{"keys":[null]}') })), ['tdx-sept-ve', 'vtpm-format']);
+    assert.deepEqual(codes(await judgeTdVtpm({ tdReport: (report) => void (report[300] ^= 1) })), ['tdx-sept-ve', 'vtpm-report']);
   });
 
   test('what a policy wants of a TPM quote is not met without one', async () => {

@@ -39,3 +39,15 @@ test('the TPM quote beside an HCL report is by the key that the report vouches f
   const pcrs = [...quote.pcrs.slice(0, 3), new Uint8Array(32), ...quote.pcrs.slice(4)];
   assert.deepEqual(codesOf(await verifyEvidence({ ...evidence, vtpm: { ...vtpm, quote: { ...quote, pcrs } } }, options)), ['vtpm-pcrs']);
 });
+
+test("Azure's TDX machine is behind a paravisor, which its TPM quote shows and its HCL report alone does not", { skip }, async () => {
+  const evidence = recognise(read(`${TRUSTEE}/az-tdx-vtpm/td-quote.bin`));
+  const options = { collateral: collateralOf(TDX_2025), policy: { ...AUTHENTIC, 'tcb.statuses': ['OutOfDate'] as const }, at: new Date('2025-10-20') };
+  const hclReport = read(`${TRUSTEE}/az-tdx-vtpm/hcl-report.bin`);
+  const quote = recogniseTpmQuote(read(`${TRUSTEE}/az-tdx-vtpm/quote.bin`));
+  assert.deepEqual(codesOf(await verifyEvidence({ ...evidence, vtpm: { hclReport, quote } }, options)), []);
+  assert.deepEqual(codesOf(await verifyEvidence({ ...evidence, vtpm: { hclReport } }, options)), ['tdx-sept-ve']);
+  const other = hclReport.slice();
+  other[32 + 512 + 16] ^= 1;
+  assert.deepEqual(codesOf(await verifyEvidence({ ...evidence, vtpm: { hclReport: other, quote } }, options)), ['tdx-sept-ve', 'vtpm-report']);
+});

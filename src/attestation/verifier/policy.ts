@@ -115,7 +115,7 @@ export const POLICY_KEYS = [
   key('sgx.provisionKey',         word('refused', UNCHECKED),                 'refused',              'Enclaves with access to the provisioning key.'),
   key('sgx.configId',             orUnchecked(hex(64)),                       UNCHECKED,              'CONFIGID.'),
   key('sgx.minimumConfigSvn',     orUnchecked(count),                         UNCHECKED,              'Least CONFIGSVN.'),
-  key('tdx.septVeDisable',        word('required', UNCHECKED),                'required',             'SEPT_VE_DISABLE of the attributes; not asked of domains behind a paravisor (Azure).'),
+  key('tdx.septVeDisable',        word('required', UNCHECKED),                'required',             'SEPT_VE_DISABLE of the attributes; not asked of domains behind a paravisor (Azure), which a TPM quote by the key of the HCL report has to show.'),
   key('tdx.attributes',           orUnchecked(hex(8)),                        UNCHECKED,              'TD_ATTRIBUTES, as in the quote.'),
   key('tdx.xfam',                 orUnchecked(hex(8)),                        UNCHECKED,              'XFAM, as in the quote.'),
   key('tdx.rtmr0',                orUnchecked(hex(48)),                       UNCHECKED,              'Run-time measurement register 0.'),

@@ -16,7 +16,8 @@ import { judgeSim } from './sim/verify.ts';
 import { readSnpReport } from './snp/abi.ts';
 import { snpClaims, validateSnp } from './snp/validate.ts';
 import { verifySnp } from './snp/verify.ts';
-import { tdxClaims, validateTdx } from './tdx/validate.ts';
+import type { TdReport } from './tdx/abi.ts';
+import { tdxClaims, validateSeptVe, validateTdx } from './tdx/validate.ts';
 import { knownAuthorities, pinnedRoots } from './trust.ts';
 import { Findings, UnreadableError, type Verdict } from './verdict.ts';
 import { demandQuote, judgeVtpm } from './vtpm.ts';
@@ -45,6 +46,9 @@ function rootsOf(policy: Policy): readonly Certificate[] {
 /** What one kind of evidence says, after everything about it was judged. */
 interface Judged {
   readonly reportData: Uint8Array;
+  /** The report itself: what an HCL report has to hold as well. */
+  readonly hardware: Uint8Array;
+  readonly td?: TdReport;
   readonly registers?: readonly string[];
   /** Of a simulated quote. */
   readonly sim?: SimClaims;
@@ -57,8 +61,9 @@ async function judgeDcap(evidence: Evidence, policy: Policy, collateral: Collate
   if (quote.trailing > 0) findings.claims.trailingBytes = quote.trailing;
   await verifyDcap(quote, policy, { collateral, at, roots: rootsOf(policy), findings });
   if (quote.body.kind === 'sgx') validateSgx(quote.body.report, policy, findings);
-  else validateTdx(quote.body.report, policy, findings, evidence.vtpm !== undefined);
-  return { reportData: quote.body.report.reportData, registers: quote.body.kind === 'tdx' ? quote.body.report.rtmrs : undefined };
+  else validateTdx(quote.body.report, policy, findings);
+  const { reportData, raw } = quote.body.report;
+  return { reportData, hardware: raw, ...(quote.body.kind === 'tdx' && { td: quote.body.report, registers: quote.body.report.rtmrs }) };
 }
 
 async function judgeSnp(evidence: Evidence, policy: Policy, collateral: Collateral, at: number, findings: Findings): Promise<Judged> {
@@ -66,21 +71,23 @@ async function judgeSnp(evidence: Evidence, policy: Policy, collateral: Collater
   const product = await verifySnp(report, policy, { collateral, given: evidence.certificates, known: policy.roots === 'pinned' ? knownAuthorities() : [], roots: rootsOf(policy), at, findings });
   Object.assign(findings.claims, snpClaims(report, product));
   validateSnp(report, product, policy, findings);
-  return { reportData: report.reportData };
+  return { reportData: report.reportData, hardware: evidence.quote };
 }
 
 async function judgeSimulated(evidence: Evidence, policy: Policy, _collateral: Collateral, _at: number, findings: Findings): Promise<Judged> {
   const body = await judgeSim(evidence.quote, policy, findings);
-  return { reportData: fromHex(body.reportData), sim: body };
+  return { reportData: fromHex(body.reportData), hardware: evidence.quote, sim: body };
 }
 
 const JUDGES = { sgx: judgeDcap, tdx: judgeDcap, snp: judgeSnp, sim: judgeSimulated } as const;
 
 /** What is bound by the report data, and what is bound to the registers. */
-async function judgeAround(evidence: Evidence, { reportData, registers, sim }: Judged, policy: Policy, at: number, findings: Findings): Promise<void> {
+async function judgeAround(evidence: Evidence, { reportData, hardware, td, registers, sim }: Judged, policy: Policy, at: number, findings: Findings): Promise<void> {
   if (policy.reportData !== 'unchecked' && !equalBytes(reportData, fromHex(policy.reportData))) findings.fail('report-data', `REPORT_DATA is ${toHex(reportData)}`);
-  if (evidence.vtpm !== undefined) await judgeVtpm(evidence.vtpm, reportData, policy, findings);
+  let vouched = false;
+  if (evidence.vtpm !== undefined) vouched = await judgeVtpm(evidence.vtpm, { tee: evidence.tee, reportData, hardware }, policy, findings);
   else demandQuote(policy, findings);
+  if (td !== undefined) validateSeptVe(td, policy, findings, vouched);
   let statement = evidence.carrier === undefined ? undefined : await judgeCarrier(evidence.carrier, reportData, at, policy.certificateValidity === 'required', findings);
   if (evidence.eventLog !== undefined) {
     if (registers === undefined) findings.fail('event-log-replay', `an event log with evidence of ${evidence.tee}, which has no registers`);

@@ -6,6 +6,7 @@
  */
 
 import { concat, equalBytes, fromHex, toHex } from '../../base/bytes.ts';
+import type { TeeType } from '../tee-type.ts';
 import type { TpmQuote, VtpmEvidence } from './evidence.ts';
 import type { Policy } from './policy.ts';
 import { FormatError, Reader } from './reader.ts';
@@ -24,6 +25,32 @@ export interface HclReport {
   readonly hardware: Uint8Array;
   readonly hash: HashName;
   readonly runtimeData: Uint8Array;
+}
+
+/** The report of the hardware, already verified elsewhere. */
+export interface Hardware {
+  readonly tee: TeeType;
+  readonly reportData: Uint8Array;
+  /** SNP: the report. TDX: the TD report body of the quote. */
+  readonly hardware: Uint8Array;
+}
+
+/** Where a TDREPORT (SDM of TDX, REPORTMACSTRUCT, TEE_TCB_INFO, TDINFO) has what the body of a quote has from `at` on. */
+// biome-ignore format: a table
+const TD_FIELDS = [
+  { at: 0,   report: 264, bytes: 120 }, // TEE_TCB_SVN, MRSEAM, MRSIGNERSEAM, SEAMATTRIBUTES
+  { at: 120, report: 512, bytes: 400 }, // ATTRIBUTES, XFAM, MRTD, MRCONFIGID, MROWNER, MROWNERCONFIG, RTMR0–RTMR3
+  { at: 520, report: 128, bytes: 64 },  // REPORTDATA
+] as const;
+const TDREPORT_TYPE = 0x81;
+
+/** Why the report within is not the one that was verified; undefined where it is. */
+function differs({ tee, hardware }: HclReport, verified: Hardware): string | undefined {
+  if (tee !== verified.tee) return `it is of ${tee}, the evidence of ${verified.tee}`;
+  if (tee === 'snp') return equalBytes(hardware, verified.hardware) ? undefined : 'it is another one than the evidence';
+  if (hardware[0] !== TDREPORT_TYPE) return `it is of type ${hardware[0]}, a TDREPORT of type ${TDREPORT_TYPE}`;
+  const same = TD_FIELDS.every(({ at, report, bytes }) => equalBytes(hardware.subarray(report, report + bytes), verified.hardware.subarray(at, at + bytes)));
+  return same ? undefined : 'its fields are not those of the quote';
 }
 
 export const isHclReport = (bytes: Uint8Array): boolean => bytes.length > HEADER_BYTES + REPORT_BYTES && toHex(bytes.subarray(0, 4)) === '48434c41';
@@ -92,10 +119,11 @@ function checkPcrs(attest: Attest, quote: TpmQuote, policy: Policy, findings: Fi
   }
 }
 
-async function checkQuote(quote: TpmQuote, runtime: RuntimeKeys, policy: Policy, findings: Findings): Promise<void> {
-  const key = runtime.keys?.find(({ kid }) => kid === 'HCLAkPub');
-  if (typeof key?.n !== 'string' || typeof key.e !== 'string') return findings.fail('vtpm-format', 'the runtime data name no attestation key (HCLAkPub)');
-  if (!(await verifyWithJwk({ n: key.n, e: key.e }, quote.signature, quote.message))) findings.fail('vtpm-signature', 'the TPM quote is not signed by the attestation key of the runtime data');
+/** Is the quote by the key that the runtime data name? */
+async function checkQuote(quote: TpmQuote, runtime: RuntimeKeys, policy: Policy, findings: Findings): Promise<boolean> {
+  const key = Array.isArray(runtime.keys) ? (runtime.keys as NonNullable<RuntimeKeys['keys']>).find((entry) => entry?.kid === 'HCLAkPub') : undefined;
+  if (typeof key?.n !== 'string' || typeof key.e !== 'string') return findings.check(false, 'vtpm-format', 'the runtime data name no attestation key (HCLAkPub)');
+  const signed = findings.check(await verifyWithJwk({ n: key.n, e: key.e }, quote.signature, quote.message), 'vtpm-signature', 'the TPM quote is not signed by the attestation key of the runtime data');
   const attest = readAttest(quote.message);
   findings.claims.nonce = toHex(attest.extraData);
   findings.claims.pcrs = Object.fromEntries(attest.selected.map((index) => [String(index), quote.pcrs[index] === undefined ? null : toHex(quote.pcrs[index])]));
@@ -103,15 +131,23 @@ async function checkQuote(quote: TpmQuote, runtime: RuntimeKeys, policy: Policy,
   if (values.some((value) => value?.length !== 32) || !equalBytes(await digest('SHA-256', concat(values as Uint8Array[])), attest.pcrDigest)) findings.fail('vtpm-pcrs', 'the PCR values do not hash to the digest in the TPM quote');
   checkPcrs(attest, quote, policy, findings);
   if (policy.nonce !== 'unchecked' && !equalBytes(attest.extraData, fromHex(policy.nonce))) findings.fail('vtpm-nonce', `extraData is ${toHex(attest.extraData)}`);
+  return signed;
 }
 
-/** `reportData`: of the hardware report, already verified elsewhere. */
-export async function judgeVtpm({ hclReport, quote }: VtpmEvidence, reportData: Uint8Array, policy: Policy, findings: Findings): Promise<void> {
+/**
+ * Resolves with whether the verified report vouches for a TPM that made the quote: then the machine is one of Azure's, or says of
+ * itself that it is. An HCL report without a quote shows nothing: it can be put around any report over the hash of some JSON.
+ */
+export async function judgeVtpm({ hclReport, quote }: VtpmEvidence, verified: Hardware, policy: Policy, findings: Findings): Promise<boolean> {
   try {
-    const { hash, runtimeData } = readHclReport(hclReport);
+    const report = readHclReport(hclReport);
+    const { hash, runtimeData } = report;
+    const { reportData } = verified;
     const expected = new Uint8Array(reportData.length);
     expected.set(await digest(hash, runtimeData));
-    if (!equalBytes(expected, reportData)) findings.fail('vtpm-runtime-data', 'the report data is not the hash of the runtime data');
+    const bound = findings.check(equalBytes(expected, reportData), 'vtpm-runtime-data', 'the report data is not the hash of the runtime data');
+    const fault = differs(report, verified);
+    if (fault !== undefined) findings.fail('vtpm-report', `the HCL report holds another report than the one that was verified: ${fault}`);
     let runtime: RuntimeKeys;
     try {
       runtime = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(runtimeData)) as RuntimeKeys;
@@ -120,12 +156,12 @@ export async function judgeVtpm({ hclReport, quote }: VtpmEvidence, reportData: 
       throw new FormatError('the runtime data are not JSON');
     }
     if (typeof runtime['user-data'] === 'string') findings.claims.userData = runtime['user-data'];
-    if (quote === undefined) {
-      findings.claims.tpmQuote = 'not given';
-      demandQuote(policy, findings);
-    } else await checkQuote(quote, runtime, policy, findings);
+    if (quote !== undefined) return (await checkQuote(quote, runtime, policy, findings)) && bound && fault === undefined;
+    findings.claims.tpmQuote = 'not given';
+    demandQuote(policy, findings);
   } catch (error) {
     if (!(error instanceof FormatError)) throw error;
     findings.fail('vtpm-format', error.message);
   }
+  return false;
 }

@@ -6,6 +6,7 @@ export const TD10_BYTES = 584;
 export const TD15_BYTES = 648;
 
 export interface TdReport {
+  readonly raw: Uint8Array;
   readonly version: '1.0' | '1.5';
   readonly teeTcbSvn: Uint8Array;
   readonly mrseam: string;
@@ -62,6 +63,7 @@ export function readTdReport(raw: Uint8Array): TdReport {
   const late = raw.length === TD15_BYTES ? { teeTcbSvn2: reader.take(16), mrservicetd: reader.hex(48) } : {};
   const reservedZero = isZero(seamAttributesRaw) && (tdAttributes & ~KNOWN_ATTRIBUTES) === 0n && (xfam & ~KNOWN_XFAM) === 0n && (xfam & FIXED_XFAM) === FIXED_XFAM;
   return {
+    raw,
     version: raw.length === TD15_BYTES ? '1.5' : '1.0',
     teeTcbSvn,
     mrseam,

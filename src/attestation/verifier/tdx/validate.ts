@@ -33,12 +33,15 @@ export function tdxClaims(report: TdReport): Findings['claims'] {
   };
 }
 
-/** `paravisor`: the domain runs behind privileged software of its own (Azure), which handles #VE for it. */
-export function validateTdx(report: TdReport, policy: Policy, findings: Findings, paravisor: boolean): void {
+/** `paravisor`: the domain was found to run behind privileged software of its own (Azure), which handles #VE for it. */
+export function validateSeptVe({ tdAttributes }: TdReport, policy: Policy, findings: Findings, paravisor: boolean): void {
+  if (policy['tdx.septVeDisable'] === 'required' && !paravisor && (tdAttributes & TD_ATTRIBUTES.SEPT_VE_DISABLE) === 0n) findings.fail('tdx-sept-ve', 'SEPT_VE_DISABLE is not set, and no TPM quote shows a paravisor');
+}
+
+export function validateTdx(report: TdReport, policy: Policy, findings: Findings): void {
   const { tdAttributes } = report;
   if (!report.reservedZero) findings.fail('evidence-reserved', 'a reserved bit of SEAMATTRIBUTES, TD_ATTRIBUTES or XFAM is set, or a fixed one is not');
   if (policy.debug === 'refused' && (tdAttributes & TD_UNDER_DEBUG) !== 0n) findings.fail('debug', `TD_ATTRIBUTES (${report.tdAttributesHex}) put the domain under debug or profiling`);
-  if (policy['tdx.septVeDisable'] === 'required' && !paravisor && (tdAttributes & TD_ATTRIBUTES.SEPT_VE_DISABLE) === 0n) findings.fail('tdx-sept-ve', 'SEPT_VE_DISABLE is not set');
   const measurement = policy.measurement;
   if (measurement !== 'unchecked' && !measurement.includes(report.mrtd)) findings.fail('measurement', `MRTD is ${report.mrtd}`);
   const signer = policy.signer;

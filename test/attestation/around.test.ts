@@ -279,4 +279,22 @@ describe('policies', () => {
     assert.throws(() => parsePolicy({ base: 'authentic', vtpm: { pcrs: { 24: '00'.repeat(32) } } }), /vtpm\.pcrs: must be a map whose keys are registers/);
     assert.deepEqual(parsePolicy({ base: 'authentic', snp: { vmpl: [0] }, 'tcb.statuses': ['UpToDate', 'SWHardeningNeeded'] })['snp.vmpl'], [0]);
   });
+
+  test('what is meant for one kind of environment stands in its section, and one policy serves several kinds', async () => {
+    const policy = parsePolicy({ base: 'authentic', sgx: { productId: 1, minimumSecurityVersion: 2, tcb: { minimumDate: '2025-01-31' } }, 'tdx.tcb': { advisories: [] }, snp: { measurement: ['aa'.repeat(48)] } });
+    const machines = [forgeIntel(), forgeIntel({ tee: 'tdx' })].map(({ evidence, bundle, roots }) => ({ evidence, collateral: bundleOf(bundle), roots }));
+    const { evidence, files, roots } = forgeAmd({ crl: {} });
+    for (const machine of [...machines, { evidence, collateral: readCollateral(files), roots }]) {
+      const judge = async (more: object): Promise<string[]> => codes(await verifyEvidence(recognise(machine.evidence), { collateral: machine.collateral, policy: { ...policy, roots: machine.roots, ...more }, at: AT }));
+      assert.deepEqual(await judge({}), []);
+    }
+    const snp = { collateral: readCollateral(files), policy: { ...policy, roots, sections: { ...policy.sections, snp: { measurement: ['bb'.repeat(48)] } } }, at: AT };
+    assert.deepEqual(codes(await verifyEvidence(recognise(evidence), snp)), ['measurement']);
+    assert.ok(((await verifyEvidence(recognise(evidence), { ...snp, policy: { ...AUTHENTIC, roots } })).claims.unchecked as string[]).includes('tcb.statuses'), 'AMD publishes none');
+    // More than the base accepts is no demand that somebody could fail to meet.
+    assert.deepEqual(codes(await verifyEvidence(recognise(evidence), { ...snp, policy: { ...AUTHENTIC, roots, 'tcb.statuses': ['UpToDate', 'OutOfDate'] } })), []);
+    assert.throws(() => parsePolicy({ base: 'authentic', tdx: { productId: 3 } }), /tdx\.productId: evidence of tdx does not say it/);
+    assert.throws(() => parsePolicy({ base: 'authentic', snp: { reportData: '00'.repeat(64) } }), /snp\.reportData: no such key/);
+    assert.throws(() => parsePolicy({ base: 'authentic', tcb: { advisories: [] }, 'tcb.advisories': [] }), /tcb\.advisories: given twice/);
+  });
 });

@@ -12,6 +12,7 @@ export const FAILURE_CODES = rows(
   ['evidence-version',           'evidence',   'A version of the structure that is not known.', 'Use a version of Cloister that knows it.'],
   ['evidence-reserved',          'evidence',   'A field that must be zero is not, or one that must be set is not.', 'Newer firmware than this version knows, or damage: get the evidence again, then update Cloister.'],
   ['tee-not-accepted',           'policy',     'The policy does not accept this kind of environment.', 'Add the kind to `tee` in the policy, if it is wanted.'],
+  ['policy-unanswered',          'policy',     'The policy demands what evidence of this kind of environment does not say.', 'Put the key into the section of the kind that it is meant for (`sgx: {productId: 3}`), or leave it `unchecked`.'],
   ['sim-key-unknown',            'evidence',   'A simulated quote by a key that the policy does not name.', "Name the machine's key in `simKeys`; for tests only."],
 
   ['quote-signature',            'evidence',   'The signature of the quote or report is wrong.', 'Do not trust it. The evidence was changed, or signed by a key that the certificate is not of: give the certificate of this machine.'],

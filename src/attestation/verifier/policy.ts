@@ -1,6 +1,9 @@
 /**
  * What a relying party demands of evidence (RFC 9334 §8.5, appraisal policy). Every key has a value: what is not
  * checked says so with the word `unchecked`. A policy file either gives every key or names a base that gives the rest.
+ *
+ * A demand that evidence cannot meet is not met, also where that kind of environment knows no such thing: what is meant for
+ * one kind alone stands in its section (`sgx: {productId: 3}`).
  */
 
 import type { TeeType } from '../tee-type.ts';
@@ -91,7 +94,16 @@ const pcrValues: Kind<PcrValues> = (value) => {
 const TEES: readonly TeeType[] = ['sgx', 'tdx', 'snp', 'sim'];
 const STATUSES: readonly TcbStatus[] = ['UpToDate', 'SWHardeningNeeded', 'ConfigurationNeeded', 'ConfigurationAndSWHardeningNeeded', 'OutOfDate', 'OutOfDateConfigurationNeeded', 'Revoked', 'NotSupported'];
 
-const key = <const K extends string, T>(name: K, kind: Kind<T>, authentic: NoInfer<T>, doc: string) => ({ name, kind, authentic, doc });
+const key = <const K extends string, T>(name: K, kind: Kind<T>, authentic: NoInfer<T>, doc: string, tees: readonly TeeType[] = TEES.filter((tee) => name.startsWith(`${tee}.`))) => ({
+  name,
+  kind,
+  authentic,
+  doc,
+  /** Whose evidence says it; a key that begins with a kind is of that kind. */
+  tees: tees.length === 0 ? TEES : tees,
+});
+const INTEL = ['sgx', 'tdx'] as const;
+const VTPM = ['tdx', 'snp'] as const;
 
 /** `authentic` is the value of the base of that name: genuine, current and not debuggable, whatever runs inside. */
 // biome-ignore format: a table
@@ -99,18 +111,18 @@ export const POLICY_KEYS = [
   key('tee',                      list(word(...TEES)),                        ['sgx', 'tdx', 'snp'],  'Kinds of environment that are accepted. `sim` protects nothing.'),
   key('roots',                    (value) => value === 'pinned' ? 'pinned' as const : list(certificate)(value), 'pinned', "`pinned`: Intel's and AMD's roots as built in; or a list of root certificates (PEM) in their place."),
   key('simKeys',                  list(publicKey),                            [],                     'Public keys (PEM) of simulated machines.'),
-  key('tcb.statuses',             list(word(...STATUSES)),                    ['UpToDate'],           "Statuses of Intel's TCB information that are accepted."),
-  key('tcb.advisories',           orUnchecked(list(advisory)),                UNCHECKED,              'The advisories that may apply; any other is refused.'),
-  key('tcb.minimumEvaluation',    orUnchecked(count),                         UNCHECKED,              'Least `tcbEvaluationDataNumber` of the collateral.'),
-  key('tcb.minimumDate',          orUnchecked(date),                          UNCHECKED,              'Least date of the TCB level.'),
+  key('tcb.statuses',             list(word(...STATUSES)),                    ['UpToDate'],           "Statuses of Intel's TCB information that are accepted.", INTEL),
+  key('tcb.advisories',           orUnchecked(list(advisory)),                UNCHECKED,              'The advisories that may apply; any other is refused.', INTEL),
+  key('tcb.minimumEvaluation',    orUnchecked(count),                         UNCHECKED,              'Least `tcbEvaluationDataNumber` of the collateral.', INTEL),
+  key('tcb.minimumDate',          orUnchecked(date),                          UNCHECKED,              'Least date of the TCB level.', INTEL),
   key('debug',                    word('refused', UNCHECKED),                 'refused',              'Environments that can be debugged.'),
   key('reportData',               orUnchecked(hex(64)),                       UNCHECKED,              'REPORT_DATA, all 64 bytes.'),
-  key('nonce',                    orUnchecked(anyHex),                        UNCHECKED,              'extraData of a TPM quote.'),
-  key('vtpm.pcrs',                orUnchecked(pcrValues),                     UNCHECKED,              "Registers of the TPM's SHA-256 bank, by number, with the values that each may have; a TPM quote has to cover them."),
+  key('nonce',                    orUnchecked(anyHex),                        UNCHECKED,              'extraData of a TPM quote.', VTPM),
+  key('vtpm.pcrs',                orUnchecked(pcrValues),                     UNCHECKED,              "Registers of the TPM's SHA-256 bank, by number, with the values that each may have; a TPM quote has to cover them.", VTPM),
   key('measurement',              orUnchecked(list(hex(32, 48))),             UNCHECKED,              "MRENCLAVE, MRTD, SNP's MEASUREMENT, or sim's measurement: one of these."),
   key('signer',                   orUnchecked(list(hex(32, 48))),             UNCHECKED,              "MRSIGNER, MROWNER, SNP's AUTHOR_KEY_DIGEST, or sim's signer: one of these."),
-  key('productId',                orUnchecked(count),                         UNCHECKED,              'ISVPRODID (SGX), product id (sim).'),
-  key('minimumSecurityVersion',   orUnchecked(count),                         UNCHECKED,              'Least ISVSVN (SGX), guest SVN (SNP), security version (sim).'),
+  key('productId',                orUnchecked(count),                         UNCHECKED,              'ISVPRODID (SGX), product id (sim).', ['sgx', 'sim']),
+  key('minimumSecurityVersion',   orUnchecked(count),                         UNCHECKED,              'Least ISVSVN (SGX), guest SVN (SNP), security version (sim).', ['sgx', 'snp', 'sim']),
   key('sgx.attributes',           orUnchecked(hex(16)),                       UNCHECKED,              'ATTRIBUTES: FLAGS and XFRM, as in the report.'),
   key('sgx.provisionKey',         word('refused', UNCHECKED),                 'refused',              'Enclaves with access to the provisioning key.'),
   key('sgx.configId',             orUnchecked(hex(64)),                       UNCHECKED,              'CONFIGID.'),
@@ -161,19 +173,50 @@ export const POLICY_KEYS = [
 ] as const;
 
 export type PolicyKey = (typeof POLICY_KEYS)[number]['name'];
-export type Policy = { readonly [Row in (typeof POLICY_KEYS)[number] as Row['name']]: ReturnType<Row['kind']> };
+type Values = { readonly [Row in (typeof POLICY_KEYS)[number] as Row['name']]: ReturnType<Row['kind']> };
+
+/** What may stand in the section of one kind of environment, in place of what all have to meet. What binds evidence to an occasion may not. */
+const SECTIONED = ['measurement', 'signer', 'productId', 'minimumSecurityVersion', 'tcb.statuses', 'tcb.advisories', 'tcb.minimumEvaluation', 'tcb.minimumDate'] as const satisfies readonly PolicyKey[];
+type Section = Partial<Pick<Values, (typeof SECTIONED)[number]>>;
+
+export type Policy = Values & { readonly sections?: { readonly [tee in TeeType]?: Section } };
+
+/** What is demanded of one kind: its section before what is for all. */
+export const policyOf = (policy: Policy, tee: TeeType): Policy => ({ ...policy, ...policy.sections?.[tee] });
 
 /** Genuine, up to date and not debuggable; the program inside and the report data are unchecked, and say so. */
 export const AUTHENTIC: Policy = Object.fromEntries(POLICY_KEYS.map(({ name, authentic }) => [name, authentic])) as Policy;
 
+const isMap = (value: unknown): value is object => typeof value === 'object' && value !== null && !Array.isArray(value);
+
+/** Key of a section, with its kind: `sgx.productId`. */
+function sectioned(path: string): { readonly tee: TeeType; readonly name: (typeof SECTIONED)[number] } | undefined {
+  const tee = TEES.find((known) => path.startsWith(`${known}.`));
+  const name = SECTIONED.find((known) => path === `${tee}.${known}`);
+  return tee === undefined || name === undefined ? undefined : { tee, name };
+}
+
+const KEYS: readonly string[] = [...POLICY_KEYS.map(({ name }) => name), ...TEES.flatMap((tee) => SECTIONED.map((name) => `${tee}.${name}`))];
+
 function flatten(value: object, prefix: string, into: Map<string, unknown>): Map<string, unknown> {
   for (const [name, member] of Object.entries(value)) {
     const path = `${prefix}${name}`;
-    const row = POLICY_KEYS.find((known) => known.name === path);
-    if (row === undefined && typeof member === 'object' && member !== null && !Array.isArray(member) && POLICY_KEYS.some((known) => known.name.startsWith(`${path}.`))) flatten(member, `${path}.`, into);
+    if (!KEYS.includes(path) && isMap(member) && KEYS.some((known) => known.startsWith(`${path}.`))) flatten(member, `${path}.`, into);
+    else if (into.has(path)) throw new UnreadableError(`policy: ${path}: given twice`);
     else into.set(path, member);
   }
   return into;
+}
+
+function valueOf(path: string, name: string, member: unknown): unknown {
+  const row = POLICY_KEYS.find((known) => known.name === name);
+  if (row === undefined) throw new UnreadableError(`policy: ${path}: no such key`);
+  try {
+    return (row.kind as Kind<unknown>)(member);
+  } catch (error) {
+    if (error instanceof Wrong) throw new UnreadableError(`policy: ${path}: must be ${error.message}`);
+    throw error;
+  }
 }
 
 /**
@@ -181,30 +224,33 @@ function flatten(value: object, prefix: string, into: Map<string, unknown>): Map
  * is not given; without a base every key must be. Throws UnreadableError that names the key.
  */
 export function parsePolicy(value: unknown): Policy {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new UnreadableError('a policy is a map of keys to values');
+  if (!isMap(value)) throw new UnreadableError('a policy is a map of keys to values');
   const given = flatten(value, '', new Map());
   const base = given.get('base');
   given.delete('base');
   if (base !== undefined && base !== 'authentic') throw new UnreadableError('policy: base: the only base is `authentic`');
   const policy: Record<string, unknown> = base === undefined ? {} : { ...AUTHENTIC };
+  const sections: { [tee in TeeType]?: Record<string, unknown> } = {};
   for (const [path, member] of given) {
-    const row = POLICY_KEYS.find(({ name }) => name === path);
-    if (row === undefined) throw new UnreadableError(`policy: ${path}: no such key`);
-    try {
-      policy[path] = (row.kind as Kind<unknown>)(member);
-    } catch (error) {
-      if (error instanceof Wrong) throw new UnreadableError(`policy: ${path}: must be ${error.message}`);
-      throw error;
-    }
+    const own = sectioned(path);
+    if (own === undefined) policy[path] = valueOf(path, path, member);
+    else sections[own.tee] = { ...sections[own.tee], [own.name]: valueOf(path, own.name, member) };
+    if (own !== undefined && !answers(own.tee, own.name)) throw new UnreadableError(`policy: ${path}: evidence of ${own.tee} does not say it`);
   }
   const missing = POLICY_KEYS.filter(({ name }) => !(name in policy)).map(({ name }) => name);
   if (missing.length > 0) throw new UnreadableError(`policy: ${missing.join(', ')}: not given. Give a value, or the word unchecked; or begin with \`base: authentic\``);
-  return policy as Policy;
+  return { ...(policy as Policy), ...(Object.keys(sections).length > 0 && { sections }) };
 }
 
-/** Names of what a policy leaves unchecked of this kind of environment. */
-export const uncheckedKeys = (policy: Policy, tee: TeeType): PolicyKey[] =>
-  POLICY_KEYS.filter(
-    ({ name }) =>
-      policy[name] === UNCHECKED && (!name.startsWith('tcb.') || tee === 'sgx' || tee === 'tdx') && (!/^(?:sgx|tdx|snp)\./.test(name) || name.startsWith(`${tee}.`)) && (!/^(?:nonce$|vtpm\.)/.test(name) || tee === 'tdx' || tee === 'snp'),
-  ).map(({ name }) => name);
+const answers = (tee: TeeType, name: PolicyKey): boolean => POLICY_KEYS.some((row) => row.name === name && row.tees.includes(tee));
+/** `sgx.configId` demands nothing of others. */
+const isForAll = (name: PolicyKey): boolean => !TEES.some((tee) => name.startsWith(`${tee}.`));
+
+/** Does the value ask for something that nobody can be without saying so? Where no status is published, the usual one is taken for granted. */
+const demands = (policy: Policy, name: PolicyKey): boolean => (name === 'tcb.statuses' ? !policy[name].includes('UpToDate') : policy[name] !== UNCHECKED);
+
+/** Names of what a policy demands and evidence of this kind does not say, but for what the judgement of a TPM quote reports. */
+export const unansweredKeys = (policy: Policy, tee: TeeType): PolicyKey[] => POLICY_KEYS.filter(({ name, tees }) => !tees.includes(tee) && tees !== VTPM && isForAll(name) && demands(policy, name)).map(({ name }) => name);
+
+/** Names of what a policy leaves unchecked of this kind of environment, and of what it does by itself. */
+export const uncheckedKeys = (policy: Policy, tee: TeeType): PolicyKey[] => POLICY_KEYS.filter(({ name, tees }) => (tees.includes(tee) ? policy[name] === UNCHECKED : name === 'tcb.statuses')).map(({ name }) => name);

@@ -9,7 +9,7 @@ import { verifyDcap } from './dcap/verify.ts';
 import { judgeEnclave, type SimClaims, statementOr } from './enclave.ts';
 import { judgeEventLog } from './event-log.ts';
 import type { Evidence } from './evidence.ts';
-import { type Policy, uncheckedKeys } from './policy.ts';
+import { type Policy, policyOf, unansweredKeys, uncheckedKeys } from './policy.ts';
 import { FormatError, isZero, VersionError } from './reader.ts';
 import { sgxClaims, validateSgx } from './sgx/validate.ts';
 import { judgeSim } from './sim/verify.ts';
@@ -105,13 +105,15 @@ async function judgeAround(evidence: Evidence, { reportData, hardware, td, regis
  * Judges evidence. Everything is looked at and every failure reported; `accepted` means that there is none. Throws
  * UnreadableError for a policy that cannot be used; never for what the evidence says.
  */
-export async function verifyEvidence(evidence: Evidence, { collateral = NO_COLLATERAL, policy, at = new Date() }: VerifyOptions): Promise<Verdict> {
+export async function verifyEvidence(evidence: Evidence, { collateral = NO_COLLATERAL, policy: whole, at = new Date() }: VerifyOptions): Promise<Verdict> {
   const findings = new Findings();
+  const policy = policyOf(whole, evidence.tee);
   // What is judged cannot change between one look and the next.
   const own = { ...evidence, quote: new Uint8Array(evidence.quote) };
   const time = at.getTime();
   if (!Number.isFinite(time)) throw new UnreadableError('the time of verification is not a time');
   if (!policy.tee.includes(evidence.tee)) findings.fail('tee-not-accepted', `${evidence.tee} is not accepted; accepted: ${policy.tee.join(', ') || 'none'}`);
+  else for (const key of unansweredKeys(policy, evidence.tee)) findings.fail('policy-unanswered', `\`${key}\` is demanded, and evidence of ${evidence.tee} does not say it`);
   for (const problem of collateral.problems) findings.fail('collateral-format', problem);
   try {
     const judged = await JUDGES[evidence.tee](own, policy, collateral, time, findings);

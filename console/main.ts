@@ -1,6 +1,6 @@
 /** The page: files are told apart by their content, verified here, and shown. */
 
-import { collateralAmong, type Evidence, isEventLog, type NamedBytes, parsePolicy, recognise, timeOfVerification, UnreadableError, verifyEvidence } from '../src/attestation/verifier/index.ts';
+import { collateralAmong, type Evidence, isEventLog, type NamedBytes, parseJson, parsePolicy, recognise, timeOfVerification, UnreadableError, verifyEvidence } from '../src/attestation/verifier/index.ts';
 import { askForEvidence } from './address.ts';
 import { complain, show, summary } from './view.ts';
 
@@ -26,11 +26,11 @@ function evidenceAmong(files: readonly NamedBytes[]): { evidence: Evidence; rest
   throw new UnreadableError(faults.length === 0 ? 'Drop evidence first, or give an address.' : faults.join('; '));
 }
 
-function policyOf(text: string): ReturnType<typeof parsePolicy> {
+function policyOf(text: string): unknown {
   try {
-    return parsePolicy(JSON.parse(text));
+    return parseJson(text);
   } catch (error) {
-    if (error instanceof SyntaxError) throw new UnreadableError(`the policy is not JSON: ${error.message}`);
+    if (error instanceof UnreadableError) throw new UnreadableError(`the policy: ${error.message}`);
     throw error;
   }
 }
@@ -38,7 +38,7 @@ function policyOf(text: string): ReturnType<typeof parsePolicy> {
 async function verify(): Promise<void> {
   try {
     const at = time.value.trim() === '' ? new Date() : timeOfVerification(time.value.trim());
-    const policy = policyOf(policyText.value);
+    const policy = parsePolicy(policyOf(policyText.value));
     status.textContent = 'Verifying …';
     const asked = address.value.trim() === '' ? undefined : await askForEvidence(address.value.trim());
     const { evidence, rest } = asked === undefined ? evidenceAmong(dropped) : { evidence: asked.evidence, rest: [...dropped, { name: address.value, bytes: asked.body }] };

@@ -28,6 +28,8 @@ const JSON_FORMS: readonly string[] = [
   { format: 'cloister-evidence-v1', tee: 'sgx', quote: base64, runtimeData: Buffer.from(RUNTIME).toString('base64') },
   { verification_requests: [{ tee: 'sgx', evidence: Buffer.from(JSON.stringify({ quote: base64 })).toString('base64url') }] },
   { tee: 'sgx', 'tee-evidence': { quote: base64 } },
+  { 'runtime-data': { nonce: 'abc' }, 'tee-evidence': { primary_evidence: { quote: base64, aa_eventlog: '' }, additional_evidence: '' } },
+  { tee: 'sgx', evidence: { quote: base64 }, runtime_data: { structured: { nonce: 'abc' } }, runtime_data_hash_algorithm: 'sha384' },
   { sgx: { quote: base64 } },
   { provider: 'x', outblob: base64, auxblob: base64.slice(0, 400) },
 ].map((form) => JSON.stringify(form));

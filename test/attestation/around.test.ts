@@ -29,6 +29,9 @@ import {
   SIM_POLICY,
   SIM_QUOTE,
   vtpm,
+  AGENT_LOG,
+  afterAgentLog,
+  judgeForeign,
 } from './fixtures/around.ts';
 import { forgeAmd, KEYS as AMD_KEYS } from './forge/amd.ts';
 import { octets } from './forge/der.ts';
@@ -156,7 +159,7 @@ describe('envelopes', () => {
     'a JSON list of bytes': JSON.stringify([...evidence]),
     "Open Enclave's report": Buffer.concat([Buffer.from([1, 0, 0, 0, 2, 0, 0, 0]), Buffer.alloc(8), evidence]),
     "Open Enclave's evidence": Buffer.concat([Buffer.from([2, 0, 0, 0]), Buffer.alloc(24, 7), evidence]),
-    "configfs-tsm's, as JSON": JSON.stringify({ provider: 'tdx_guest', outblob: base64, auxblob: '' }),
+    "configfs-tsm's, as JSON": JSON.stringify({ provider: 'sgx_example', outblob: base64, auxblob: '' }),
     'one kind among members': JSON.stringify({ sgx: { quote: base64, runtime_data: null } }),
     base64: base64.replace(/.{76}/g, '$&\r\n'),
     base64url: Buffer.from(evidence).toString('base64url'),
@@ -164,6 +167,9 @@ describe('envelopes', () => {
     "Trustee's evidence": JSON.stringify({ quote: base64 }),
     "Trustee's request": JSON.stringify({ verification_requests: [{ tee: 'sgx', evidence: Buffer.from(JSON.stringify({ quote: base64 })).toString('base64url') }], policy_ids: [] }),
     "Trustee's attestation": JSON.stringify({ tee: 'sgx', 'tee-evidence': { quote: base64 } }),
+    'hexadecimal with 0x within JSON': JSON.stringify({ quote: `0x${Buffer.from(evidence).toString('hex')}` }),
+    "a broker's attestation": JSON.stringify({ 'init-data': null, 'runtime-data': { nonce: 'abc' }, 'tee-evidence': JSON.stringify({ primary_evidence: { quote: base64, aa_eventlog: null }, additional_evidence: '{}' }) }),
+    "Trustee's request with runtime data": JSON.stringify({ tee: 'sgx', evidence: { quote: base64 }, runtime_data: { structured: { nonce: 'abc' } }, runtime_data_hash_algorithm: 'SHA384', init_data: null }),
     "Trustee's composite": JSON.stringify({ primary_evidence: { quote: base64 }, additional_evidence: '' }),
   };
   for (const [name, form] of Object.entries(forms))
@@ -172,6 +178,71 @@ describe('envelopes', () => {
       assert.equal(recognised.tee, 'sgx');
       assert.deepEqual(codes(await verifyEvidence(recognised, { collateral: bundleOf(bundle), policy: { ...AUTHENTIC, roots }, at: AT })), []);
     });
+
+  test('what a broker or an attestation service hashes is held against the report data', async () => {
+    const canonical = Buffer.from('{"a":"test","b":1,"c":{"d":"e"}}');
+    const structured = { b: 1, a: 'test', c: { d: 'e' } };
+    const hashed = Buffer.from('e71ce8e70d814ba6639c3612ebee0ff1f76f650f8dbb5e47157e0f3f525cd22c4597480a186427c813ca941da78870c3', 'hex');
+    assert.deepEqual(sha384(canonical), hashed);
+    const request = (more: object) => (quote: string) => ({ verification_requests: [{ tee: 'tdx', evidence: Buffer.from(JSON.stringify({ quote })).toString('base64url'), ...more }], policy_ids: ['default'] });
+    assert.deepEqual(codes(await judgeForeign(request({ runtime_data: { structured } }), { bound: hashed })), []);
+    assert.deepEqual(codes(await judgeForeign(request({ runtime_data: { structured }, runtime_data_hash_algorithm: 'sha256' }), { bound: hashed })), ['runtime-data']);
+    assert.deepEqual(codes(await judgeForeign(request({ runtime_data: { structured }, runtime_data_hash_algorithm: 'sha256' }), { bound: sha256(canonical) })), []);
+    assert.deepEqual(codes(await judgeForeign(request({ runtime_data: { raw: hashed.toString('base64url') } }), { bound: hashed })), []);
+    assert.deepEqual(codes(await judgeForeign(request({ runtime_data: { structured: { fraction: 0.5 } } }), { bound: hashed })), ['runtime-data']);
+    assert.deepEqual(codes(await judgeForeign((quote) => ({ quote, report_data: `${hashed.toString('hex')}${'00'.repeat(16)}` }), { bound: hashed })), []);
+    const body = (quote: string) => ({ 'runtime-data': { 'tee-pubkey': { kty: 'EC' }, nonce: 'n' }, 'tee-evidence': { primary_evidence: { quote }, additional_evidence: '' } });
+    const nonce = (more: string) => sha384(Buffer.from(`{${more}"nonce":"n","tee-pubkey":{"kty":"EC"}}`));
+    for (const more of ['', '"additional-evidence":"",']) assert.deepEqual(codes(await judgeForeign(body, { bound: nonce(more) })), []);
+    for (const algorithm of ['md5', 5]) await assert.rejects(async () => judgeForeign(request({ runtime_data: { structured }, runtime_data_hash_algorithm: algorithm })), UnreadableError);
+  });
+
+  test("runtime data beside evidence of a vTPM are the nonce of the TPM's quote", async () => {
+    const judge = async (data: string): Promise<string[]> => {
+      const { forged, json } = vtpm();
+      const request = { tee: 'az-snp-vtpm', evidence: json, runtime_data: { raw: Buffer.from(data).toString('base64url') } };
+      return codes(await verifyEvidence(recognise(utf8.encode(JSON.stringify(request))), { collateral: readCollateral(forged.files), policy: { ...AUTHENTIC, roots: forged.roots }, at: AT }));
+    };
+    assert.deepEqual(await judge('nonce'), []);
+    assert.deepEqual(await judge('nonc'), ['runtime-data']);
+    assert.deepEqual(await judge('other'), ['runtime-data']);
+  });
+
+  test("the attestation agent's log replays to RTMR3", async () => {
+    const verdict = await judgeForeign((quote) => ({ cc_eventlog: null, quote, aa_eventlog: AGENT_LOG }), { rtmr3: afterAgentLog(AGENT_LOG) });
+    assert.deepEqual(codes(verdict), []);
+    assert.deepEqual(verdict.claims.agentEventLog, { events: 2, replayed: ['rtmr3'] });
+    assert.equal(sha384(Buffer.from('domain operation content')).toString('hex'), '26d944cb8d99096590252283b8c807b9508329b068703bdb7bac7eb6efe5b32fc0fadf1462662b95d2c708aa49c0bfe1', 'as agents measure');
+    const before = 'ab'.repeat(48);
+    const later = AGENT_LOG.replace('00'.repeat(48), before);
+    const second = await judgeForeign((quote) => ({ quote, aa_eventlog: later }), { rtmr3: afterAgentLog(later, Buffer.from(before, 'hex')) });
+    assert.deepEqual(codes(second), []);
+    assert.deepEqual(second.claims.agentEventLog, { events: 2, replayed: ['rtmr3'], before });
+    const long = AGENT_LOG.replace('00'.repeat(48), '00'.repeat(54));
+    assert.deepEqual(codes(await judgeForeign((quote) => ({ quote, aa_eventlog: long }), { rtmr3: afterAgentLog(long) })), []);
+    assert.deepEqual(codes(await verifyEvidence(recognise(utf8.encode(JSON.stringify({ quote: base64, aa_eventlog: AGENT_LOG }))), { collateral: bundleOf(bundle), policy: { ...AUTHENTIC, roots }, at: AT })), ['event-log-replay']);
+  });
+
+  test('an envelope that contradicts itself is unreadable', async () => {
+    const azure = vtpm().json;
+    const wrong: readonly (readonly [RegExp, string])[] = [
+      [/says snp, and holds evidence of sgx/, JSON.stringify({ tee: 'snp', evidence: { quote: base64 } })],
+      [/says tdx, and holds evidence of sgx/, JSON.stringify({ tee: 'tdx', quote: base64 })],
+      [/says tdx, and holds evidence of sgx/, JSON.stringify({ tdx: { quote: base64 } })],
+      [/says tdx_guest, and holds evidence of sgx/, JSON.stringify({ provider: 'tdx_guest', outblob: base64 })],
+      [/says snp, and holds evidence of snp with a vTPM/, JSON.stringify({ tee: 'snp', evidence: azure })],
+      [/says az-snp-vtpm, and holds evidence of sgx/, JSON.stringify({ tee: 'az-snp-vtpm', evidence: { quote: base64 } })],
+      [/evidence of kind cca/, JSON.stringify({ tee: 'cca', evidence: { quote: base64 } })],
+      [/evidence of kind constructor/, JSON.stringify({ tee: 'constructor', evidence: { quote: base64 } })],
+      [/"quote" is there twice/, `{"quote":"AAAA","quote":"${base64}"}`],
+      [/"quote" is there twice/, `{"quote":"AAAA","quo\\u0074e":"${base64}"}`],
+      [/"nonce" is there twice/, `{"tee":"sgx","evidence":{"quote":"${base64}"},"runtime_data":{"structured":{"a":[{"nonce":"\\"\\\\"}],"nonce":"abc" , "nonce":"x"}}}`],
+      [/certificates is not a list/, JSON.stringify({ ...own, certificates: 'x' })],
+      [/too deep/, `{"quote":"${base64}","more":${'['.repeat(100_000)}${']'.repeat(100_000)}}`],
+      [/aa_eventlog is not a text/, JSON.stringify({ quote: base64, aa_eventlog: [1] })],
+    ];
+    for (const [what, text] of wrong) assert.throws(() => recognise(utf8.encode(text)), { name: 'UnreadableError', message: what });
+  });
 
   test('what is often given in place of evidence is told by its name', () => {
     const epid = Buffer.alloc(436 + 680);

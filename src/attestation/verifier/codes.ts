@@ -11,6 +11,7 @@ export const FAILURE_CODES = rows(
   ['evidence-format',            'evidence',   'The evidence is damaged: a length, a count or a structure in it is wrong.', 'Get the evidence again, whole; cut or edited copies do not verify.'],
   ['evidence-version',           'evidence',   'A version of the structure that is not known.', 'Use a version of Cloister that knows it.'],
   ['evidence-reserved',          'evidence',   'A field that must be zero is not, or one that must be set is not.', 'Newer firmware than this version knows, or damage: get the evidence again, then update Cloister.'],
+  ['evidence-unjudged',          'evidence',   'A part came with the evidence that nothing here judges.', 'Have that part judged by who knows it (devices, other logs), and give the rest without it.'],
   ['tee-not-accepted',           'policy',     'The policy does not accept this kind of environment.', 'Add the kind to `tee` in the policy, if it is wanted.'],
   ['policy-unanswered',          'policy',     'The policy demands what evidence of this kind of environment does not say.', 'Put the key into the section of the kind that it is meant for (`sgx: {productId: 3}`), or leave it `unchecked`.'],
   ['sim-key-unknown',            'evidence',   'A simulated quote by a key that the policy does not name.', "Name the machine's key in `simKeys`; for tests only."],

@@ -93,7 +93,8 @@ function bytesIn(value: unknown): Uint8Array | undefined {
   if (Array.isArray(value)) return value.every((byte) => Number.isInteger(byte) && byte >= 0 && byte < 256) ? Uint8Array.from(value) : undefined;
   if (typeof value !== 'string') return undefined;
   const text = value.trim();
-  if (text !== '' && /^(?:[0-9a-fA-F]{2})+$/.test(text)) return fromHex(text);
+  const digits = text.replace(/^0x/i, '');
+  if (digits !== '' && /^(?:[0-9a-fA-F]{2})+$/.test(digits)) return fromHex(digits);
   return fromBase64(text.replace(/\s+/g, ''));
 }
 

@@ -1,11 +1,12 @@
 export { collateralBundle } from './bundle.ts';
 export { FAILURE_CODES, type FailureCode, type FailureGroup, groupOf, todoOf } from './codes.ts';
 export { collateralAmong, type Collateral, type NamedBytes, NO_COLLATERAL, readCollateral } from './collateral.ts';
-export type { CarrierCertificate, Evidence, TpmQuote, VtpmEvidence } from './evidence.ts';
+export type { BoundData, CarrierCertificate, Evidence, TpmQuote, VtpmEvidence } from './evidence.ts';
 export { AMD_KDS, type CachedResponse, type CollateralCache, CollateralError, collateralUrls, fetchCollateral, type Fetched, type FetchedResponse, type FetchOptions, INTEL_PCS, neededCollateral } from './fetch.ts';
 export { AUTHENTIC, parsePolicy, type Policy, POLICY_KEYS, type PolicyKey, type SnpTcbFloor, UNCHECKED } from './policy.ts';
 export { EVIDENCE_FORMAT, EVIDENCE_PATH } from '../formats.ts';
 export { recognise, recogniseTpmQuote } from './recognise.ts';
+export { parseJson } from './json.ts';
 export { isEventLog } from './event-log.ts';
 export { isUnjudged, notes, reportText } from './report.ts';
 export { timeOfVerification } from './time.ts';

@@ -4,12 +4,14 @@
  */
 
 import { fromHex } from '../../base/bytes.ts';
+import { type Canonical, canonicalBytes } from '../canonical.ts';
 import { EVIDENCE_FORMAT } from '../formats.ts';
-import { isTeeType } from '../tee-type.ts';
+import { isTeeType, type TeeType } from '../tee-type.ts';
 import { readCarrier } from './carrier.ts';
 import { quoteKind } from './dcap/abi.ts';
-import type { Evidence, TpmQuote } from './evidence.ts';
+import type { BoundData, Evidence, TpmQuote } from './evidence.ts';
 import { whatItIs } from './foreign.ts';
+import { parseJson } from './json.ts';
 import { FormatError, Reader } from './reader.ts';
 import { isSimQuote } from './sim/verify.ts';
 import { SNP_REPORT_BYTES } from './snp/abi.ts';
@@ -20,6 +22,7 @@ import { isHclReport, readHclReport } from './vtpm.ts';
 import { parseCertificate } from './x509/certificate.ts';
 import { DerError } from './x509/der.ts';
 import { fromBase64, pemBlocks } from './x509/pem.ts';
+import type { HashName } from './x509/subtle.ts';
 
 /** More than any evidence has; event logs are the largest part. */
 const MAX_BYTES = 32 << 20;
@@ -109,9 +112,9 @@ const quoteBytes = (value: unknown, name: string): Uint8Array => {
 };
 
 /** Trustee's evidence of Azure's machines, in each of its versions. */
-function fromAzure(json: Json): Evidence | undefined {
-  const hcl = json.hcl_report ?? (json.vcek !== undefined ? json.report : undefined);
-  const tpm = json.tpm_quote ?? (isObject(json.quote) ? json.quote : undefined);
+function fromAzure(json: Json): Contents | undefined {
+  const [hclName, tpmName] = [json.hcl_report !== undefined ? 'hcl_report' : json.vcek !== undefined ? 'report' : '', json.tpm_quote !== undefined ? 'tpm_quote' : isObject(json.quote) ? 'quote' : ''];
+  const [hcl, tpm] = [json[hclName], json[tpmName]];
   if (hcl === undefined || tpm === undefined) return undefined;
   const hclReport = jsonBytes(hcl, 'hcl_report');
   let report: ReturnType<typeof readHclReport>;
@@ -122,63 +125,184 @@ function fromAzure(json: Json): Evidence | undefined {
     throw error;
   }
   const vtpm = { hclReport, quote: tpmQuoteOf(tpm) };
-  if (report.tee === 'snp') return { tee: 'snp', quote: report.hardware, certificates: json.vcek === undefined ? [] : certificateFromJson(json.vcek, 'vcek'), vtpm, form: "JSON evidence of Azure's vTPM (SEV-SNP)" };
-  return { tee: 'tdx', quote: quoteBytes(json.td_quote, 'td_quote'), certificates: [], vtpm, form: "JSON evidence of Azure's vTPM (TDX)" };
+  if (report.tee === 'snp') {
+    const certificates = json.vcek === undefined ? [] : certificateFromJson(json.vcek, 'vcek');
+    return { evidence: { tee: 'snp', quote: report.hardware, certificates, vtpm, form: "JSON evidence of Azure's vTPM (SEV-SNP)" }, judged: [hclName, tpmName, 'vcek'] };
+  }
+  return { evidence: { tee: 'tdx', quote: quoteBytes(json.td_quote, 'td_quote'), certificates: [], vtpm, form: "JSON evidence of Azure's vTPM (TDX)" }, judged: [hclName, tpmName, 'td_quote'] };
 }
 
 function fromOwn(json: Json): Evidence {
-  const { tee } = json;
+  const { tee, certificates = [] } = json;
   if (typeof tee !== 'string' || !isTeeType(tee)) throw new UnreadableError(`evidence of an unknown kind ${JSON.stringify(tee)}`);
+  if (!Array.isArray(certificates)) throw new UnreadableError('certificates is not a list');
   return {
     tee,
     quote: jsonBytes(json.quote, 'quote'),
-    certificates: Array.isArray(json.certificates) ? json.certificates.flatMap((value, index) => certificateFromJson(value, `certificates ${index}`)) : [],
+    certificates: certificates.flatMap((value, index) => certificateFromJson(value, `certificates ${index}`)),
     eventLog: json.eventLog === undefined ? undefined : jsonBytes(json.eventLog, 'eventLog'),
     runtimeData: json.runtimeData === undefined ? undefined : jsonBytes(json.runtimeData, 'runtimeData'),
     form: 'JSON envelope',
   };
 }
 
+/** Names of the kernel's providers of reports. */
+const PROVIDERS: ReadonlyMap<unknown, TeeType> = new Map([
+  ['tdx_guest', 'tdx'],
+  ['sev_guest', 'snp'],
+]);
+
 /** What the kernel's configfs-tsm gives, as JSON: the report, and the table of certificates beside it. */
 function fromTsm(json: Json): Evidence {
   const evidence = fromBytes(jsonBytes(json.outblob, 'outblob'), MAX_DEPTH);
-  const table = typeof json.auxblob === 'string' && json.auxblob !== '' ? readCertificateTable(jsonBytes(json.auxblob, 'auxblob')) : [];
+  const kind = PROVIDERS.get(json.provider);
+  if (kind !== undefined && kind !== evidence.tee) throw new UnreadableError(`the envelope says ${json.provider}, and holds evidence of ${evidence.tee}`);
+  const table = isEmpty(json.auxblob) ? [] : readCertificateTable(jsonBytes(json.auxblob, 'auxblob'));
   return { ...evidence, certificates: [...evidence.certificates, ...table], form: `JSON evidence of configfs-tsm (${evidence.tee.toUpperCase()})` };
 }
 
 /** Members that hold the evidence of one kind of environment. */
-const KINDS = ['sgx', 'tdx', 'sevsnp', 'snp'];
+const KINDS: Readonly<Record<string, TeeType>> = { sgx: 'sgx', tdx: 'tdx', sevsnp: 'snp', snp: 'snp' };
 
-const TRUSTEE_TEES: readonly string[] = ['sgx', 'tdx', 'snp', 'azsnpvtpm', 'aztdxvtpm', 'az-snp-vtpm', 'az-tdx-vtpm'];
+/** Names of environments in requests for attestation: the kind, and whether there is a vTPM. */
+const NAMED: Readonly<Record<string, readonly [tee: TeeType, vtpm: boolean]>> = {
+  sim: ['sim', false],
+  sgx: ['sgx', false],
+  tdx: ['tdx', false],
+  snp: ['snp', false],
+  azsnpvtpm: ['snp', true],
+  aztdxvtpm: ['tdx', true],
+  'az-snp-vtpm': ['snp', true],
+  'az-tdx-vtpm': ['tdx', true],
+};
+
+/** An envelope that names the kind of its evidence names the right one. */
+function checkKind(name: unknown, { tee, vtpm }: Evidence): void {
+  if (name === undefined) return;
+  const named = typeof name === 'string' && Object.hasOwn(NAMED, name) ? NAMED[name] : undefined;
+  if (named === undefined) throw new UnreadableError(`evidence of kind ${typeof name === 'string' ? name : JSON.stringify(name)}`);
+  if (named[0] !== tee || named[1] !== (vtpm !== undefined)) throw new UnreadableError(`the envelope says ${name}, and holds evidence of ${tee}${vtpm === undefined ? '' : ' with a vTPM'}`);
+}
+
+/** Says nothing: there, because the tool writes it always. */
+const isEmpty = (value: unknown): boolean => value === undefined || value === null || value === '' || value === '{}' || (Array.isArray(value) && value.length === 0) || (isObject(value) && Object.keys(value).length === 0);
+
+/** Members about the envelope, not the evidence; and collateral, which is read as such. */
+const DESCRIPTIVE: readonly string[] = ['format', 'tee', 'version', 'provider', 'generation', 'policy_ids', 'collateral', 'quote_collateral'];
+
+/** The members that nobody looked at: they must not pass for judged. */
+const restOf = (json: Json, judged: readonly string[]): string[] => Object.keys(json).filter((name) => !judged.includes(name) && !DESCRIPTIVE.includes(name) && !isEmpty(json[name]));
+
+const HASHES: ReadonlyMap<unknown, HashName> = new Map([
+  ['sha256', 'SHA-256'],
+  ['sha384', 'SHA-384'],
+  ['sha512', 'SHA-512'],
+]);
+
+/** As JSON is hashed: canonical. What has no such form was hashed by nobody. */
+function canonicalForms(name: string, values: readonly unknown[], hash?: HashName): BoundData {
+  const forms = values.flatMap((value) => {
+    try {
+      return [canonicalBytes(value as Canonical)];
+    } catch (error) {
+      if (error instanceof RangeError || error instanceof TypeError) return [];
+      throw error;
+    }
+  });
+  return { name, forms, ...(hash !== undefined && { hash }) };
+}
+
+/** Of the KBS protocol (0.4): hashed with the evidence of devices as a member, and by earlier clients without. */
+function runtimeOfKbs(json: Json): BoundData {
+  const data = json['runtime-data'];
+  if (!isObject(data)) throw new UnreadableError('runtime-data is not an object');
+  const given = json['tee-evidence'];
+  const evidence = typeof given === 'string' && given.trimStart().startsWith('{') ? parseJson(given) : given;
+  const additional = isObject(evidence) ? (evidence.additional_evidence ?? '') : '';
+  return canonicalForms('runtime-data', [{ ...data, 'additional-evidence': additional }, data]);
+}
+
+/** Of a request to Trustee's attestation service: `{"structured": …}` is hashed, `{"raw": …}` is the report data. */
+function runtimeOfRequest(json: Json): BoundData | undefined {
+  const { runtime_data: data, runtime_data_hash_algorithm: algorithm = 'sha384' } = json;
+  if (!isObject(data) || Object.keys(data).length !== 1) return undefined;
+  if (data.raw !== undefined) return { name: 'runtime_data', itself: jsonBytes(data.raw, 'runtime_data.raw') };
+  const hash = HASHES.get(String(algorithm).toLowerCase());
+  if (hash === undefined) throw new UnreadableError(`runtime data hashed by ${JSON.stringify(algorithm)}`);
+  return data.structured === undefined ? undefined : canonicalForms('runtime_data', [data.structured], hash);
+}
+
+/** Requests for attestation wrap the evidence of a device. */
+function fromRequest(json: Json, depth: number): Contents | undefined {
+  const member = ['evidence', 'primary_evidence', 'tee-evidence', 'tee_evidence'].find((name) => json[name] !== undefined);
+  const inner = member === undefined ? undefined : json[member];
+  if (member === undefined || (!isObject(inner) && typeof inner !== 'string')) return undefined;
+  const evidence = isObject(inner) ? fromJson(inner, depth + 1) : (fromText(inner, depth + 1) ?? fromBytes(jsonBytes(inner, member), depth + 1));
+  const bound: BoundData[] = [];
+  const judged = [member];
+  if (!isEmpty(json['runtime-data'])) {
+    bound.push(runtimeOfKbs(json));
+    judged.push('runtime-data');
+  }
+  const runtime = runtimeOfRequest(json);
+  if (runtime !== undefined) {
+    bound.push(runtime);
+    judged.push('runtime_data');
+  }
+  // Says something only beside what is hashed by it.
+  if (runtime !== undefined || isEmpty(json.runtime_data)) judged.push('runtime_data_hash_algorithm');
+  return { evidence: { ...evidence, bound: [...(evidence.bound ?? []), ...bound] }, judged };
+}
+
+function fromQuoteMember(json: Json, depth: number): Contents {
+  const { quote, cc_eventlog: log, aa_eventlog: agentLog, report_data: reportData } = json;
+  const evidence = fromBytes(jsonBytes(quote, 'quote'), depth + 1);
+  if (!isEmpty(agentLog) && typeof agentLog !== 'string') throw new UnreadableError('aa_eventlog is not a text');
+  return {
+    evidence: {
+      ...evidence,
+      eventLog: isEmpty(log) ? undefined : jsonBytes(log, 'cc_eventlog'),
+      ...(!isEmpty(agentLog) && { agentLog: agentLog as string }),
+      ...(!isEmpty(reportData) && { bound: [{ name: 'report_data', itself: jsonBytes(reportData, 'report_data') }] }),
+      form: `JSON evidence (${evidence.tee.toUpperCase()})`,
+    },
+    judged: ['quote', 'cc_eventlog', 'aa_eventlog', 'report_data'],
+  };
+}
+
+interface Contents {
+  readonly evidence: Evidence;
+  /** Names of the members that it has, or says. */
+  readonly judged: readonly string[];
+}
+
+function contentsOf(json: Json, depth: number): Contents {
+  if (json.format === EVIDENCE_FORMAT) return { evidence: fromOwn(json), judged: ['quote', 'certificates', 'eventLog', 'runtimeData'] };
+  if (Array.isArray(json.verification_requests)) {
+    if (json.verification_requests.length !== 1 || !isObject(json.verification_requests[0])) throw new UnreadableError('a request for the verification of more or less than one piece of evidence');
+    return { evidence: fromJson(json.verification_requests[0], depth + 1), judged: ['verification_requests'] };
+  }
+  if (json.attestation_report !== undefined)
+    return { evidence: { tee: 'snp', quote: reportFromJson(json.attestation_report), certificates: chainFromJson(json.cert_chain), form: 'JSON evidence (SEV-SNP)' }, judged: ['attestation_report', 'cert_chain'] };
+  if (json.outblob !== undefined) return { evidence: fromTsm(json), judged: ['outblob', 'auxblob'] };
+  const azure = fromAzure(json);
+  if (azure !== undefined) return azure;
+  const request = fromRequest(json, depth);
+  if (request !== undefined) return request;
+  if (json.quote !== undefined) return fromQuoteMember(json, depth);
+  const kinds = Object.keys(KINDS).filter((kind) => isObject(json[kind]));
+  if (kinds.length !== 1) throw new UnreadableError('JSON without evidence that is known');
+  const evidence = fromJson(json[kinds[0]] as Json, depth + 1);
+  if (evidence.tee !== KINDS[kinds[0]]) throw new UnreadableError(`the envelope says ${kinds[0]}, and holds evidence of ${evidence.tee}`);
+  return { evidence, judged: kinds };
+}
 
 function fromJson(json: Json, depth: number): Evidence {
   if (depth > MAX_DEPTH) throw new UnreadableError('JSON within JSON, too deep');
-  if (json.format === EVIDENCE_FORMAT) return fromOwn(json);
-  if (Array.isArray(json.verification_requests)) {
-    if (json.verification_requests.length !== 1 || !isObject(json.verification_requests[0])) throw new UnreadableError('a request for the verification of more or less than one piece of evidence');
-    return fromJson(json.verification_requests[0], depth + 1);
-  }
-  if (json.attestation_report !== undefined) return { tee: 'snp', quote: reportFromJson(json.attestation_report), certificates: chainFromJson(json.cert_chain), form: 'JSON evidence (SEV-SNP)' };
-  if (json.outblob !== undefined) return fromTsm(json);
-  const azure = fromAzure(json);
-  if (azure !== undefined) return azure;
-  // Attestation requests wrap the evidence of a device, and name its kind beside it.
-  for (const member of ['evidence', 'primary_evidence', 'tee-evidence', 'tee_evidence']) {
-    const inner = json[member];
-    if (inner === undefined) continue;
-    if (typeof json.tee === 'string' && !TRUSTEE_TEES.includes(json.tee)) throw new UnreadableError(`evidence of kind ${json.tee}`);
-    if (isObject(inner)) return fromJson(inner, depth + 1);
-    if (typeof inner === 'string') return fromText(inner, depth + 1) ?? fromBytes(jsonBytes(inner, member), depth + 1);
-  }
-  if (json.quote !== undefined) {
-    const quote = jsonBytes(json.quote, 'quote');
-    const log = json.cc_eventlog;
-    const evidence = fromBytes(quote, depth + 1);
-    return { ...evidence, eventLog: typeof log === 'string' && log !== '' ? jsonBytes(log, 'cc_eventlog') : undefined, form: `JSON evidence (${evidence.tee.toUpperCase()})` };
-  }
-  const inner = KINDS.map((kind) => json[kind]).filter(isObject);
-  if (inner.length === 1) return fromJson(inner[0], depth + 1);
-  throw new UnreadableError('JSON without evidence that is known');
+  const { evidence, judged } = contentsOf(json, depth);
+  checkKind(json.tee, evidence);
+  const unjudged = [...(evidence.unjudged ?? []), ...restOf(json, judged)];
+  return unjudged.length === 0 ? evidence : { ...evidence, unjudged };
 }
 
 /** Digits as people copy them: in one piece or in lines, with `0x` before; or pair by pair, apart by commas or colons. */
@@ -195,12 +319,7 @@ function fromText(text: string, depth: number): Evidence | undefined {
     .replace(/[\s\0]+$/, '')
     .trimStart();
   if (trimmed.startsWith('{') || trimmed.startsWith('[')) {
-    let json: unknown;
-    try {
-      json = JSON.parse(trimmed);
-    } catch {
-      throw new UnreadableError('it begins like JSON and is not');
-    }
+    const json = parseJson(trimmed);
     return Array.isArray(json) ? fromBytes(jsonBytes(json, 'the list'), depth + 1, 'JSON list') : fromJson(json as Json, depth);
   }
   if (trimmed.includes('-----BEGIN ')) {
@@ -244,7 +363,7 @@ export const recognise = (bytes: Uint8Array): Evidence => fromBytes(new Uint8Arr
 export function recogniseTpmQuote(bytes: Uint8Array): TpmQuote {
   if (bytes[0] === 0x7b) {
     try {
-      return tpmQuoteOf(JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes)));
+      return tpmQuoteOf(parseJson(new TextDecoder('utf-8', { fatal: true }).decode(bytes)));
     } catch (error) {
       throw error instanceof UnreadableError ? error : new UnreadableError('the TPM quote is not JSON');
     }

@@ -2,13 +2,14 @@
 
 import { equalBytes, fromHex, toHex } from '../../base/bytes.ts';
 import { parseStatement } from '../statement.ts';
+import { judgeAgentLog } from './agent-log.ts';
 import { judgeCarrier } from './carrier.ts';
 import { type Collateral, NO_COLLATERAL } from './collateral.ts';
 import { readQuote } from './dcap/abi.ts';
 import { verifyDcap } from './dcap/verify.ts';
 import { judgeEnclave, type SimClaims, statementOr } from './enclave.ts';
 import { judgeEventLog } from './event-log.ts';
-import type { Evidence } from './evidence.ts';
+import type { BoundData, Evidence } from './evidence.ts';
 import { type Policy, policyOf, unansweredKeys, uncheckedKeys } from './policy.ts';
 import { FormatError, isZero, VersionError } from './reader.ts';
 import { sgxClaims, validateSgx } from './sgx/validate.ts';
@@ -20,7 +21,7 @@ import type { TdReport } from './tdx/abi.ts';
 import { tdxClaims, validateSeptVe, validateTdx } from './tdx/validate.ts';
 import { knownAuthorities, pinnedRoots } from './trust.ts';
 import { Findings, UnreadableError, type Verdict } from './verdict.ts';
-import { demandQuote, judgeVtpm } from './vtpm.ts';
+import { demandQuote, judgeVtpm, nonceOf } from './vtpm.ts';
 import { type Certificate, parseCertificate } from './x509/certificate.ts';
 import { DerError } from './x509/der.ts';
 import { pemBlocks } from './x509/pem.ts';
@@ -81,6 +82,17 @@ async function judgeSimulated(evidence: Evidence, policy: Policy, _collateral: C
 
 const JUDGES = { sgx: judgeDcap, tdx: judgeDcap, snp: judgeSnp, sim: judgeSimulated } as const;
 
+const USUAL_HASHES = ['SHA-256', 'SHA-384', 'SHA-512'] as const;
+
+/** The form of the data that `target` is made of; undefined where it is of none, or there is no target. */
+async function boundForm(data: BoundData, target: Uint8Array | undefined, padded: boolean): Promise<Uint8Array | undefined> {
+  if (target === undefined) return undefined;
+  const holds = (value: Uint8Array): boolean => value.length <= target.length && equalBytes(target.subarray(0, value.length), value) && (padded ? isZero(target.subarray(value.length)) : target.length === value.length);
+  if ('itself' in data) return data.itself.length > 0 && holds(data.itself) ? data.itself : undefined;
+  for (const form of data.forms) for (const hash of data.hash === undefined ? USUAL_HASHES : [data.hash]) if (holds(await digest(hash, form))) return form;
+  return undefined;
+}
+
 /** What is bound by the report data, and what is bound to the registers. */
 async function judgeAround(evidence: Evidence, { reportData, hardware, td, registers, sim }: Judged, policy: Policy, at: number, findings: Findings): Promise<void> {
   if (policy.reportData !== 'unchecked' && !equalBytes(reportData, fromHex(policy.reportData))) findings.fail('report-data', `REPORT_DATA is ${toHex(reportData)}`);
@@ -93,8 +105,18 @@ async function judgeAround(evidence: Evidence, { reportData, hardware, td, regis
     if (registers === undefined) findings.fail('event-log-replay', `an event log with evidence of ${evidence.tee}, which has no registers`);
     else await judgeEventLog(evidence.eventLog, registers, findings);
   }
+  if (evidence.agentLog !== undefined) {
+    if (registers === undefined) findings.fail('event-log-replay', `an event log with evidence of ${evidence.tee}, which has no registers`);
+    else await judgeAgentLog(evidence.agentLog, registers, findings);
+  }
+  for (const name of evidence.unjudged ?? []) findings.fail('evidence-unjudged', `\`${name}\` came with the evidence, and nothing here judges it`);
+  for (const data of evidence.bound ?? []) {
+    const form = await boundForm(data, evidence.vtpm === undefined ? reportData : nonceOf(evidence.vtpm), evidence.vtpm === undefined);
+    if (form === undefined) findings.fail('runtime-data', `${evidence.vtpm === undefined ? 'the report data are' : 'the nonce of the TPM quote is'} not made of \`${data.name}\``);
+    else if ('forms' in data) statement = statementOr(() => parseStatement(form), findings);
+  }
   if (evidence.runtimeData !== undefined) {
-    const hashes = await Promise.all((['SHA-256', 'SHA-384', 'SHA-512'] as const).map((hash) => digest(hash, evidence.runtimeData as Uint8Array)));
+    const hashes = await Promise.all(USUAL_HASHES.map((hash) => digest(hash, evidence.runtimeData as Uint8Array)));
     if (!hashes.some((hash) => equalBytes(reportData.subarray(0, hash.length), hash) && isZero(reportData.subarray(hash.length)))) findings.fail('runtime-data', 'the report data is no hash of the runtime data');
     else statement = statementOr(() => parseStatement(evidence.runtimeData as Uint8Array), findings);
   }

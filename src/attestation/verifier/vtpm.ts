@@ -98,6 +98,16 @@ export function readAttest(message: Uint8Array): Attest {
   return { extraData, selected, pcrDigest };
 }
 
+/** `extraData` of the TPM quote; undefined where there is none that can be read. */
+export function nonceOf({ quote }: VtpmEvidence): Uint8Array | undefined {
+  try {
+    return quote === undefined ? undefined : readAttest(quote.message).extraData;
+  } catch (error) {
+    if (error instanceof FormatError) return undefined;
+    throw error;
+  }
+}
+
 interface RuntimeKeys {
   readonly keys?: readonly { readonly kid?: string; readonly kty?: string; readonly n?: string; readonly e?: string }[];
   readonly 'vm-configuration'?: unknown;

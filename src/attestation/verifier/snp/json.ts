@@ -1,6 +1,6 @@
 /** SEV-SNP reports as JSON, as the `sev` crate writes them (Trustee's evidence), back to the bytes that were signed. */
 
-import { byteString } from '../../../base/bytes.ts';
+import { byteString, fromHex } from '../../../base/bytes.ts';
 import { UnreadableError } from '../verdict.ts';
 import { parseCertificate, type Certificate } from '../x509/certificate.ts';
 import { DerError } from '../x509/der.ts';
@@ -18,7 +18,8 @@ const objectOf = (value: unknown, name: string): Json => {
 export function jsonBytes(value: unknown, name: string): Uint8Array {
   if (Array.isArray(value) && value.every((byte) => Number.isInteger(byte) && byte >= 0 && byte < 256)) return Uint8Array.from(value);
   if (typeof value === 'string') {
-    if (/^(?:[0-9a-fA-F]{2})+$/.test(value)) return Uint8Array.from(value.match(/../g) ?? [], (pair) => Number.parseInt(pair, 16));
+    const digits = value.replace(/^0x/i, '');
+    if (digits !== '' && /^(?:[0-9a-fA-F]{2})+$/.test(digits)) return fromHex(digits);
     const bytes = fromBase64(value);
     if (bytes !== undefined) return bytes;
   }

@@ -5,7 +5,7 @@ import { spawn, spawnSync } from 'node:child_process';
 import { generateKeyPairSync } from 'node:crypto';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
@@ -91,16 +91,32 @@ describe('cloister verify', () => {
   test('an EAR token says the same, and verifies with the key set that is written beside it', async () => {
     const key = file('ear.pem', generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey.export({ format: 'pem', type: 'pkcs8' }));
     const set = join(place, 'jwks.json');
-    const refused = verify(quote, '--collateral', bundle, '--root', root, '--ear', key, '--jwks', set, '--nonce', '00', ...AT);
-    assert.equal(refused.status, 1, 'there is no TPM quote over the nonce');
+    const day = 86_400_000;
+    const dates = { thisUpdate: new Date(Date.now() - day), nextUpdate: new Date(Date.now() + 30 * day) };
+    const issued = (json: Record<string, string>): void => void Object.assign(json, { issueDate: `${dates.thisUpdate.toISOString().slice(0, 19)}Z`, nextUpdate: `${dates.nextUpdate.toISOString().slice(0, 19)}Z` });
+    const today = forgeIntel({ tee: 'tdx', rootCrl: dates, pckCrl: dates, tcbInfo: issued, identity: issued });
+    const given = [file('today.bin', today.evidence), '--collateral', file('today.json', JSON.stringify(today.bundle)), '--root', file('today.pem', today.roots[0])];
+    const refused = verify(...given, '--ear', key, '--jwks', set, '--nonce', '00');
+    assert.equal(refused.status, 1, `there is no TPM quote over the nonce: ${refused.stderr}`);
     const opened = await verifyEar(refused.stdout.trim(), JSON.parse(readFileSync(set, 'utf8')), new Date());
     assert.ok('payload' in opened, JSON.stringify(opened));
     assert.equal(opened.payload.eat_nonce, '00');
-    const good = verify(quote, '--collateral', bundle, '--root', root, '--ear', key, ...AT);
-    assert.equal(good.status, 0);
+    const good = verify(...given, '--ear', key);
+    assert.equal(good.status, 0, good.stdout + good.stderr);
     const claims = JSON.parse(Buffer.from(good.stdout.split('.')[1], 'base64url').toString()).submods.cpu0;
     assert.equal(claims['ear.status'], 'affirming');
     assert.equal(verify(quote, '--collateral', bundle, '--ear', root).status, 2);
+    for (const [words, what] of [
+      [['--ear', key, ...AT], /--ear and --at do not go together/],
+      [['--ear', key, '--json'], /--ear and --json do not go together/],
+      [['--jwks', join(place, 'unwritten.json')], /--jwks needs --ear/],
+    ] as const) {
+      const { status, stdout, stderr } = verify(quote, '--collateral', bundle, '--root', root, ...words);
+      assert.equal(status, 110, stderr);
+      assert.equal(stdout, '');
+      assert.match(stderr, what);
+    }
+    assert.ok(!existsSync(join(place, 'unwritten.json')));
   });
 
   test('without a network it says what to do', () => {

@@ -18,6 +18,7 @@ import {
   verifyEvidence,
 } from '../../attestation/verifier/index.ts';
 import { KeyError, PrivateKey } from '../../crypto/index.ts';
+import { Failure } from '../../libos/failure.ts';
 import { VERSION } from '../../libos/version.ts';
 import { httpOptions, loadCollateral, readInput } from '../collateral.ts';
 import { readPolicy } from '../policy-file.ts';
@@ -94,6 +95,14 @@ async function earToken(invocation: Invocation, verdict: Verdict, key: EarKey): 
   );
 }
 
+/** What would say something else than it seems to, or nothing. */
+function checkOptions(invocation: Invocation): void {
+  const given = (name: string): boolean => invocation.options.has(name);
+  if (given('ear') && given('at')) throw new Failure('usage', '--ear and --at do not go together', 'A token says that the evidence holds now, to those who do not see at what time it was judged.');
+  if (given('ear') && given('json')) throw new Failure('usage', '--ear and --json do not go together', 'The token holds the verdict: the middle part, base64url.');
+  if (given('jwks') && !given('ear')) throw new Failure('usage', '--jwks needs --ear', 'The key set is that of the key which signs the token.');
+}
+
 function complain(invocation: Invocation, message: string, hint?: string): number {
   if (flag(invocation, 'json')) printJson({ error: message });
   process.stderr.write(`cloister: ${message}\n${hint === undefined ? '' : `  ${hint}\n`}`);
@@ -134,13 +143,14 @@ Exits with 0 when the evidence is accepted, 1 when it is refused, 2 when evidenc
     { flag: '--pcs URL', doc: "Another service than Intel's, such as a PCCS." },
     { flag: '--kds URL', doc: "Another service than AMD's." },
     { flag: '--offline', doc: 'Fetch nothing.' },
-    { flag: '--ear KEY', doc: 'Print the verdict as an EAR token, signed with this P-256 key (PEM), for five minutes.' },
+    { flag: '--ear KEY', doc: 'Print the verdict as an EAR token, signed with this P-256 key (PEM), for five minutes. Not with --at or --json.' },
     { flag: '--jwks FILE', doc: 'With --ear: write the key set that verifies the token.' },
     JSON_OPTION,
   ],
   examples: ['cloister verify quote.bin', 'cloister verify quote.bin --collateral collateral.json --at 2025-06-20', 'cloister verify server.pem --policy policy.yaml --json', 'cloister verify https://enclave.example:8443 --enclave 0123…'],
   operands: [1, 1],
   async run(invocation) {
+    checkOptions(invocation);
     try {
       const given = value(invocation, 'at');
       const at = given === undefined ? new Date() : timeOfVerification(given);

@@ -87,7 +87,7 @@ ${table(
     ['0', '', 'All is well.'],
     ...Object.entries(EXIT_CODES).map(([kind, [code, meaning]]) => [String(code), kind, meaning]),
     ['1', '', 'verify: the evidence is refused.'],
-    ['2', '', 'verify, collateral: evidence, collateral or policy cannot be read.'],
+    ['2', '', 'verify, collateral: evidence, collateral or policy cannot be read; audit verify: the log cannot.'],
     [String(CANNOT_EXECUTE), '', 'run, exec: the program was found but cannot be executed.'],
     [String(NOT_FOUND), '', 'run, exec: there is no such program in the enclave.'],
     ['128 + n', '', 'run, exec: signal n ended the program.'],

@@ -1,7 +1,7 @@
 /** Collateral on this machine: files and folders, the vendors' services, and what was fetched from them lately. */
 
 import { createHash } from 'node:crypto';
-import { type Dirent, mkdirSync, readdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { type Collateral, type CollateralCache, type FetchOptions, type NamedBytes, readCollateral, UnreadableError } from '../attestation/verifier/index.ts';
@@ -17,28 +17,25 @@ export function readInput(path: string): Uint8Array {
   }
 }
 
-function entriesOf(path: string, recursive: boolean): readonly Dirent[] {
-  try {
-    return readdirSync(path, { withFileTypes: true, recursive });
-  } catch (error) {
-    throw new UnreadableError(`cannot read ${path}: ${(error as NodeJS.ErrnoException).code ?? (error as Error).message}`);
-  }
+/** The names of the files in a folder but for hidden ones; links to files are files. */
+function namesIn(path: string, recursive: boolean): readonly string[] {
+  return readdirSync(path, { withFileTypes: true, recursive })
+    .filter(({ name }) => !name.startsWith('.'))
+    .filter((entry) => entry.isFile() || (entry.isSymbolicLink() && statSync(join(entry.parentPath, entry.name)).isFile()))
+    .map(({ parentPath, name }) => join(parentPath, name))
+    .sort();
 }
 
 function filesIn(path: string, recursive: boolean): NamedBytes[] {
-  let directory: boolean;
+  let names: readonly string[];
   try {
-    directory = statSync(path).isDirectory();
+    names = statSync(path).isDirectory() ? namesIn(path, recursive) : [path];
   } catch (error) {
-    throw new UnreadableError(`cannot read ${path}: ${(error as NodeJS.ErrnoException).code ?? (error as Error).message}`);
+    const { code, message, path: where = path } = error as NodeJS.ErrnoException;
+    throw new UnreadableError(`cannot read ${where}: ${code ?? message}`);
   }
-  if (!directory) return [{ name: path, bytes: readInput(path) }];
-  const entries = entriesOf(path, recursive).filter((entry) => entry.isFile() && !entry.name.startsWith('.'));
-  if (entries.length > MAX_FILES) throw new UnreadableError(`${path} has ${entries.length} files, more than any collateral`);
-  return entries
-    .map((entry) => join(entry.parentPath, entry.name))
-    .sort()
-    .map((name) => ({ name, bytes: readInput(name) }));
+  if (names.length > MAX_FILES) throw new UnreadableError(`${path} has ${names.length} files, more than any collateral`);
+  return names.map((name) => ({ name, bytes: readInput(name) }));
 }
 
 /** From files and folders; what lies in folders within them counts where nothing else is there. Throws UnreadableError. */

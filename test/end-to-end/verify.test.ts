@@ -5,7 +5,7 @@ import { spawn, spawnSync } from 'node:child_process';
 import { generateKeyPairSync } from 'node:crypto';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
@@ -64,12 +64,43 @@ describe('cloister verify', () => {
       [quote, '--policy', file('bad.yaml', 'debug: [')],
       [quote, '--policy', file('short.yaml', 'debug: refused')],
       [quote, '--collateral', bundle, '--at', 'yesterday'],
+      [quote, '--collateral', bundle, '--at', '2025-02-30'],
     ]) {
       const { status, stderr } = verify(...words);
       assert.equal(status, 2, `${words.join(' ')}: ${stderr}`);
       assert.match(stderr, /^cloister: /);
       assert.doesNotMatch(stderr, /\n {4}at /);
     }
+  });
+
+  test('unreadable: 2 as well for a folder without permission, and for an audit log that is not there', () => {
+    const folder = join(place, 'locked');
+    mkdirSync(folder);
+    writeFileSync(join(folder, 'bundle.json'), JSON.stringify(intel.bundle));
+    chmodSync(folder, 0);
+    // Root may read it: then a link that leads nowhere.
+    if (process.getuid?.() === 0) symlinkSync(join(place, 'nowhere'), join(folder, 'link'));
+    const { status, stdout, stderr } = verify(quote, '--collateral', folder, '--json');
+    chmodSync(folder, 0o700);
+    assert.equal(status, 2, stderr);
+    assert.match(JSON.parse(stdout).error, /^cannot read .*: E(?:ACCES|NOENT)$/);
+    for (const path of [join(place, 'nowhere'), place]) {
+      const audit = spawnSync(cloister, ['audit', 'verify', path, '--json'], { env, encoding: 'utf8' });
+      assert.equal(audit.status, 2, audit.stderr);
+      assert.match(JSON.parse(audit.stdout).error, /^cannot read /);
+    }
+  });
+
+  test("a folder may hold links to files, as mounted secrets do, and hidden files that are nobody's", () => {
+    const folder = join(place, 'linked');
+    mkdirSync(folder);
+    writeFileSync(join(folder, '.DS_Store'), 'nothing');
+    symlinkSync(bundle, join(folder, 'bundle.json'));
+    assert.equal(verify(quote, '--collateral', folder, '--root', root, ...AT).status, 0);
+    writeFileSync(join(folder, 'README'), 'nothing');
+    const refused = verify(quote, '--collateral', folder, '--root', root, ...AT);
+    assert.equal(refused.status, 1);
+    assert.match(refused.stdout, /collateral-format: .*README is not what collateral consists of/);
   });
 
   test('a folder of responses is collateral as well, and a policy in YAML decides', () => {

@@ -7,6 +7,7 @@
  */
 
 import type { TeeType } from '../tee-type.ts';
+import { instantOf } from './time.ts';
 import { type TcbStatus, UnreadableError } from './verdict.ts';
 import { pemBlocks } from './x509/pem.ts';
 
@@ -48,8 +49,8 @@ const count: Kind<number> = (value) => {
   return value as number;
 };
 const date: Kind<number> = (value) => {
-  const time = value instanceof Date ? value.getTime() : typeof value === 'string' && /^\d{4}-\d\d-\d\d/.test(value) ? Date.parse(value) : Number.NaN;
-  if (!Number.isFinite(time)) throw new Wrong('a date such as 2025-01-31');
+  const time = value instanceof Date ? value.getTime() : typeof value === 'string' ? instantOf(value) : Number.NaN;
+  if (!Number.isFinite(time)) throw new Wrong('a date that there is, such as 2025-01-31');
   return time;
 };
 const version: Kind<string> = (value) => {

@@ -6,6 +6,8 @@ import { readKeyFile } from '../../../libos/sealed.ts';
 import { readInput } from '../../broker/remote.ts';
 import { type Command, flag, JSON_OPTION, printJson, value } from '../../command.ts';
 
+const UNREADABLE = 2;
+
 const text = (file: string): string => new TextDecoder().decode(readInput(file));
 
 function parsed(json: string): unknown {
@@ -37,7 +39,7 @@ function auditKey(file: string): string {
 
 export const command: Command = {
   usage: 'audit verify FILE [OPTIONS]',
-  doc: 'Verifies an export of the audit log, or one entry with its proof (audit show --proof), without the broker: every entry, the chain, the tree and\nits signature. Exit code 0 where all of it holds, 1 where something does not, 2 where FILE is neither.',
+  doc: 'Verifies an export of the audit log, or one entry with its proof (audit show --proof), without the broker: every entry, the chain, the tree and\nits signature. Exit code 0 where all of it holds, 1 where something does not, 2 where FILE cannot be read or is neither.',
   options: [
     { flag: '--key FILE', doc: "The broker's audit key that you expect (PEM); without it, any key will do that the log names." },
     { flag: '--since FILE', doc: 'An earlier export, or an entry with its proof: the log must have grown from its head.' },
@@ -46,7 +48,15 @@ export const command: Command = {
   examples: ['cloister audit verify audit.jsonl --key audit-key.pem', 'cloister audit verify audit.jsonl --since last-month.jsonl'],
   operands: [1, 1],
   async run(invocation) {
-    const content = text(invocation.operands[0]);
+    let content: string;
+    try {
+      content = text(invocation.operands[0]);
+    } catch (error) {
+      if (!(error instanceof Failure)) throw error;
+      if (flag(invocation, 'json')) printJson({ error: error.message });
+      process.stderr.write(`cloister: ${error.message}\n`);
+      return UNREADABLE;
+    }
     const keyFile = value(invocation, 'key');
     const pinned = keyFile === undefined ? undefined : auditKey(keyFile);
     const since = value(invocation, 'since');
@@ -66,6 +76,6 @@ export const command: Command = {
       if (failures.length === 0)
         process.stdout.write(`verified: ${entries.length} entries, root ${head?.root}, signed ${new Date(head?.at ?? 0).toISOString()}\n${pinned === undefined ? 'note: by the key that the log names; pin it with --key\n' : ''}`);
     }
-    return failures.length === 0 ? 0 : failures.some(({ code }) => code === 'audit-format') ? 2 : 1;
+    return failures.length === 0 ? 0 : failures.some(({ code }) => code === 'audit-format') ? UNREADABLE : 1;
   },
 };

@@ -5,6 +5,7 @@ import { mkdirSync, readdirSync, readFileSync, renameSync, statSync, writeFileSy
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { type Collateral, type CollateralCache, type FetchOptions, type NamedBytes, readCollateral, UnreadableError } from '../attestation/verifier/index.ts';
+import { boundedBody } from '../base/response.ts';
 
 const MAX_FILES = 1000;
 
@@ -83,8 +84,8 @@ export function httpOptions(pcs: string | undefined, kds: string | undefined): F
     cache: diskCache,
     async get(url) {
       const response = await fetch(url, { signal: AbortSignal.timeout(TIMEOUT_MS), redirect: 'follow' });
-      const body = new Uint8Array(await response.arrayBuffer());
-      if (body.length > MAX_BODY_BYTES) throw new Error(`answers ${body.length} bytes`);
+      const body = await boundedBody(response, MAX_BODY_BYTES);
+      if (body === undefined) throw new Error(`answers more than ${MAX_BODY_BYTES} bytes`);
       return { status: response.status, headers: Object.fromEntries(response.headers), body };
     },
   };

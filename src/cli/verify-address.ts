@@ -4,6 +4,7 @@ import { type Appraisal, AttestationRefused } from '../attestation/tls/appraise.
 import { EVIDENCE_PATH, type Evidence, recognise, UnreadableError, type Verdict, verifyEvidence } from '../attestation/verifier/index.ts';
 import { parseStatement } from '../attestation/statement.ts';
 import { toHex } from '../base/bytes.ts';
+import { boundedBody } from '../base/response.ts';
 import { randomBytes } from '../crypto/index.ts';
 import { connectAttested } from '../pal/tls/index.ts';
 
@@ -16,6 +17,7 @@ export const isAddress = (operand: string): boolean => /^https?:\/\//.test(opera
 
 const NONCE_BYTES = 32;
 const TIMEOUT_MS = 30_000;
+const MAX_BODY_BYTES = 8 << 20;
 
 async function overHttp(url: URL, appraisal: Appraisal): Promise<Answered> {
   const nonce = toHex(randomBytes(NONCE_BYTES));
@@ -23,7 +25,9 @@ async function overHttp(url: URL, appraisal: Appraisal): Promise<Answered> {
   target.searchParams.set('nonce', nonce);
   const response = await fetch(target, { redirect: 'error', signal: AbortSignal.timeout(TIMEOUT_MS) });
   if (!response.ok) throw new UnreadableError(`${url.origin} answers ${response.status}`);
-  const evidence: Evidence = recognise(new Uint8Array(await response.arrayBuffer()));
+  const body = await boundedBody(response, MAX_BODY_BYTES);
+  if (body === undefined) throw new UnreadableError(`${url.origin} answers more than ${MAX_BODY_BYTES} bytes`);
+  const evidence: Evidence = recognise(body);
   const { policy, collateral, at } = appraisal;
   const verdict = await verifyEvidence(evidence, { policy, ...(collateral !== undefined && { collateral: typeof collateral === 'function' ? await collateral(evidence) : collateral }), ...(at !== undefined && { at: at() }) });
   let asked: string | undefined;

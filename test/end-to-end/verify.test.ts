@@ -156,6 +156,34 @@ describe('cloister verify', () => {
     assert.match(stderr, /cannot be fetched.*127\.0\.0\.1:9[\s\S]*--collateral/);
   });
 
+  test('who answers without an end is not listened to', async () => {
+    let sent = 0;
+    const server = createServer((_, response) => {
+      const more = (): void => {
+        while (!response.destroyed && response.write(Buffer.alloc(1 << 16))) sent += 1 << 16;
+      };
+      response.on('drain', more).on('error', () => {});
+      more();
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const address = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    try {
+      for (const words of [[address], [quote, '--pcs', address]]) {
+        sent = 0;
+        const child = spawn(cloister, ['verify', ...words], { cwd: place, env });
+        let text = '';
+        child.stderr.on('data', (data) => (text += data));
+        const status = await new Promise((resolve) => child.on('close', resolve));
+        assert.equal(status, 2, text);
+        assert.match(text, /answers more than 8388608 bytes/);
+        assert.ok(sent < 64 << 20, `${sent} bytes`);
+      }
+    } finally {
+      server.closeAllConnections();
+      server.close();
+    }
+  });
+
   test('collateral is fetched from a service, kept, and exported for a machine without one', async () => {
     const forged = forgeAmd({ product: 'Genoa' });
     let asked = 0;

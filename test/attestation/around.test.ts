@@ -54,6 +54,11 @@ describe('certificates that carry evidence', () => {
     assert.deepEqual(codes(await judgePem(carried('1.2.840.113556.10.1.1', (quote) => Buffer.concat([header, quote]), sha256(spkiPem(key.spki))))), []);
   });
 
+  test('PEM may be indented, or in one line', async () => {
+    const good = carried(DICE, dice(claims), sha256(claims));
+    for (const end of ['\n  ', ' ', '\\n']) assert.deepEqual(codes(await judgePem({ ...good, pem: good.pem.replaceAll('\n', end) })), []);
+  });
+
   test('a chain has its evidence in one certificate, wherever that stands', async () => {
     const good = carried(DICE, dice(claims), sha256(claims));
     const plain = pem(certificate({ subject: 'plain', key }));
@@ -194,7 +199,7 @@ describe('envelopes', () => {
     const body = (quote: string) => ({ 'runtime-data': { 'tee-pubkey': { kty: 'EC' }, nonce: 'n' }, 'tee-evidence': { primary_evidence: { quote }, additional_evidence: '' } });
     const nonce = (more: string) => sha384(Buffer.from(`{${more}"nonce":"n","tee-pubkey":{"kty":"EC"}}`));
     for (const more of ['', '"additional-evidence":"",']) assert.deepEqual(codes(await judgeForeign(body, { bound: nonce(more) })), []);
-    for (const algorithm of ['md5', 5]) await assert.rejects(async () => judgeForeign(request({ runtime_data: { structured }, runtime_data_hash_algorithm: algorithm })), UnreadableError);
+    for (const algorithm of ['md5', 'constructor', 5]) await assert.rejects(async () => judgeForeign(request({ runtime_data: { structured }, runtime_data_hash_algorithm: algorithm })), UnreadableError);
   });
 
   test("runtime data beside evidence of a vTPM are the nonce of the TPM's quote", async () => {
@@ -342,6 +347,10 @@ describe('policies', () => {
         name,
       );
     }
+    assert.throws(
+      () => parsePolicy({ debug: 'refused' }),
+      (error: Error) => /policy: \d+ of its \d+ keys are not given \(tee, roots, simKeys and so on; .*\)\. Begin with `base: authentic`/.test(error.message) && error.message.length < 250,
+    );
     assert.throws(() => parsePolicy({ base: 'authentic', mesurement: [] }), /mesurement: no such key/);
     assert.throws(() => parsePolicy({ base: 'authentic', debug: 'allowed' }), /debug: must be one of refused, unchecked/);
     assert.throws(() => parsePolicy({ base: 'authentic', reportData: 'abcd' }), /reportData: must be hexadecimal of 64 bytes/);

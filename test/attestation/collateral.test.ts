@@ -26,6 +26,7 @@ describe('collateral', () => {
     'a bundle in camel case': [JSON.stringify(Object.fromEntries(Object.entries(parts).map(([name, value]) => [camel(name), value])))],
     'a bundle with documents in place': [inPlace],
     'a bundle with lists in base64': [JSON.stringify({ ...parts, root_ca_crl: base64('root_ca_crl'), pck_crl: base64('pck_crl') })],
+    'a bundle with lists behind 0x': [JSON.stringify({ ...parts, root_ca_crl: `0x${parts.root_ca_crl}`, pck_crl: `0x${parts.pck_crl}`, tcb_info_signature: `0x${parts.tcb_info_signature}` })],
     'a bundle with lists in PEM': [JSON.stringify({ ...parts, root_ca_crl: pemList('root_ca_crl'), pck_crl: pemList('pck_crl') })],
     'a bundle with whole answers': [JSON.stringify({ ...parts, tcb_info: tcb, qe_identity: identity })],
     'a bundle within JSON': [JSON.stringify({ evidence: { collateral: parts } })],

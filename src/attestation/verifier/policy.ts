@@ -220,6 +220,10 @@ function valueOf(path: string, name: string, member: unknown): unknown {
   }
 }
 
+const NAMED = 3;
+const missingText = (names: readonly string[]): string =>
+  names.length <= NAMED ? `${names.join(', ')}: not given` : `${names.length} of its ${POLICY_KEYS.length} keys are not given (${names.slice(0, NAMED).join(', ')} and so on; docs/reference/verification.md has them all)`;
+
 /**
  * From parsed JSON or YAML, nested (`snp: {vmpl: [0]}`) or dotted (`snp.vmpl: [0]`). `base: authentic` supplies what
  * is not given; without a base every key must be. Throws UnreadableError that names the key.
@@ -239,7 +243,7 @@ export function parsePolicy(value: unknown): Policy {
     if (own !== undefined && !answers(own.tee, own.name)) throw new UnreadableError(`policy: ${path}: evidence of ${own.tee} does not say it`);
   }
   const missing = POLICY_KEYS.filter(({ name }) => !(name in policy)).map(({ name }) => name);
-  if (missing.length > 0) throw new UnreadableError(`policy: ${missing.join(', ')}: not given. Give a value, or the word unchecked; or begin with \`base: authentic\``);
+  if (missing.length > 0) throw new UnreadableError(`policy: ${missingText(missing)}. Begin with \`base: authentic\`, which gives what you do not; or give a value, or the word unchecked`);
   return { ...(policy as Policy), ...(Object.keys(sections).length > 0 && { sections }) };
 }
 

@@ -123,7 +123,7 @@ hexadecimal or base64 of one, a PEM certificate with an attestation extension, a
 standard input. The address of an enclave (https://HOST:PORT) is asked for evidence over a fresh nonce, bound to the connection.
 
 Collateral is a folder of responses of Intel's and AMD's services, or a JSON bundle; without it, it is fetched from them and kept
-for a day. Without a policy, evidence has to be genuine, up to date and not debuggable, whatever runs inside; a policy (YAML or
+for a day, AMD's revocation list also for evidence that brings its certificates. A file that is no collateral is a failure. Without a policy, evidence has to be genuine, up to date and not debuggable, whatever runs inside; a policy (YAML or
 JSON) says the rest, and spells what is \`unchecked\`: see docs/reference/verification.md.
 
 Exits with 0 when the evidence is accepted, 1 when it is refused, 2 when evidence, collateral or policy cannot be read.`,
@@ -138,11 +138,11 @@ Exits with 0 when the evidence is accepted, 1 when it is refused, 2 when evidenc
     { flag: '--sim-key FILE', doc: 'Accept simulated evidence by this public key (PEM), which protects nothing.', repeated: true },
     { flag: '--root FILE', doc: "A root certificate (PEM) in place of the vendors'.", repeated: true },
     { flag: '--event-log FILE', doc: 'A CCEL event log, to be replayed to the registers of a TDX quote.' },
-    { flag: '--hcl-report FILE', doc: "Azure's HCL report that goes with a TDX quote." },
+    { flag: '--hcl-report FILE', doc: "Azure's HCL report that goes with a TDX quote; shows a paravisor with --tpm-quote only." },
     { flag: '--tpm-quote FILE', doc: 'A TPM quote that goes with an HCL report.' },
     { flag: '--pcs URL', doc: "Another service than Intel's, such as a PCCS." },
     { flag: '--kds URL', doc: "Another service than AMD's." },
-    { flag: '--offline', doc: 'Fetch nothing.' },
+    { flag: '--offline', doc: 'Fetch nothing; the verdict says what that leaves unchecked or missing.' },
     { flag: '--ear KEY', doc: 'Print the verdict as an EAR token, signed with this P-256 key (PEM), for five minutes. Not with --at or --json.' },
     { flag: '--jwks FILE', doc: 'With --ear: write the key set that verifies the token.' },
     JSON_OPTION,

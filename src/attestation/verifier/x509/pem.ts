@@ -1,4 +1,4 @@
-/** PEM (RFC 7468), strictly, and base64 with exactly one text for each value. */
+/** PEM (RFC 7468), with any white space between its letters (§3, "lax"), and base64 with exactly one text for each value. */
 
 import { bytesOf, byteString } from '../../../base/bytes.ts';
 
@@ -16,19 +16,25 @@ export function fromBase64(text: string): Uint8Array | undefined {
 export const toBase64 = (bytes: Uint8Array): string => (typeof bytes.toBase64 === 'function' ? bytes.toBase64() : btoa(byteString(bytes)));
 export const toBase64url = (bytes: Uint8Array): string => toBase64(bytes).replace(/\+/g, '-').replace(/\//g, '_').replace(/=+$/, '');
 
-const BLOCK = /-----BEGIN ([A-Z0-9 ]+)-----\r?\n((?:[A-Za-z0-9+/=]+\r?\n)+)-----END \1-----/g;
+const BLOCK = /-----BEGIN ([A-Z0-9 ]+)-----([A-Za-z0-9+/=\s]+)-----END \1-----/g;
+/** Ends of lines as they come out of JSON and of variables of the environment. */
+const ESCAPED_END = /\\[rn]/g;
 
 export interface PemBlock {
   readonly label: string;
   readonly der: Uint8Array;
 }
 
-/** All blocks of a text; undefined when one of them is damaged. Text around them is allowed, as in certificates with a printed form. */
-export function pemBlocks(text: string): PemBlock[] | undefined {
+/**
+ * All blocks of a text, in lines, indented or in one line; undefined when one of them is damaged. Text around them is allowed, as in
+ * certificates with a printed form.
+ */
+export function pemBlocks(given: string): PemBlock[] | undefined {
   const blocks: PemBlock[] = [];
+  const text = given.replace(ESCAPED_END, '\n');
   for (const [, label, body] of text.matchAll(BLOCK)) {
-    const der = fromBase64(body.replace(/\r?\n/g, ''));
-    if (der === undefined) return undefined;
+    const der = fromBase64(body.replace(/\s+/g, ''));
+    if (der === undefined || der.length === 0) return undefined;
     blocks.push({ label, der });
   }
   return blocks.length === (text.match(/-----BEGIN /g)?.length ?? 0) && blocks.length === (text.match(/-----END /g)?.length ?? 0) ? blocks : undefined;

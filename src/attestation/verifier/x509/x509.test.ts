@@ -73,4 +73,10 @@ test('PEM and base64 have one text for one value', () => {
   ])
     assert.equal(pemChain(Buffer.from(bad)), undefined, bad);
   assert.equal(pemBlocks('no PEM')?.length, 0);
+  for (const form of ['\r\n', '\n    ', '', ' ', '\\n', '\\r\\n', '\n\n']) {
+    const [first, second, ...rest] = pemBlocks(`text ${chain}${chain}`.replaceAll('\n', form)) ?? [];
+    assert.deepEqual([first?.der, second?.label, rest], [new Uint8Array(Buffer.from('ABC')), 'CERTIFICATE', []], JSON.stringify(form));
+    if (form !== '') assert.equal(pemChain(Buffer.from(chain.replaceAll('\n', form))), undefined, 'a chain in a quote is written in one way');
+  }
+  for (const bad of [chain.replace('QUJD', 'QU*D'), chain.replace('END', 'EMD'), chain.replace('QUJD', ''), `${chain}-----BEGIN CERTIFICATE-----\n`]) assert.equal(pemBlocks(bad), undefined, bad);
 });

@@ -8,7 +8,6 @@ import { type Collateral, type NamedBytes, NO_COLLATERAL, readCollateral } from 
 import { isPckChain, readQuote } from './dcap/abi.ts';
 import { readPckExtension } from './dcap/pck.ts';
 import type { Evidence } from './evidence.ts';
-import type { Policy } from './policy.ts';
 import { FormatError } from './reader.ts';
 import { productOf, readSnpReport, type SnpProduct, tcbOf } from './snp/abi.ts';
 import { isVek, readVekExtensions } from './snp/vek.ts';

@@ -8,7 +8,6 @@
 
 /** A byte stream to or from the outside (a stdio of `run` or of an `exec`, or a terminal). */
 export interface HostStream {
-  readonly id: number;
   /** A terminal on the other side: window size in characters. */
   readonly terminal?: { rows: number; columns: number };
   /** Copies at most `into.length` bytes; 0 = nothing now; -1 = end of file. */
@@ -26,7 +25,7 @@ export type HostRequest =
   | { readonly kind: 'exec'; readonly id: number; readonly argv: readonly string[]; readonly env: readonly string[]; readonly cwd: string; readonly stdio: readonly [HostStream, HostStream, HostStream]; readonly terminal: boolean }
   | { readonly kind: 'signal'; readonly id: number; readonly signal: number }
   | { readonly kind: 'kill'; readonly pid: number; readonly signal: number; readonly reply: number }
-  | { readonly kind: 'resize'; readonly id: number; readonly rows: number; readonly columns: number }
+  | { readonly kind: 'resize'; readonly terminal: HostStream; readonly rows: number; readonly columns: number }
   | { readonly kind: 'call'; readonly reply: number; readonly method: string; readonly params: unknown }
   | { readonly kind: 'shutdown' };
 

@@ -55,7 +55,7 @@ export interface FileSide {
   openFile?(task: Task, fd: number): object;
   /** The process behind a pidfd; throws EBADF. */
   pidfdProcess?(task: Task, fd: number): Process;
-  resized?(id: number, rows: number, columns: number): void;
+  resized?(terminal: HostStream, rows: number, columns: number): void;
   /** A descriptor (close-on-exec) for a process; throws EMFILE. */
   installPidfd?(task: Task, process: Process): number;
   /** The enclave is about to stop: dirty data goes to the volumes. */
@@ -348,7 +348,7 @@ export class Kernel {
         return;
       }
       case 'resize':
-        this.files.resized?.(request.id, request.rows, request.columns);
+        this.files.resized?.(request.terminal, request.rows, request.columns);
         return;
       case 'call':
         this.host.reply(request.reply, this.options.onCall?.(request.method, request.params));

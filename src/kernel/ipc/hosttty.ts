@@ -9,17 +9,15 @@ const BUFFER = 16384;
 let lastConsole = 0;
 
 export class HostTerminal implements TtyDriver {
-  readonly id: number;
   readonly tty: Tty;
-  readonly #input: HostStream;
+  readonly input: HostStream;
   readonly #output: HostStream;
   readonly #forget: () => void;
   #pending: Uint8Array[] = [];
   #queued = 0;
 
   constructor(kernel: Kernel, input: HostStream, output: HostStream, forget: () => void) {
-    this.id = input.id;
-    this.#input = input;
+    this.input = input;
     this.#output = output;
     this.#forget = forget;
     const { rows, columns } = input.terminal ?? { rows: 24, columns: 80 };
@@ -61,7 +59,7 @@ export class HostTerminal implements TtyDriver {
     while (true) {
       const room = Math.min(this.tty.inputRoom, buffer.length);
       if (room === 0) return;
-      const count = this.#input.read(buffer.subarray(0, room));
+      const count = this.input.read(buffer.subarray(0, room));
       if (count < 0) this.tty.hangup();
       if (count <= 0) return;
       this.tty.receive(buffer.subarray(0, count));
@@ -71,7 +69,7 @@ export class HostTerminal implements TtyDriver {
   closed(): void {
     this.#drain();
     this.#forget();
-    this.#input.close();
+    this.input.close();
     this.#output.close();
   }
 }

@@ -126,7 +126,7 @@ export class HostStdio implements Stdio {
     for (const terminal of this.terminals) terminal.polled();
   }
 
-  resized(id: number, rows: number, columns: number): void {
-    for (const terminal of this.terminals) if (terminal.id === id) terminal.tty.resize(rows, columns);
+  resized(stream: HostStream, rows: number, columns: number): void {
+    for (const terminal of this.terminals) if (terminal.input === stream) terminal.tty.resize(rows, columns);
   }
 }

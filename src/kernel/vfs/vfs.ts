@@ -31,7 +31,7 @@ export interface Stdio {
   open(kernel: Kernel, streams: readonly [HostStream, HostStream, HostStream], terminal: boolean): [OpenFile, OpenFile, OpenFile];
   adoptTerminal(task: Task): void;
   polled(): void;
-  resized(id: number, rows: number, columns: number): void;
+  resized(terminal: HostStream, rows: number, columns: number): void;
 }
 
 export class Vfs implements FileSide {
@@ -130,8 +130,8 @@ export class Vfs implements FileSide {
     this.stdio?.polled();
   }
 
-  resized(id: number, rows: number, columns: number): void {
-    this.stdio?.resized(id, rows, columns);
+  resized(terminal: HostStream, rows: number, columns: number): void {
+    this.stdio?.resized(terminal, rows, columns);
   }
 
   mapping(task: Task, fd: number, willWrite: boolean): MappingSource {

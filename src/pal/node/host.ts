@@ -29,7 +29,6 @@ const FULL = 0.6;
 const PEEK_BYTES = 1;
 
 class RingStream implements HostStream {
-  readonly id: number;
   terminal?: { rows: number; columns: number };
   readonly #input: Ring | undefined;
   readonly #output: Ring | undefined;
@@ -38,8 +37,7 @@ class RingStream implements HostStream {
   /** What poll(2) has the outside read: a byte, and once the program has read, as much as it read then. */
   #peekBytes = PEEK_BYTES;
 
-  constructor(id: number, input: Ring | undefined, output: Ring | undefined, ring: () => void) {
-    this.id = id;
+  constructor(input: Ring | undefined, output: Ring | undefined, ring: () => void) {
     this.#input = input;
     this.#output = output;
     this.#ring = ring;
@@ -88,12 +86,12 @@ export class WorkerHost implements Host {
   admit: (message: ExecMessage) => Admission = () => ({ refused: { code: 'not-ready', message: 'the enclave is not ready' } });
   readonly #port: MessagePort;
   readonly #bell: Doorbell;
+  /** By the number of the request to start their program. */
   readonly #terminals = new Map<number, RingStream>();
   readonly #random = new Uint8Array(RANDOM_BYTES);
   #randomLeft = 0;
   #seen = 0;
   #requestsTaken = 0;
-  #streamIds = 0;
   #originMs = performance.timeOrigin;
   #checkedMs = 0;
   /** Something has happened since memory was given back. */
@@ -153,8 +151,12 @@ export class WorkerHost implements Host {
       return { kind: 'exec', id, ...admission, stdio: this.#stdio(id, rings, terminal), terminal: terminal !== undefined };
     }
     if (message.kind === 'resize') {
-      const stream = this.#terminals.get(message.id);
-      if (stream?.terminal) Object.assign(stream.terminal, { rows: message.rows, columns: message.columns });
+      const { id, rows, columns } = message;
+      const terminal = this.#terminals.get(id);
+      // The program has ended meanwhile.
+      if (terminal === undefined) return this.nextRequest();
+      terminal.terminal = { rows, columns };
+      return { kind: 'resize', terminal, rows, columns };
     }
     return message;
   }
@@ -208,12 +210,12 @@ export class WorkerHost implements Host {
     };
     const [input, output, error] = rings.map((buffer) => new Ring(buffer));
     if (terminal !== undefined) {
-      const stream = new RingStream(this.#streamIds++, input, output, ring);
+      const stream = new RingStream(input, output, ring);
       stream.terminal = { ...terminal };
       this.#terminals.set(id, stream);
       return [stream, stream, stream];
     }
-    return [new RingStream(this.#streamIds++, input, undefined, ring), new RingStream(this.#streamIds++, undefined, output, ring), new RingStream(this.#streamIds++, undefined, error, ring)];
+    return [new RingStream(input, undefined, ring), new RingStream(undefined, output, ring), new RingStream(undefined, error, ring)];
   }
 
   post(message: ToOuter): void {

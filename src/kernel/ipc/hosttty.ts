@@ -5,7 +5,8 @@ import type { HostStream } from '../host.ts';
 import type { Kernel } from '../kernel.ts';
 import { Tty, type TtyDriver } from './tty.ts';
 
-const BUFFER = 16384;
+/** The most that one write(2) hands over. */
+const CHUNK = 16384;
 let lastConsole = 0;
 
 export class HostTerminal implements TtyDriver {
@@ -13,8 +14,6 @@ export class HostTerminal implements TtyDriver {
   readonly input: HostStream;
   readonly #output: HostStream;
   readonly #forget: () => void;
-  #pending: Uint8Array[] = [];
-  #queued = 0;
 
   constructor(kernel: Kernel, input: HostStream, output: HostStream, forget: () => void) {
     this.input = input;
@@ -24,37 +23,18 @@ export class HostTerminal implements TtyDriver {
     this.tty = new Tty(kernel, this, makedev(4, 64 + lastConsole), `/dev/ttyS${lastConsole++}`, rows, columns);
   }
 
+  /** What the host has room for, and no more is taken: nothing waits here that the end could overtake. Where nobody reads any more, all of it is lost. */
   room(): number {
-    return BUFFER - this.#queued;
+    const room = this.#output.writable();
+    return room < 0 ? CHUNK : Math.min(room, CHUNK);
   }
 
   send(bytes: Uint8Array): void {
-    this.#pending.push(bytes.slice());
-    this.#queued += bytes.length;
-    this.#drain();
-  }
-
-  #drain(): void {
-    while (this.#pending.length > 0) {
-      const first = this.#pending[0];
-      const count = this.#output.write(first);
-      if (count < 0) {
-        this.#pending = [];
-        this.#queued = 0;
-        return;
-      }
-      this.#queued -= count;
-      if (count < first.length) {
-        this.#pending[0] = first.subarray(count);
-        if (count === 0) return;
-      } else this.#pending.shift();
-    }
+    this.#output.write(bytes);
   }
 
   polled(): void {
-    const before = this.#queued;
-    this.#drain();
-    if (this.#queued < before) this.tty.writeQueue.wake();
+    if (!this.tty.writeQueue.empty) this.tty.writeQueue.wake();
     const buffer = new Uint8Array(1024);
     while (true) {
       const room = Math.min(this.tty.inputRoom, buffer.length);
@@ -67,7 +47,6 @@ export class HostTerminal implements TtyDriver {
   }
 
   closed(): void {
-    this.#drain();
     this.#forget();
     this.input.close();
     this.#output.close();

@@ -12,13 +12,14 @@ const person = new URL('../support/terminal.py', import.meta.url).pathname;
 const place = mkdtempSync(join(tmpdir(), 'cloister-terminal-'));
 const instance = join(place, 'instance');
 const env = { ...process.env, CLOISTER_STATE: join(place, 'state') };
-const PROGRAMS = ['bash', 'stty'];
+const PROGRAMS = ['bash', 'cat', 'ls', 'stat', 'stty', 'tty'];
 
 type Step = readonly ['expect' | 'type', string] | readonly ['resize', number, number];
 
-function plainly(...words: readonly string[]): void {
-  const { status, stderr } = spawnSync(cloister, words, { cwd: existsSync(instance) ? instance : place, env, encoding: 'utf8', timeout: 120_000 });
+function plainly(...words: readonly string[]): string {
+  const { status, stdout, stderr } = spawnSync(cloister, words, { cwd: existsSync(instance) ? instance : place, env, encoding: 'utf8', timeout: 120_000 });
   assert.equal(status, 0, stderr);
+  return stdout;
 }
 
 /** Runs a script at a terminal of 20 × 70; gives what was shown. */
@@ -40,6 +41,14 @@ const RESIZED = {
   shown: '20 70\nready\n33 99\n',
 } as const;
 
+/** It has a name under /dev/pts, as a container's console has, which leads to it, and a number that /proc tells. */
+const NAMED = {
+  script: `tty; ls /dev/pts; stat -c %t:%T "$(tty)"; [ /dev/stdin -ef "$(tty)" ] && echo the same
+    read -ra stat < /proc/self/stat; echo "\${stat[6]}"
+    exec < /dev/null > /dev/null 2>&1; echo opened again > /dev/pts/0; cat > /dev/tty <<< 'its own'; echo console > /dev/console`,
+  shown: '/dev/pts/0\n0\n88:0\nthe same\n34816\nopened again\nits own\nconsole\n',
+} as const;
+
 function reason(): string | false {
   if (process.arch !== 'x64' || !PROGRAMS.every((name) => existsSync(join('/bin', name)))) return `needs ${PROGRAMS.join(', ')} of an x86-64 Linux`;
   return spawnSync('python3', ['-c', 'import pty']).status === 0 ? false : 'needs python3, for a terminal';
@@ -55,12 +64,16 @@ describe('a terminal of its own', { skip: reason() }, () => {
 
   test('run', () => {
     assert.equal(at('run', RESIZED.script, RESIZED.steps), RESIZED.shown);
+    assert.equal(at('run', NAMED.script), NAMED.shown);
   });
 
   test('exec', () => {
     plainly('start');
     try {
       assert.equal(at('exec', RESIZED.script, RESIZED.steps), RESIZED.shown);
+      // The number is free again.
+      assert.equal(at('exec', NAMED.script), NAMED.shown);
+      assert.equal(plainly('exec', '/bin/ls', '/dev/pts'), '');
     } finally {
       plainly('stop');
     }

@@ -147,5 +147,28 @@ int main(void) {
   close(m2);
   equal(waitpid(hung, &status, 0), hung);
   check(WIFSIGNALED(status) && WTERMSIG(status) == SIGHUP);
+
+  /* A name goes with its master; its number is nobody else's while somebody has the slave open. */
+  int first = posix_openpt(O_RDWR | O_NOCTTY), second;
+  unlockpt(first);
+  ptsname_r(first, name, sizeof name);
+  slave = open(name, O_RDWR | O_NOCTTY);
+  struct stat named, held, other;
+  equal(stat(name, &named), 0);
+  equal(fstat(slave, &held), 0);
+  check(S_ISCHR(named.st_mode) && named.st_rdev == held.st_rdev && named.st_ino == held.st_ino && named.st_dev == held.st_dev);
+  close(first);
+  fails(stat(name, &named), ENOENT);
+  char again[32];
+  snprintf(again, sizeof again, "/proc/self/fd/%d", slave);
+  fails(open(again, O_RDWR | O_NOCTTY), EIO);
+  second = posix_openpt(O_RDWR | O_NOCTTY);
+  unlockpt(second);
+  ptsname_r(second, told, sizeof told);
+  equal(stat(told, &other), 0);
+  check(other.st_rdev != held.st_rdev);
+  equal(fstat(slave, &held), 0);
+  close(second);
+  close(slave);
   return done();
 }

@@ -1,4 +1,4 @@
-/** Pseudoterminals (pty(7)): /dev/ptmx makes pairs, /dev/pts holds the slaves, /dev/tty is one's own terminal. */
+/** Terminals by name (pty(7)): /dev/ptmx makes pairs, /dev/pts holds the slaves and the terminals from outside, /dev/tty is one's own. */
 
 import { O_NOCTTY } from '../../abi/fcntl.ts';
 import { FIONREAD, TIOCGPTLCK, TIOCGPTN, TIOCGPTPEER, TIOCGWINSZ, TIOCPKT, TIOCSPTLCK, TIOCSWINSZ, TCGETS, TCSETS, TCSETSF, TCSETSW, TIOCGPGRP } from '../../abi/ioctl.ts';
@@ -9,32 +9,59 @@ import { RLIMIT } from '../../abi/resource.ts';
 import { EIO, ENOTTY, ENXIO } from '../errno.ts';
 import { Tty, type TtyDriver, TtyFile } from '../ipc/tty.ts';
 import { ttyIoctl } from '../ipc/ttyioctl.ts';
+import type { Kernel } from '../kernel.ts';
 import { getI32, putU32 } from '../mm/guest.ts';
 import { type SysResult, WOULD_BLOCK } from '../result.ts';
 import type { Task } from '../task/task.ts';
 import { OpenFile } from '../vfs/file.ts';
 import { anonymousDevice, type AttrChange, type DirEntry, type FileSystem, type FsStat, Inode } from '../vfs/inode.ts';
-import { Dentry, Path } from '../vfs/mount.ts';
+import { Path } from '../vfs/mount.ts';
 import type { Vfs } from '../vfs/vfs.ts';
 import { WaitQueue } from '../wait.ts';
 
 const BUFFER = 16384;
 const PTS_MAJOR = 136;
+/** Group tty, as the options of the mount say. */
+const TTY_GID = 5;
+
+/** A terminal that has a number: it is known by it until the other side goes, and nobody else gets it while somebody has the terminal open. */
+export class NumberedTerminal {
+  readonly index: number;
+  readonly tty: Tty;
+  readonly inode: Inode;
+  /** unlockpt(3) has not been called. */
+  locked = false;
+  named = true;
+
+  constructor(fs: DevptsFs, index: number, tty: Tty, uid: number, now: bigint) {
+    this.index = index;
+    this.tty = tty;
+    this.inode = new PtsInode(fs, index + 3, S_IFCHR | 0o620, tty.rdev, uid, TTY_GID, now, this);
+  }
+
+  get inUse(): boolean {
+    return this.named || this.tty.users > 0;
+  }
+
+  open(task: Task, path: Path, flags: number): OpenFile {
+    const { tty } = this;
+    if (!this.named || this.locked) throw EIO;
+    const file = new TtyFile(tty, path, flags);
+    const { session } = task.process;
+    if ((flags & O_NOCTTY) === 0 && session.leader === task.process && session.tty === undefined && tty.session === undefined && (flags & 3) !== 1) tty.adopt(session, task.process.group.pgid);
+    return file;
+  }
+}
 
 /** The master's side of a pair: the slave's output waits in it. */
 class Master implements TtyDriver {
   readonly tty: Tty;
-  readonly index: number;
-  locked = true;
   open = true;
   #chunks: Uint8Array[] = [];
   #queued = 0;
-  readonly inode: PtsInode;
 
-  constructor(vfs: Vfs, fs: DevptsFs, index: number, task: Task) {
-    this.index = index;
-    this.tty = new Tty(vfs.kernel, this, makedev(PTS_MAJOR, index), `/dev/pts/${index}`, 0, 0);
-    this.inode = new PtsInode(fs, index + 3, S_IFCHR | 0o620, this.tty.rdev, task.creds.fsuid, 5, vfs.now());
+  constructor(kernel: Kernel, rdev: number, name: string) {
+    this.tty = new Tty(kernel, this, rdev, name, 0, 0);
   }
 
   room(): number {
@@ -78,19 +105,21 @@ class Master implements TtyDriver {
 
 class MasterFile extends OpenFile {
   readonly #master: Master;
+  readonly #slave: NumberedTerminal;
   readonly #fs: DevptsFs;
   #everOpened = false;
 
-  constructor(fs: DevptsFs, master: Master, path: Path, flags: number) {
+  constructor(fs: DevptsFs, master: Master, slave: NumberedTerminal, path: Path, flags: number) {
     super(path.inode, path, flags);
     this.#fs = fs;
     this.#master = master;
+    this.#slave = slave;
     master.masterQueue = this.readQueue;
   }
 
   protected override closed(): void {
     this.#master.open = false;
-    this.#fs.forget(this.#master.index);
+    this.#slave.named = false;
     this.#master.tty.hangup();
   }
 
@@ -122,25 +151,24 @@ class MasterFile extends OpenFile {
 
   override ioctl(task: Task, command: number, argument: number): SysResult {
     const master = this.#master;
+    const slave = this.#slave;
     switch (command) {
       case TIOCGPTN:
-        putU32(task.mm, argument, master.index);
+        putU32(task.mm, argument, slave.index);
         return 0;
       case TIOCSPTLCK:
-        master.locked = getI32(task.mm, argument) !== 0;
+        slave.locked = getI32(task.mm, argument) !== 0;
         return 0;
       case TIOCGPTLCK:
-        putU32(task.mm, argument, master.locked ? 1 : 0);
+        putU32(task.mm, argument, slave.locked ? 1 : 0);
         return 0;
       case TIOCPKT:
         return 0;
       case FIONREAD:
         putU32(task.mm, argument, master.queued);
         return 0;
-      case TIOCGPTPEER: {
-        const place = this.#fs.placeOf(task, master.index);
-        return task.fds.install(new TtyFile(master.tty, place, argument & ~0o2000000), task.process.limits[RLIMIT.NOFILE].soft, (argument & 0o2000000) !== 0);
-      }
+      case TIOCGPTPEER:
+        return task.fds.install(new TtyFile(master.tty, this.#fs.placeOf(slave), argument & ~0o2000000), task.process.limits[RLIMIT.NOFILE].soft, (argument & 0o2000000) !== 0);
       case TIOCGPGRP:
         putU32(task.mm, argument, master.tty.foregroundPgid);
         return 0;
@@ -169,9 +197,11 @@ class PtsInode extends Inode {
   atimeNs: bigint;
   mtimeNs: bigint;
   ctimeNs: bigint;
+  readonly #terminal: NumberedTerminal | undefined;
 
-  constructor(fs: DevptsFs, ino: number, mode: number, rdev: number, uid: number, gid: number, now: bigint) {
+  constructor(fs: DevptsFs, ino: number, mode: number, rdev: number, uid: number, gid: number, now: bigint, terminal?: NumberedTerminal) {
     super();
+    this.#terminal = terminal;
     this.fs = fs;
     this.ino = ino;
     this.mode = mode;
@@ -199,7 +229,7 @@ class PtsInode extends Inode {
   }
 
   override open(task: Task, path: Path, flags: number): OpenFile | undefined {
-    return this.isDirectory ? undefined : this.fs.openSlave(task, path, flags, this.ino - 3);
+    return this.#terminal?.open(task, path, flags);
   }
 }
 
@@ -211,7 +241,7 @@ export class DevptsFs implements FileSystem {
   readonly options = 'gid=5,mode=620,ptmxmode=666';
   readonly root: Inode;
   readonly #vfs: Vfs;
-  readonly #pairs = new Map<number, Master>();
+  readonly #terminals = new Map<number, NumberedTerminal>();
 
   constructor(vfs: Vfs) {
     this.#vfs = vfs;
@@ -222,41 +252,35 @@ export class DevptsFs implements FileSystem {
   }
 
   #openMaster(task: Task, path: Path, flags: number): OpenFile {
-    let index = 0;
-    while (this.#pairs.has(index)) index++;
-    const master = new Master(this.#vfs, this, index, task);
-    this.#pairs.set(index, master);
-    return new MasterFile(this, master, path, flags);
+    const { driver, terminal } = this.add((rdev, name) => new Master(this.#vfs.kernel, rdev, name), task.creds.fsuid);
+    terminal.locked = true;
+    return new MasterFile(this, driver, terminal, path, flags);
   }
 
-  openSlave(task: Task, path: Path, flags: number, index: number): OpenFile {
-    const master = this.#pairs.get(index);
-    if (master === undefined) throw ENXIO;
-    if (master.locked) throw EIO;
-    const file = new TtyFile(master.tty, path, flags);
-    const { session } = task.process;
-    if ((flags & O_NOCTTY) === 0 && session.leader === task.process && session.tty === undefined && master.tty.session === undefined && (flags & 3) !== 1) master.tty.adopt(session, task.process.group.pgid);
-    return file;
+  /** Gives a terminal the lowest free number, and the name that goes with it. */
+  add<D extends { readonly tty: Tty }>(make: (rdev: number, name: string) => D, uid: number): { readonly driver: D; readonly terminal: NumberedTerminal } {
+    let index = 0;
+    while (this.#terminals.get(index)?.inUse === true) index++;
+    const driver = make(makedev(PTS_MAJOR, index), `/dev/pts/${index}`);
+    const terminal = new NumberedTerminal(this, index, driver.tty, uid, this.#vfs.now());
+    this.#terminals.set(index, terminal);
+    return { driver, terminal };
   }
 
   find(name: string): Inode | undefined {
-    if (name === 'ptmx') return undefined;
-    return /^(0|[1-9]\d*)$/.test(name) ? this.#pairs.get(Number(name))?.inode : undefined;
+    const terminal = /^(0|[1-9]\d*)$/.test(name) ? this.#terminals.get(Number(name)) : undefined;
+    return terminal?.named === true ? terminal.inode : undefined;
   }
 
   list(): readonly DirEntry[] {
-    return [...this.#pairs.keys()].sort((a, b) => a - b).map((index) => ({ name: String(index), ino: index + 3, type: S_IFCHR }));
+    const named = [...this.#terminals.values()].filter((terminal) => terminal.named);
+    return named.sort((a, b) => a.index - b.index).map(({ index }) => ({ name: String(index), ino: index + 3, type: S_IFCHR }));
   }
 
-  forget(index: number): void {
-    this.#pairs.delete(index);
-  }
-
-  placeOf(task: Task, index: number): Path {
+  /** Undefined when this is mounted nowhere. */
+  placeOf({ index, inode }: NumberedTerminal): Path | undefined {
     const mount = this.#vfs.mounts.list.find(({ fs }) => fs === this);
-    const master = this.#pairs.get(index);
-    if (mount === undefined || master === undefined) return new Path(task.fs.root.mount, new Dentry(`pts/${index}`, undefined, (master as Master).inode));
-    return new Path(mount, mount.root.adopt(String(index), master.inode));
+    return mount && new Path(mount, mount.root.adopt(String(index), inode));
   }
 
   statfs(): FsStat {

@@ -6,6 +6,7 @@ import { POLLERR, POLLHUP, POLLIN, POLLOUT, POLLRDNORM, POLLWRNORM } from '../..
 import { SIGPIPE } from '../../abi/signal.ts';
 import { S_IFIFO } from '../../abi/stat.ts';
 import { EINVAL, ENOTTY, EPIPE } from '../errno.ts';
+import type { DevptsFs } from '../fs/devpts.ts';
 import type { HostStream } from '../host.ts';
 import type { Kernel } from '../kernel.ts';
 import { putU32 } from '../mm/guest.ts';
@@ -100,13 +101,24 @@ export class HostFile extends OpenFile {
 export class HostStdio implements Stdio {
   readonly files = new Set<HostFile>();
   readonly terminals = new Set<HostTerminal>();
+  readonly #pts: DevptsFs;
+
+  constructor(pts: DevptsFs) {
+    this.#pts = pts;
+  }
 
   open(kernel: Kernel, streams: readonly [HostStream, HostStream, HostStream], terminal: boolean): [OpenFile, OpenFile, OpenFile] {
     const [input, output, errors] = streams;
     if (terminal && input.terminal !== undefined) {
-      const host = new HostTerminal(kernel, input, output, () => this.terminals.delete(host));
-      this.terminals.add(host);
-      const file = new TtyFile(host.tty, undefined, O_RDWR);
+      // Whoever has gone meanwhile leaves a number.
+      for (const other of this.terminals) other.polled();
+      const { driver, terminal: numbered } = this.#pts.add((rdev, name) => new HostTerminal(kernel, input, output, rdev, name), 0);
+      driver.gone = () => {
+        this.terminals.delete(driver);
+        numbered.named = false;
+      };
+      this.terminals.add(driver);
+      const file = new TtyFile(driver.tty, this.#pts.placeOf(numbered), O_RDWR);
       return [file, file, file];
     }
     const file = (stream: HostStream, flags: number): HostFile => new HostFile(new HostInode(stream, this), undefined, flags);

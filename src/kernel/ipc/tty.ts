@@ -97,6 +97,8 @@ export interface TtyDriver {
   /** Bytes that `send` would take now. */
   room(): number;
   send(bytes: Uint8Array): void;
+  /** There may be room for input again. */
+  refill?(): void;
   /** The last descriptor of the terminal is gone. */
   closed?(): void;
 }
@@ -322,6 +324,12 @@ export class Tty implements ControllingTerminal {
     this.#edit = [];
   }
 
+  /** By a program's wish (tcflush(3)). */
+  discardInput(): void {
+    this.flushInput();
+    this.driver.refill?.();
+  }
+
   /** Turning ICANON off makes what was being edited readable, and the other way round. */
   modeChanged(wasCanonical: boolean): void {
     if (wasCanonical && !this.canonical) {
@@ -515,7 +523,9 @@ export class TtyFile extends OpenFile {
 
   override read(task: Task, into: Uint8Array): SysResult {
     if (this.tty.background(task, SIG.SIGTTIN)) return WOULD_BLOCK;
-    return this.tty.read(into);
+    const count = this.tty.read(into);
+    if (count > 0) this.tty.driver.refill?.();
+    return count;
   }
 
   override write(task: Task, from: Uint8Array): SysResult {
@@ -537,7 +547,7 @@ export class TtyFile extends OpenFile {
   }
 }
 
-/** For terminals without a name in the tree (the host's); /proc/<pid>/fd leads here. */
+/** For terminals without a name in the tree, where /dev/pts is mounted nowhere; /proc/<pid>/fd leads here. */
 class TtyInode extends AnonymousInode {
   readonly #tty: Tty;
 

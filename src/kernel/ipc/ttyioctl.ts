@@ -64,7 +64,7 @@ function setTermios(task: Task, tty: Tty, address: number, bytes: number, flush:
   termios.lflag = data.getUint32(12, true);
   termios.line = raw[16];
   termios.cc.set(raw.subarray(17, 17 + NCCS));
-  if (flush) tty.flushInput();
+  if (flush) tty.discardInput();
   tty.modeChanged(wasCanonical);
   return 0;
 }
@@ -128,7 +128,7 @@ function windowSize(task: Task, tty: Tty, address: number): SysResult {
 
 function flush(tty: Tty, which: number): SysResult {
   if (which !== TCIFLUSH && which !== TCOFLUSH && which !== TCIOFLUSH) throw EINVAL;
-  if (which !== TCOFLUSH) tty.flushInput();
+  if (which !== TCOFLUSH) tty.discardInput();
   return 0;
 }
 

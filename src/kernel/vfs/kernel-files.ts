@@ -42,13 +42,14 @@ export class KernelFiles extends Vfs {
   /** Mounts everything over a root file system. */
   protected populate(root: FileSystem, mounts: NonNullable<KernelFilesOptions['mounts']>): void {
     this.mountRoot(root, root.type === 'overlay' ? 'overlay' : '/dev/root');
-    this.stdio = new HostStdio();
+    const pts = new DevptsFs(this);
+    this.stdio = new HostStdio(pts);
     const safe = MS_NOSUID | MS_NODEV | MS_NOEXEC;
     const tmpfs = (mode: number, sizeBytes?: number): Tmpfs => new Tmpfs({ memory: this.memory, now: () => this.now(), charge: this.charge, mode, limitBytes: sizeBytes });
     this.mountIfPossible('/proc', new ProcFs(this), 'proc', safe);
     this.mountIfPossible('/sys', new SysFs(this), 'sysfs', safe);
     this.mountIfPossible('/dev', makeDevfs(this), 'devtmpfs', MS_NOSUID);
-    this.mountIfPossible('/dev/pts', new DevptsFs(this), 'devpts', MS_NOSUID | MS_NOEXEC);
+    this.mountIfPossible('/dev/pts', pts, 'devpts', MS_NOSUID | MS_NOEXEC);
     this.mountIfPossible('/dev/shm', tmpfs(0o1777), 'tmpfs', MS_NOSUID | MS_NODEV);
     for (const mount of mounts) {
       if (mount.type === 'volume') this.#mountOrFail(mount.target, new VolumeFs(mount.volume, this.memory), 'volume');

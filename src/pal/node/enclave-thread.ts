@@ -107,7 +107,11 @@ class Inflow {
   }
 
   end(): void {
-    if (!this.#ended) this.ring.closeWriter();
+    if (!this.#ended) {
+      this.ring.closeWriter();
+      // A terminal hangs up at once; nobody waits for the end of other input any more.
+      if (this.#eager) this.#bell.ringInner();
+    }
     this.#ended = true;
     this.#source.close();
   }

@@ -1,7 +1,12 @@
 /* read(2) write(2) pread(2) pwrite(2) readv(2) writev(2) lseek(2) */
 #include "check.h"
+#include <sys/eventfd.h>
+#include <sys/inotify.h>
 #include <sys/resource.h>
 #include <sys/sendfile.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/timerfd.h>
 
 /* Ends by a signal. */
 static void limited_writes(int limited, int source, int pipe) {
@@ -28,7 +33,82 @@ static void limited_writes(int limited, int source, int pipe) {
   write(limited, buffer, 1);
 }
 
+/* A buffer that is not there matters when there is something to put into it. */
+static void nowhere(void) {
+  char *none = mmap(0, 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), *outside = (char *)-4096L;
+  char buffer[300];
+  struct iovec parts[2] = {{none, 10}, {buffer, 10}}, far = {outside, 10};
+  struct msghdr message = {.msg_iov = parts, .msg_iovlen = 1};
+  int ends[2];
+  pipe2(ends, O_NONBLOCK);
+  fails(read(ends[0], none, 8), EAGAIN);
+  fails(read(ends[0], outside, 8), EFAULT);
+  fails(readv(ends[0], parts, 2), EAGAIN);
+  fails(readv(ends[0], &far, 1), EFAULT);
+  fails(pread(ends[0], none, 8, 0), ESPIPE);
+  write(ends[1], "text", 4);
+  fails(read(ends[0], none, 8), EFAULT);
+  fails(readv(ends[0], parts, 2), EFAULT);
+  equal(read(ends[0], buffer, 8), 4);
+  close(ends[1]);
+  equal(read(ends[0], none, 8), 0);
+  socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends);
+  fails(read(ends[0], none, 8), EAGAIN);
+  fails(recv(ends[0], none, 8, 0), EAGAIN);
+  fails(recv(ends[0], outside, 8, 0), EFAULT);
+  fails(recv(ends[0], none, 8, MSG_WAITALL), EAGAIN);
+  fails(recvmsg(ends[0], &message, 0), EAGAIN);
+  write(ends[1], "text", 4);
+  fails(read(ends[0], none, 8), EFAULT);
+  fails(recv(ends[0], none, 8, 0), EFAULT);
+  fails(recvmsg(ends[0], &message, 0), EFAULT);
+  equal(read(ends[0], buffer, 8), 4);
+  close(ends[1]);
+  equal(read(ends[0], none, 8), 0);
+  equal(recv(ends[0], none, 8, 0), 0);
+  socketpair(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0, ends);
+  fails(recv(ends[0], none, 8, 0), EAGAIN);
+  write(ends[1], "text", 4);
+  fails(recv(ends[0], none, 8, 0), EFAULT);
+  fails(recv(ends[0], buffer, 8, 0), EAGAIN);
+  send(ends[1], "", 0, 0);
+  equal(recv(ends[0], none, 8, 0), 0);
+  fails(read(socket(AF_INET, SOCK_STREAM, 0), none, 8), ENOTCONN);
+  fails(read(socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0), none, 8), EAGAIN);
+  int counter = eventfd(0, EFD_NONBLOCK);
+  fails(read(counter, none, 8), EAGAIN);
+  fails(read(counter, none, 4), EINVAL);
+  eventfd_write(counter, 3);
+  fails(read(counter, none, 8), EFAULT);
+  fails(read(counter, buffer, 8), EAGAIN);
+  int timer = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK);
+  fails(read(timer, none, 8), EAGAIN);
+  fails(read(timer, none, 4), EINVAL);
+  sigset_t set;
+  sigemptyset(&set);
+  sigaddset(&set, SIGUSR1);
+  int signals = signalfd(-1, &set, SFD_NONBLOCK);
+  fails(read(signals, none, 128), EAGAIN);
+  fails(read(signals, none, 4), EINVAL);
+  fails(read(inotify_init1(IN_NONBLOCK), none, 300), EAGAIN);
+  fails(read(posix_openpt(O_RDWR | O_NOCTTY | O_NONBLOCK), none, 8), EAGAIN);
+  equal(read(open("/dev/null", O_RDONLY), none, 8), 0);
+  fails(read(open("/dev/null", O_RDONLY), outside, 8), EFAULT);
+  fails(read(open("/dev/zero", O_RDONLY), none, 8), EFAULT);
+  fails(read(open("/proc/self/stat", O_RDONLY), none, 8), EFAULT);
+  fails(read(open(".", O_RDONLY), none, 8), EISDIR);
+  int file = open("/proc/self/exe", O_RDONLY);
+  fails(read(file, none, 8), EFAULT);
+  fails(pread(file, none, 8, 0), EFAULT);
+  equal(pread(file, none, 8, 1L << 40), 0);
+  lseek(file, 0, SEEK_END);
+  equal(read(file, none, 8), 0);
+  lseek(file, 0, SEEK_SET);
+  equal(read(file, buffer, 8), 8);
+}
+
 int main(void) {
+  nowhere();
   own_directory();
   char buffer[64];
   int fd = open("file", O_RDWR | O_CREAT | O_EXCL, 0644);

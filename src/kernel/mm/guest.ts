@@ -10,12 +10,15 @@ import type { GuestAddr } from '../../base/flavor.ts';
 import { byteString } from '../../base/bytes.ts';
 import { E2BIG, EFAULT, EINVAL, ENAMETOOLONG } from '../errno.ts';
 import { PROT_READ, PROT_WRITE } from '../platform.ts';
+import type { SysResult } from '../result.ts';
 import type { AddressSpace } from './space.ts';
 
 const EMPTY = new Uint8Array(0);
 
 /** The most bytes that one transfer moves (MAX_RW_COUNT). */
 export const MAX_RW_COUNT = 0x7fff_f000;
+/** Where a program's addresses end (TASK_SIZE). */
+export const USER_LIMIT = 0x7fff_ffff_f000;
 export const UIO_MAXIOV = 1024;
 export const PATH_MAX = 4096;
 
@@ -32,6 +35,15 @@ export function viewPrefix(mm: AddressSpace, address: GuestAddr, length: number,
   const allowed = mm.vmas.allowedPrefix(address, length, access === 'read' ? PROT_READ : PROT_WRITE);
   if (allowed <= 0) throw EFAULT;
   return mm.memory.bytes.subarray(address, address + allowed);
+}
+
+/**
+ * What a read gives whose buffer is not there at all: EFAULT at once for addresses that no program has, else what `read` says,
+ * which raises EFAULT when there is something to put into the buffer.
+ */
+export function faulting(error: unknown, { base, length }: Segment, read: () => SysResult): SysResult {
+  if (error !== EFAULT || base + length > USER_LIMIT) throw error;
+  return read();
 }
 
 /** A copy of guest bytes. */

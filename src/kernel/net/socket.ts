@@ -6,7 +6,7 @@
 import { O_RDWR } from '../../abi/fcntl.ts';
 import { FIONREAD, TIOCOUTQ } from '../../abi/ioctl.ts';
 import { SIGPIPE } from '../../abi/signal.ts';
-import { AF_UNIX, MSG_NOSIGNAL } from '../../abi/socket.ts';
+import { AF_UNIX, MSG_NOSIGNAL, MSG_PEEK } from '../../abi/socket.ts';
 import { S_IFSOCK } from '../../abi/stat.ts';
 import { EINVAL, ENOTTY, EOPNOTSUPP, EPIPE, type Errno } from '../errno.ts';
 import { AnonymousInode, SOCKFS } from '../ipc/anon.ts';
@@ -14,7 +14,7 @@ import { putU32 } from '../mm/guest.ts';
 import type { SysResult } from '../result.ts';
 import { kernelSignal, sendToTask } from '../signal/send.ts';
 import type { Task } from '../task/task.ts';
-import { OpenFile } from '../vfs/file.ts';
+import { faultUnlessEmpty, OpenFile } from '../vfs/file.ts';
 import { WaitQueue } from '../wait.ts';
 import type { Address } from './address.ts';
 import type { Control, Received, Ucred } from './channel.ts';
@@ -126,6 +126,15 @@ export abstract class Socket extends OpenFile {
 
   override read(_task: Task, into: Uint8Array): SysResult {
     return this.receive(into, 0, undefined);
+  }
+
+  /** A stream keeps what it cannot put anywhere; a message is lost. */
+  faultingReceive(flags: number): SysResult {
+    return faultUnlessEmpty(this.receive(new Uint8Array(1), this.messages ? flags : flags | MSG_PEEK, undefined));
+  }
+
+  override faultingRead(): SysResult {
+    return this.faultingReceive(0);
   }
 
   override write(task: Task, from: Uint8Array): SysResult {

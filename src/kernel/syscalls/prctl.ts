@@ -4,7 +4,7 @@ import { ARCH_GET_FS, ARCH_GET_GS, ARCH_SET_FS, ARCH_SET_GS, PR } from '../../ab
 import { NSIG } from '../../abi/signal.ts';
 import { CPU } from '../../x86/state.ts';
 import { EINVAL, EPERM, Errno } from '../errno.ts';
-import { putU32, putU64, readCString, writeBytes } from '../mm/guest.ts';
+import { putU32, putU64, readCString, writeBytes, USER_LIMIT } from '../mm/guest.ts';
 import type { SysResult } from '../result.ts';
 import { CAP, hasCap } from '../task/creds.ts';
 import type { Task } from '../task/task.ts';
@@ -91,7 +91,6 @@ export function sys_prctl(task: Task, option: number, a: number, b: number, c: n
 /** Bases of the FS and GS segments. */
 export function sys_arch_prctl(task: Task, code: number, address: number): number {
   const { cpu } = task.mm.executor;
-  const USER_LIMIT = 0x7fff_ffff_f000;
   switch (code) {
     case ARCH_SET_FS:
       if (address >= USER_LIMIT) throw EPERM;

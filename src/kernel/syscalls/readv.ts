@@ -3,7 +3,7 @@
 import { IN_ACCESS, IN_MODIFY } from '../../abi/inotify.ts';
 import type { Fd, GuestAddr } from '../../base/flavor.ts';
 import { EAGAIN, EINVAL, EOPNOTSUPP } from '../errno.ts';
-import { readIovecs } from '../mm/guest.ts';
+import { faulting, readIovecs } from '../mm/guest.ts';
 import { type SysResult, WOULD_BLOCK } from '../result.ts';
 import { block, within } from '../task/block.ts';
 import type { Task } from '../task/task.ts';
@@ -16,7 +16,15 @@ const RWF_KNOWN = 0x1f;
 export function sys_readv(task: Task, fd: Fd, address: GuestAddr, count: number): SysResult {
   const file = readableFile(task, fd);
   const segments = readIovecs(task.mm, address, count);
-  const attempt = (): SysResult => readSegments(task, file, segments);
+  const attempt = (): SysResult => {
+    try {
+      return readSegments(task, file, segments);
+    } catch (error) {
+      const first = segments.find(({ length }) => length > 0);
+      if (file.messages || first === undefined) throw error;
+      return faulting(error, first, () => file.faultingRead(task, first.length));
+    }
+  };
   const result = attempt();
   if (result !== WOULD_BLOCK) return result;
   if (file.nonBlocking) throw EAGAIN;

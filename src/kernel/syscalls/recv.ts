@@ -3,7 +3,7 @@
 import { CMSGHDR_BYTES, MMSGHDR_BYTES, MSG_CMSG_CLOEXEC, MSG_CTRUNC, MSG_DONTWAIT, MSG_ERRQUEUE, MSG_PEEK, MSG_WAITALL, MSG_WAITFORONE, MSGHDR_BYTES, SCM_CREDENTIALS, SCM_RIGHTS, SOL_SOCKET } from '../../abi/socket.ts';
 import type { Fd, GuestAddr } from '../../base/flavor.ts';
 import { EAGAIN, EINVAL, EMFILE, EMSGSIZE } from '../errno.ts';
-import { getI32, getU64, MAX_RW_COUNT, putU32, putU64, readIovecs, readTimespec, type Segment, UIO_MAXIOV, view, viewPrefix, writeBytes } from '../mm/guest.ts';
+import { faulting, getI32, getU64, MAX_RW_COUNT, putU32, putU64, readIovecs, readTimespec, type Segment, UIO_MAXIOV, view, viewPrefix, writeBytes } from '../mm/guest.ts';
 import { putAddress, writeAddress } from '../net/address.ts';
 import { Received } from '../net/channel.ts';
 import { NOBODY, type Socket } from '../net/socket.ts';
@@ -16,15 +16,25 @@ import { socketOf } from './socket.ts';
 /** Messages of more pieces than one are put together here first; a stream gives no more than this at a time. */
 const GATHERED_MAX = 1 << 20;
 
-/** Fills `into(done)` once, or as long as MSG_WAITALL wants. */
-function receiveAll(task: Task, socket: Socket, into: (done: number) => Uint8Array, total: number, flags: number, got: Received | undefined, finish: (count: number) => SysResult): SysResult {
+function receiveInto(task: Task, socket: Socket, base: GuestAddr, length: number, flags: number, got: Received | undefined): SysResult {
+  let into: Uint8Array;
+  try {
+    into = viewPrefix(task.mm, base, length, 'write');
+  } catch (error) {
+    return faulting(error, { base, length }, () => socket.faultingReceive(flags));
+  }
+  return socket.receive(into, flags, got);
+}
+
+/** Calls `receive` once, or as long as MSG_WAITALL wants. */
+function receiveAll(task: Task, socket: Socket, receive: (done: number) => SysResult, total: number, flags: number, got: Received | undefined, finish: (count: number) => SysResult): SysResult {
   const waitAll = (flags & (MSG_WAITALL | MSG_PEEK)) === MSG_WAITALL && !socket.messages;
   let done = 0;
   const attempt = (): SysResult => {
     do {
       let count: SysResult;
       try {
-        count = socket.receive(into(done), flags, got);
+        count = receive(done);
       } catch (error) {
         if (done === 0) throw error;
         break;
@@ -53,16 +63,16 @@ export function sys_recvfrom(task: Task, fd: Fd, at: GuestAddr, size: number, fl
   const count = Math.min(size, MAX_RW_COUNT);
   if ((flags & MSG_WAITALL) === 0 && addressAt === 0) {
     // The usual case goes without a closure.
-    const result = socket.receive(viewPrefix(task.mm, at, count, 'write'), flags, undefined);
+    const result = receiveInto(task, socket, at, count, flags, undefined);
     if (result !== WOULD_BLOCK) return result;
     if (socket.nonBlocking || (flags & MSG_DONTWAIT) !== 0) throw EAGAIN;
-    return block(task, socket.readQueues, () => socket.receive(viewPrefix(task.mm, at, count, 'write'), flags, undefined), within(task, socket.receiveTimeoutNs));
+    return block(task, socket.readQueues, () => receiveInto(task, socket, at, count, flags, undefined), within(task, socket.receiveTimeoutNs));
   }
   const got = new Received();
   return receiveAll(
     task,
     socket,
-    (done) => viewPrefix(task.mm, at + done, count - done, 'write'),
+    (done) => receiveInto(task, socket, at + done, count - done, flags, got),
     count,
     flags,
     got,
@@ -140,8 +150,8 @@ function receiveMessage(task: Task, socket: Socket, header: GuestAddr, flags: nu
   const total = single ? asked : Math.min(asked, GATHERED_MAX);
   const gathered = single ? undefined : new Uint8Array(total);
   const got = new Received();
-  const into = gathered === undefined ? (done: number) => viewPrefix(mm, segments[0].base + done, total - done, 'write') : (done: number) => (done === 0 ? gathered : gathered.subarray(done));
-  return receiveAll(task, socket, into, total, flags, got, (count) => {
+  const receive = (done: number): SysResult => (gathered === undefined ? receiveInto(task, socket, segments[0].base + done, total - done, flags, got) : socket.receive(gathered.subarray(done), flags, got));
+  return receiveAll(task, socket, receive, total, flags, got, (count) => {
     if (gathered !== undefined) scatter(task, segments, gathered.subarray(0, Math.min(count, total)));
     if (nameAt !== 0) putU32(mm, header + 8, got.from === undefined ? 0 : putAddress(mm, nameAt, nameRoom, got.from));
     const used = writeControl(task, socket, got, controlAt, controlRoom, flags);

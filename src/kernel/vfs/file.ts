@@ -5,10 +5,10 @@
 
 import { IN_CLOSE_NOWRITE, IN_CLOSE_WRITE } from '../../abi/inotify.ts';
 import { O_ACCMODE, O_APPEND, O_NOATIME, O_NOCTTY, O_NONBLOCK, O_PATH, O_RDONLY, O_WRONLY } from '../../abi/fcntl.ts';
-import { POLLIN, POLLOUT, POLLRDNORM, POLLWRNORM } from '../../abi/poll.ts';
-import { EBADF, EFBIG, EINVAL, EISDIR, ENODEV, ENOTDIR, ENOTTY, ENXIO, ESPIPE } from '../errno.ts';
+import { POLLHUP, POLLIN, POLLOUT, POLLRDNORM, POLLWRNORM } from '../../abi/poll.ts';
+import { EBADF, EFAULT, EFBIG, EINVAL, EISDIR, ENODEV, ENOTDIR, ENOTTY, ENXIO, ESPIPE } from '../errno.ts';
 import type { Mappable } from '../mm/vma.ts';
-import type { SysResult } from '../result.ts';
+import { type SysResult, WOULD_BLOCK } from '../result.ts';
 import type { Task } from '../task/task.ts';
 import { WaitQueue } from '../wait.ts';
 import type { DirEntry, Inode } from './inode.ts';
@@ -96,6 +96,17 @@ export abstract class OpenFile {
     throw EINVAL;
   }
 
+  /**
+   * A read whose buffer is not there: EFAULT if there is something to put into it, which is lost if it is a message;
+   * otherwise what any read would give.
+   */
+  faultingRead(task: Task, size: number): SysResult {
+    if (this.messages) return faultUnlessEmpty(this.read(task, new Uint8Array(Math.min(size, 4096))));
+    const events = this.poll();
+    if ((events & POLLIN) !== 0) throw EFAULT;
+    return (events & POLLHUP) !== 0 ? 0 : WOULD_BLOCK;
+  }
+
   write(_task: Task, _from: Uint8Array): SysResult {
     throw EINVAL;
   }
@@ -145,12 +156,27 @@ export abstract class OpenFile {
   }
 }
 
+/** What a read gave that had nowhere to put it. */
+export function faultUnlessEmpty(count: SysResult): SysResult {
+  if (count > 0) throw EFAULT;
+  return count;
+}
+
 /** The common rest of files that have an inode with a name. */
 export abstract class NamedFile extends OpenFile {
   constructor(inode: Inode, path: Path, flags: number) {
     super(inode, path, flags);
     inode.retain();
     if (this.canWrite) inode.writers++;
+  }
+
+  override faultingRead(task: Task, size: number): SysResult {
+    try {
+      return faultUnlessEmpty(this.pread(new Uint8Array(1), this.position));
+    } catch (error) {
+      if (error !== ESPIPE) throw error;
+      return super.faultingRead(task, size);
+    }
   }
 
   protected override closed(): void {

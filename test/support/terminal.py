@@ -6,7 +6,7 @@ At the end the rest is shown; the exit code is the command's. A step that does n
 
 import fcntl, json, os, pty, select, struct, sys, termios, time
 
-DEADLINE = 60
+DEADLINE = 100
 rows, columns, command = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3:]
 steps = json.load(sys.stdin)
 

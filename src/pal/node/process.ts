@@ -12,6 +12,11 @@ const SOL_SOCKET = 1,
   SO_PEERCRED = 17;
 /** struct ucred: pid, uid, gid. */
 const UCRED_BYTES = 12;
+const TCSANOW = 0,
+  OPOST = 1;
+/** struct termios of the C library, and the place of c_oflag in it, in words of 32 bits. */
+const TERMIOS_WORDS = 15,
+  C_OFLAG = 1;
 
 /**
  * Ends the process as _exit(2) does: at once, where `process.exit` waits for other threads, and those for whatever V8 is
@@ -48,6 +53,21 @@ function threadName(thread: string): string | undefined {
 export function returnMemory(): (() => void) | undefined {
   const trim = loadFfi()?.dlopen(null, { malloc_trim: { return: 'int32', arguments: ['uint64'] } }).functions.malloc_trim;
   return trim && (() => void trim(0n));
+}
+
+/** A terminal shows output as it is (termios(3), OPOST): Node's raw mode, whose end undoes this as well, is for input only. */
+export function rawOutput(fd: number): void {
+  const ffi = loadFfi();
+  if (ffi === undefined) return;
+  const { tcgetattr, tcsetattr } = ffi.dlopen(null, {
+    tcgetattr: { return: 'int32', arguments: ['int32', 'uint64'] },
+    tcsetattr: { return: 'int32', arguments: ['int32', 'int32', 'uint64'] },
+  }).functions;
+  const termios = new Uint32Array(TERMIOS_WORDS);
+  const address = ffi.getRawPointer(termios.buffer);
+  if (tcgetattr(fd, address) !== 0) return;
+  termios[C_OFLAG] &= ~OPOST;
+  tcsetattr(fd, TCSANOW, address);
 }
 
 /** Tells which user is at the other end of a Unix socket. */

@@ -10,6 +10,7 @@
 import { constants, fstatSync, openSync, readSync, writeSync } from 'node:fs';
 import type { SocketConstructorOpts } from 'node:net';
 import type { Sink, Source } from './enclave-thread.ts';
+import { rawOutput } from './process.ts';
 
 const net = (): typeof import('node:net') => process.getBuiltinModule('node:net');
 const tty = (): typeof import('node:tty') => process.getBuiltinModule('node:tty');
@@ -105,7 +106,10 @@ function pipeSource(fd: number): Source {
 
 function terminalSource(fd: number, raw: boolean): Source {
   const stream = new (tty().ReadStream)(fd);
-  if (raw) stream.setRawMode(true);
+  if (raw) {
+    stream.setRawMode(true);
+    rawOutput(fd);
+  }
   let ended = false;
   let waiting: { limit: number; deliver: (bytes: Uint8Array | undefined) => void } | undefined;
   const offer = (): void => {
@@ -192,7 +196,7 @@ function terminalSink(fd: number): Sink {
   };
 }
 
-/** `raw` hands every key on as it is typed (for a terminal of the program's own). */
+/** `raw` hands every key on as it is typed, and shows output as it is (for a terminal of the program's own, which does both itself). */
 export function sourceOf(fd: number, raw: 'raw' | 'cooked' = 'cooked'): Source {
   const kind = kindOf(fd);
   if (kind === 'pipe') return pipeSource(fd);

@@ -13,7 +13,7 @@ export const EXIT_CODES: Readonly<Record<FailureKind, readonly [code: number, me
   'entry-point': [116, 'The program is not below one of the entry points.'],
   busy:          [117, 'The instance is running already.'],
   'not-running': [118, 'The instance is not running.'],
-  host:          [119, 'The host refused: no room on the disk, no permission, no suitable Node.'],
+  host:          [119, 'The host refused: no room on the disk, no permission, no suitable Node. run, exec: the program succeeded, and its output was lost.'],
   broker:        [121, 'A broker refused, or cannot be reached.'],
   internal:      [120, 'A fault of Cloister itself.'],
 };
@@ -22,7 +22,13 @@ export const EXIT_CODES: Readonly<Record<FailureKind, readonly [code: number, me
 export const CANNOT_EXECUTE = 126;
 export const NOT_FOUND = 127;
 
-export function exitCodeOf(waitStatus: number): number {
+/** A program's own code, but for success where something of what it wrote did not arrive. */
+export function exitCodeOver(waitStatus: number, ...outputs: readonly { readonly lost: boolean }[]): number {
+  const code = exitCodeOf(waitStatus);
+  return code === 0 && outputs.some(({ lost }) => lost) ? EXIT_CODES.host[0] : code;
+}
+
+function exitCodeOf(waitStatus: number): number {
   const signal = waitStatus & 0x7f;
   return signal === 0 ? (waitStatus >> 8) & 0xff : 128 + signal;
 }

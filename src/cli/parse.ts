@@ -13,12 +13,12 @@ export const GLOBAL_OPTIONS: readonly OptionRow[] = [
 
 const nameOf = (row: OptionRow): string => row.flag.split(' ')[0].slice(2);
 const typeOf = (row: OptionRow): 'string' | 'boolean' => (row.flag.includes(' ') ? 'string' : 'boolean');
-/** The operands that a usage line names without brackets: after the command's own words, options and their values aside. */
+/** The operands that a usage line names without brackets, after the command's own words, options and their values aside: `PID`, `:PATH…`, `one|another`. */
 const required = (usage: string): string[] =>
   usage
     .replace(/\[[^\]]*\]|--\S+( [A-Z]+)?/g, '')
     .split(' ')
-    .filter((word) => /^[A-Z]/.test(word));
+    .filter((word) => /^:?[A-Z]|\|/.test(word));
 
 export function parseArguments(command: Pick<Command, 'options' | 'passThrough' | 'operands' | 'usage'>, words: readonly string[]): Invocation {
   const options = new Map<string, string[]>();

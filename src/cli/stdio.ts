@@ -3,9 +3,9 @@
 import { toByteString } from '../base/bytes.ts';
 import { Failure } from '../libos/failure.ts';
 import type { Program, Session } from '../pal/node/enclave-thread.ts';
-import { sinkOf, sourceOf } from '../pal/node/stdio.ts';
+import { type HostSink, sinkOf, sourceOf } from '../pal/node/stdio.ts';
 
-export function openStdio(terminal: boolean): Pick<Program, 'input' | 'output' | 'error' | 'terminal'> {
+export function openStdio(terminal: boolean): Pick<Program, 'input' | 'terminal'> & { readonly output: HostSink; readonly error: HostSink } {
   if (!terminal) return { input: sourceOf(0), output: sinkOf(1), error: sinkOf(2) };
   if (!process.stdin.isTTY || !process.stdout.isTTY) throw new Failure('usage', '-t wants standard input and output to be a terminal', 'Leave -t out.');
   return { input: sourceOf(0, 'raw'), output: sinkOf(1), error: sinkOf(2), terminal: terminalSize() };

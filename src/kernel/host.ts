@@ -12,7 +12,7 @@ export interface HostStream {
   readonly terminal?: { rows: number; columns: number };
   /** Copies at most `into.length` bytes; 0 = nothing now; -1 = end of file. */
   read(into: Uint8Array): number;
-  /** Takes at most `from.length` bytes; 0 = no room now; -1 = nobody reads any more. */
+  /** Takes at most `from.length` bytes; 0 = no room now; -1 = nobody reads any more; another negative number = the outside failed with this error. */
   write(from: Uint8Array): number;
   /** Bytes readable now, or -1 at end of file. */
   readable(): number;

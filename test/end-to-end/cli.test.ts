@@ -73,14 +73,21 @@ describe('cloister', { skip: existsSync('/bin/bash') && process.arch === 'x64' ?
   test("streams and exit codes are the program's own", () => {
     assert.deepEqual(inside('cat; echo problem >&2; exit 3', 'in\0put\xff'), { code: 3, signal: null, output: 'in\0put\xff', error: 'problem\n' });
     assert.equal(inside('kill -TERM $$').code, 143);
-    // A reader that goes, and a disk that is full, are SIGPIPE to the program.
+    // A reader that goes is SIGPIPE to the program, a disk that is full ENOSPC; told to those who started it, for what was written before is lost.
     const shell = (script: string): Result => {
       const { status, signal, stdout, stderr } = spawnSync('/bin/bash', ['-c', script, cloister], { cwd: instance, env, encoding: 'utf8' });
       return { code: status, signal, output: stdout, error: stderr };
     };
     const endless = '"$0" run -q /bin/bash -c "while echo line; do :; done"';
     assert.deepEqual(shell(`${endless} | head -n 1; echo \${PIPESTATUS[0]}`), { code: 0, signal: null, output: 'line\n141\n', error: '' });
-    assert.deepEqual(shell(`${endless} > /dev/full`), { code: 141, signal: null, output: '', error: "cloister: the program's output: ENOSPC: no space left on device, write\n" });
+    const told = (why: string): string => `cloister: the program's output: ${why}, write\n`;
+    const full = told('ENOSPC: no space left on device');
+    const failing = shell(`"$0" run -q /bin/head -c 3000000 /dev/zero > /dev/full`);
+    assert.equal(failing.code, 1);
+    assert.match(failing.error, /No space left on device/);
+    assert.deepEqual(shell(`"$0" run -q /bin/bash -c 'echo x' > /dev/full`), { code: 119, signal: null, output: '', error: full });
+    assert.deepEqual(shell(`"$0" run -q /bin/bash -c 'echo x; exit 3' > /dev/full`), { code: 3, signal: null, output: '', error: full });
+    assert.deepEqual(shell(`"$0" run -q /bin/bash -c 'echo x' >&-`), { code: 119, signal: null, output: '', error: told('EBADF: bad file descriptor') });
     assert.equal(run(['run', '-q', '/bin/nothing']).code, 127);
     // glibc's own dynamic linker takes the processor for what it is said to be.
     assert.match(inside('/lib64/ld-linux-x86-64.so.2 --help').output, /x86-64-v2 \(supported, searched\)/);
@@ -127,6 +134,12 @@ describe('cloister', { skip: existsSync('/bin/bash') && process.arch === 'x64' ?
     try {
       assert.equal(run(['run', '-q', '/bin/true']).code, 117);
       assert.deepEqual(run(['exec', '/bin/bash', '-c', 'cat; echo x >&2; exit 4'], 'abc'), { code: 4, signal: null, output: 'abc', error: 'x\n' });
+      // The client in machine code, and with an option the one in TypeScript.
+      for (const option of ['', '-w /']) {
+        const lost = spawnSync('/bin/bash', ['-c', `"$0" exec ${option} /bin/bash -c 'echo x' > /dev/full`, cloister], { cwd: instance, env, encoding: 'utf8' });
+        assert.deepEqual([lost.status, lost.stderr], [119, "cloister: the program's output: ENOSPC: no space left on device, write\n"]);
+        assert.equal(spawnSync('/bin/bash', ['-c', `"$0" exec ${option} /bin/bash -c 'echo x' <&- >&-`, cloister], { cwd: instance, env }).status, 119);
+      }
       assert.equal(run(['exec', '/etc/passwd']).code, 116);
       const sleeper = spawn(cloister, ['exec', '/bin/sleep', '1000'], { cwd: instance, env, stdio: 'ignore' });
       const other = spawn(cloister, ['exec', '/bin/sleep', '1000'], { cwd: instance, env, stdio: 'ignore' });

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { toByteString } from '../../base/bytes.ts';
 import { ControlClient } from '../../pal/node/control/client.ts';
 import { type Command, flag, values } from '../command.ts';
-import { exitCodeOf } from '../exit-codes.ts';
+import { exitCodeOver } from '../exit-codes.ts';
 import { forwardSignals } from '../signals.ts';
 import { attachTerminal, hostEnvironment, openStdio, variableOf } from '../stdio.ts';
 
@@ -31,8 +31,7 @@ export const command: Command = {
     forwardSignals(client);
     if (terminal) attachTerminal(client);
     try {
-      const code = exitCodeOf(await client.exec(request, input, output, error));
-      return code;
+      return exitCodeOver(await client.exec(request, input, output, error), output, error);
     } finally {
       input.close();
       client.close();

@@ -2,7 +2,7 @@ import { toByteString } from '../../base/bytes.ts';
 import { type BootInfo, startEnclave } from '../../libos/enclave.ts';
 import { immediateExit } from '../../pal/node/process.ts';
 import { choice, type Command, flag, value, values } from '../command.ts';
-import { exitCodeOf } from '../exit-codes.ts';
+import { exitCodeOver } from '../exit-codes.ts';
 import { attachTerminal, hostEnvironment, openStdio, variableOf } from '../stdio.ts';
 import { forwardSignals } from '../signals.ts';
 import { evidenceOption, TEE_OPTIONS, teeOption } from '../tee.ts';
@@ -57,18 +57,19 @@ export const command: Command = {
     if (info.warning !== undefined && !flag(invocation, 'quiet')) note(info.warning);
     const endpoint = address === undefined ? undefined : await (await import('../../libos/evidence.ts')).answerForEvidence(enclave, address, (message) => note(message));
     if (endpoint !== undefined && !flag(invocation, 'quiet')) note(`evidence at ${endpoint.url}`);
+    const stdio = early ?? openStdio(terminal);
     const session = enclave.exec({
       argv: invocation.operands.map(toByteString),
       env: values(invocation, 'env').map(variableOf),
       hostEnv: hostEnvironment(),
       cwd: '',
-      ...(early ?? openStdio(terminal)),
+      ...stdio,
     });
     forwardSignals(session);
     if (terminal) attachTerminal(session);
     let code: number;
     try {
-      code = exitCodeOf(await session.exited);
+      code = exitCodeOver(await session.exited, stdio.output, stdio.error);
     } finally {
       endpoint?.close();
       enclave.shutdown();

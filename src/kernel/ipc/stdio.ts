@@ -5,7 +5,7 @@ import { FIONREAD } from '../../abi/ioctl.ts';
 import { POLLERR, POLLHUP, POLLIN, POLLOUT, POLLRDNORM, POLLWRNORM } from '../../abi/poll.ts';
 import { SIGPIPE } from '../../abi/signal.ts';
 import { S_IFIFO } from '../../abi/stat.ts';
-import { EINVAL, ENOTTY, EPIPE } from '../errno.ts';
+import { EBADF, EDQUOT, EFBIG, EINVAL, EIO, ENOSPC, ENOTTY, EPIPE, type Errno } from '../errno.ts';
 import type { DevptsFs } from '../fs/devpts.ts';
 import type { HostStream } from '../host.ts';
 import type { Kernel } from '../kernel.ts';
@@ -19,6 +19,9 @@ import type { Stdio } from '../vfs/vfs.ts';
 import { AnonymousInode, PIPEFS } from './anon.ts';
 import { HostTerminal } from './hosttty.ts';
 import { TtyFile } from './tty.ts';
+
+/** What a failure outside can be to a program that writes; it is said from outside, so any other is EIO. */
+const FAILURES: readonly Errno[] = [EBADF, ENOSPC, EFBIG, EDQUOT];
 
 /** What /proc/<pid>/fd leads to: opening it gives the same stream again. The stream closes with the last description. */
 class HostInode extends AnonymousInode {
@@ -65,6 +68,7 @@ export class HostFile extends OpenFile {
   override write(task: Task, from: Uint8Array): SysResult {
     if (from.length === 0) return 0;
     const count = this.stream.write(from);
+    if (count < -1) throw FAILURES.find(({ errno }) => errno === -count) ?? EIO;
     if (count < 0) {
       sendToTask(task, kernelSignal(SIGPIPE));
       throw EPIPE;

@@ -110,6 +110,22 @@ test('a program behind the client is as one in front of it', { skip }, async (t)
     child.stdout.once('data', () => child.stdout.destroy());
     assert.equal((await outcome).code, 128 + 13);
   });
+  await t.test('output that cannot be written', async () => {
+    const into = async (path_: string, flags: string, argv: readonly string[]): Promise<Outcome> => {
+      const output = openSync(path_, flags);
+      const child = spawn(client, wordsFor(path, argv), { stdio: ['ignore', output, 'pipe'] });
+      closeSync(output);
+      return outcomeOf(child);
+    };
+    const told = "cloister: the program's output: ENOSPC: no space left on device, write\n";
+    // The program has ended before it could know; a program that has not gets the error.
+    assert.deepEqual(await into('/dev/full', 'w', ['flood', '100']), { code: CODES.host, output: Buffer.alloc(0), error: told });
+    assert.deepEqual(await into('/dev/full', 'w', ['flood', '70000000']), { code: 28, output: Buffer.alloc(0), error: told });
+    assert.deepEqual(await into('/dev/full', 'w', ['exit', '7']), { code: 7, output: Buffer.alloc(0), error: '' });
+    const closed = await into('/dev/null', 'r', ['flood', '100']);
+    assert.equal(closed.code, CODES.host);
+    assert.match(closed.error, /EBADF/);
+  });
   await t.test('what is refused is left to Node', async () => {
     assert.match((await run(path, ['refuse', 'a b'])).output.toString(), /^FLAG ENTRY -C DIR exec refuse a b\n$/);
   });

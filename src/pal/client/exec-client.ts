@@ -242,6 +242,16 @@ taken:
   jmp tell
 broken:
   mov dword [r8+4], 0
+  cmp eax, 0-EPIPE
+  je gone
+  mov [unwritten], eax
+  cmp dword [r8+8], 1
+  jne tell                            ; there is no place left to tell it
+  mov r10d, eax
+  call telllost
+  mov eax, r10d
+  jmp tell
+gone:
   xor eax, eax
 tell:
   mov byte [small], TAKEN
@@ -253,6 +263,23 @@ tell:
   mov esi, small
   mov edx, 13
   jmp send
+
+telllost:                             ; eax: what write(2) gave
+  mov esi, lostfull
+  mov edx, LOST_FULL_BYTES
+  cmp eax, 0-ENOSPC
+  je telling
+  mov esi, lostclosed
+  mov edx, LOST_CLOSED_BYTES
+  cmp eax, 0-EBADF
+  je telling
+  mov esi, lostother
+  mov edx, LOST_OTHER_BYTES
+telling:
+  mov eax, write
+  mov edi, 2
+  syscall
+  ret
 
 input:
   mov edx, r14d
@@ -365,6 +392,10 @@ exited:                               ; a wait status: 128 + n for signal n
   mov edi, eax
   shr edi, 8
   and edi, 0xff
+  jne exit
+  cmp dword [unwritten], 0
+  je exit
+  mov edi, EXIT_HOST
   jmp exit
 killed:
   add edi, 128
@@ -409,6 +440,9 @@ fallback:
   jmp exit
 `;
 
+const LOST_FULL = "cloister: the program's output: ENOSPC: no space left on device, write\n",
+  LOST_CLOSED = "cloister: the program's output: EBADF: bad file descriptor, write\n",
+  LOST_OTHER = "cloister: the program's output cannot be written\n";
 const FAILED = 'cloister: the enclave has failed; cloister logs says how\n';
 const STOPPED = 'cloister: the enclave has stopped\n';
 
@@ -432,7 +466,10 @@ export function execClient(exitCodes: { readonly notRunning: number; readonly ho
       signalfd4: 289,
       POLLIN: 1,
       POLLOUT: 4,
+      EBADF: 9,
       EAGAIN: 11,
+      ENOSPC: 28,
+      EPIPE: 32,
       SIGSTOP: 19,
       TSTP: SIGNALS.TSTP,
       FORWARDED: maskOf(Object.values(SIGNALS)),
@@ -452,12 +489,15 @@ export function execClient(exitCodes: { readonly notRunning: number; readonly ho
       INPUT_BYTES,
       HELLO_BYTES: hello().length,
       FAILED_BYTES: FAILED.length,
+      LOST_FULL_BYTES: LOST_FULL.length,
+      LOST_CLOSED_BYTES: LOST_CLOSED.length,
+      LOST_OTHER_BYTES: LOST_OTHER.length,
       STOPPED_BYTES: STOPPED.length,
       EXIT_NOT_RUNNING: exitCodes.notRunning,
       EXIT_HOST: exitCodes.host,
       EXIT_INTERNAL: exitCodes.internal,
     },
-    data: { hello: hello(), failed: FAILED, stopped: STOPPED, pause: new Uint8Array(new BigInt64Array([0n, 20_000_000n]).buffer) },
+    data: { hello: hello(), failed: FAILED, stopped: STOPPED, lostfull: LOST_FULL, lostclosed: LOST_CLOSED, lostother: LOST_OTHER, pause: new Uint8Array(new BigInt64Array([0n, 20_000_000n]).buffer) },
     memory: {
       mask: 8,
       oldmask: 8,
@@ -470,6 +510,7 @@ export function execClient(exitCodes: { readonly notRunning: number; readonly ho
       siginfo: 128,
       small: 16,
       welcomed: 4,
+      unwritten: 4,
       output1: 16,
       output2: 16,
       inputbuffer: HEADER_BYTES + INPUT_BYTES,

@@ -68,6 +68,11 @@ test('programs in an enclave', async (t) => {
   await t.test('a reader that has gone is a broken pipe', async () => {
     assert.equal(await enclave.exec(program(['flood', '70000000'], undefined, { write: (_, done) => done(false), close() {} })).exited, 13);
   });
+  await t.test('a failure to write is that error, in what was not written yet', async () => {
+    const full: Sink = { write: (_, done) => done(false, 28), close() {} };
+    assert.equal(await enclave.exec(program(['flood', '70000000'], undefined, full)).exited, 28 << 8);
+    assert.equal(await enclave.exec(program(['flood', '100'], undefined, full)).exited, 0);
+  });
   await t.test('exit codes, signals, refusals, calls', async () => {
     assert.equal(await enclave.exec(program(['exit', '7'])).exited, 7 << 8);
     const held = enclave.exec(program(['hold']));
@@ -122,6 +127,11 @@ test('the control socket', async (t) => {
     assert.equal(await calls.call('echo', 2), 2);
     await assert.rejects(calls.call('nothing', 2), (error) => error instanceof ControlError && error.kind === 'usage');
     calls.close();
+  });
+  await t.test('what keeps output from being written reaches the program', async () => {
+    for (const [errno, status] of [[28, 28 << 8], [undefined, 13], [99_999, 13]] as const) {
+      assert.equal(await new ControlClient(path).exec(request(['flood', '70000000']), sourceOf(new Uint8Array(0)), { write: (_, done) => done(false, errno), close() {} }, collector()), status);
+    }
   });
   await t.test('a signal reaches its own program only', async () => {
     const [one, two] = [new ControlClient(path), new ControlClient(path)];

@@ -20,8 +20,11 @@ export interface Source {
 
 /** Where a program's output goes. */
 export interface Sink {
-  /** Calls `done` when all bytes are taken; with false when nobody will take any more. */
-  write(bytes: Uint8Array, done: (open: boolean) => void): void;
+  /**
+   * Calls `done` when all bytes are taken; with false when nobody will take any more: with an error number where that is a failure
+   * (a full disk), without where the reader has gone.
+   */
+  write(bytes: Uint8Array, done: (open: boolean, errno?: number) => void): void;
   close(): void;
 }
 
@@ -143,10 +146,10 @@ class Outflow {
       this.#bell.ringInner();
       this.#busy = true;
       let synchronous = true;
-      this.#sink.write(chunk, (open) => {
+      this.#sink.write(chunk, (open, errno) => {
         this.#busy = false;
         if (!open) {
-          this.ring.closeReader();
+          this.ring.closeReader(errno);
           this.#bell.ringInner();
         }
         if (!synchronous) {

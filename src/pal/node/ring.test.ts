@@ -43,6 +43,12 @@ test('the end of both sides', () => {
   ring.closeReader();
   assert.equal(ring.write(into), -1);
   assert.equal(ring.writable(), -1);
+  const full = Ring.allocate(8);
+  full.closeReader(28);
+  full.closeReader(5);
+  full.closeReader();
+  assert.equal(full.write(into), -28);
+  assert.equal(full.writable(), -1);
 });
 
 test('a wish is taken once', () => {

@@ -17,6 +17,8 @@ const HEAD = 0,
 const HEADER_BYTES = 256;
 const WRITER_CLOSED = 1,
   READER_CLOSED = 2;
+/** Above the flags: why the reader has closed, an error number. */
+const ERRNO_SHIFT = 8;
 
 export class Ring {
   readonly buffer: SharedArrayBuffer;
@@ -55,6 +57,11 @@ export class Ring {
     return (Atomics.load(this.#control, CLOSED) & READER_CLOSED) !== 0;
   }
 
+  /** What `write` gives when the reader has closed: -1, or the negative error number that it has closed with. */
+  get #refusal(): number {
+    return -(Atomics.load(this.#control, CLOSED) >>> ERRNO_SHIFT) || -1;
+  }
+
   /** Consumer: copies out at most `into.length` bytes; 0 = empty now; -1 = empty and the writer has closed. */
   read(into: Uint8Array): number {
     // The flag is read before the position: bytes written before closing are never missed.
@@ -71,9 +78,9 @@ export class Ring {
     return count;
   }
 
-  /** Producer: copies in as much of `from` as there is room for; 0 = full now; -1 = the reader has closed. */
+  /** Producer: copies in as much of `from` as there is room for; 0 = full now; negative = the reader has closed, see `closeReader`. */
   write(from: Uint8Array): number {
-    if (this.readerClosed) return -1;
+    if (this.readerClosed) return this.#refusal;
     const tail = Atomics.load(this.#control, TAIL);
     const room = this.#data.length - ((tail - Atomics.load(this.#control, HEAD)) >>> 0);
     const count = Math.min(room, from.length);
@@ -102,8 +109,9 @@ export class Ring {
     Atomics.or(this.#control, CLOSED, WRITER_CLOSED);
   }
 
-  closeReader(): void {
-    Atomics.or(this.#control, CLOSED, READER_CLOSED);
+  /** `errno`: what kept the bytes from going on; 0 where there is nobody any more who would read them. The first counts. */
+  closeReader(errno = 0): void {
+    if (!this.readerClosed) Atomics.or(this.#control, CLOSED, READER_CLOSED | (errno << ERRNO_SHIFT));
   }
 
   /** Consumer, having found the ring empty: `count` bytes are waited for. Returns true if that is news to the producer. */

@@ -15,8 +15,16 @@ import { rawOutput } from './process.ts';
 const net = (): typeof import('node:net') => process.getBuiltinModule('node:net');
 const tty = (): typeof import('node:tty') => process.getBuiltinModule('node:tty');
 
+/** One that knows whether something was lost that a program was told had been written. */
+export interface HostSink extends Sink {
+  readonly lost: boolean;
+}
+
 /** Major number of /dev/null and its like. */
 const MEMORY_DEVICES = 1;
+
+const EIO = 5,
+  EBADF = 9;
 
 type Kind = 'direct' | 'pipe' | 'terminal' | 'closed';
 
@@ -138,42 +146,58 @@ function terminalSource(fd: number, raw: boolean): Source {
   };
 }
 
-function directSink(fd: number): Sink {
+/** The error number of a failure that lost something; undefined where only the reader has gone. Told, where there is a place left for it. */
+function lossOf(fd: number, error: NodeJS.ErrnoException): number | undefined {
+  if (error.code === 'EPIPE' || error.code === 'ECONNRESET') return undefined;
+  if (fd !== 2) process.stderr.write(`cloister: the program's output: ${error.message}\n`);
+  return Math.abs(error.errno ?? EIO);
+}
+
+function directSink(fd: number): HostSink {
+  let lost = false;
   return {
+    get lost() {
+      return lost;
+    },
     write(bytes, done) {
       try {
         for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at);
         done(true);
       } catch (error) {
-        // To the program this is a pipe that nobody reads; the reason is for whoever ran it.
-        if (fd !== 2) process.stderr.write(`cloister: the program's output: ${(error as Error).message}\n`);
-        done(false);
+        const errno = lossOf(fd, error as NodeJS.ErrnoException);
+        lost ||= errno !== undefined;
+        done(false, errno);
       }
     },
     close() {},
   };
 }
 
-function pipeSink(fd: number): Sink {
+function pipeSink(fd: number): HostSink {
   const own = reopened(fd, constants.O_WRONLY);
   const socket = new (net().Socket)({ fd: own, readable: false, writable: true });
-  let waiting: ((open: boolean) => void) | undefined;
+  let waiting: ((open: boolean, errno?: number) => void) | undefined;
   let open = true;
+  let errno: number | undefined;
   const settle = (): void => {
     const done = waiting;
     waiting = undefined;
-    done?.(open);
+    done?.(open, errno);
   };
-  const broken = (): void => {
+  const broken = (error?: NodeJS.ErrnoException): void => {
+    if (open && error) errno = lossOf(fd, error);
     open = false;
     settle();
   };
-  socket.on('error', broken).on('close', broken);
+  socket.on('error', broken).on('close', () => broken());
   return {
+    get lost() {
+      return errno !== undefined;
+    },
     write(bytes, done) {
-      if (!open) return done(false);
+      if (!open) return done(false, errno);
       waiting = done;
-      socket.write(bytes, settle);
+      socket.write(bytes, (error) => (error ? broken(error) : settle()));
     },
     close() {
       // A socket that could not be opened anew is still ours to report errors on.
@@ -182,13 +206,14 @@ function pipeSink(fd: number): Sink {
   };
 }
 
-function terminalSink(fd: number): Sink {
+function terminalSink(fd: number): HostSink {
   const stream = new (tty().WriteStream)(fd);
   let open = true;
   stream.on('error', () => {
     open = false;
   });
   return {
+    lost: false,
     write(bytes, done) {
       stream.write(bytes, () => done(open));
     },
@@ -204,9 +229,24 @@ export function sourceOf(fd: number, raw: 'raw' | 'cooked' = 'cooked'): Source {
   return kind === 'direct' ? directSource(fd) : EMPTY_SOURCE;
 }
 
-export function sinkOf(fd: number): Sink {
+/** A descriptor that is not open. */
+function closedSink(): HostSink {
+  let lost = false;
+  return {
+    get lost() {
+      return lost;
+    },
+    write(_bytes, done) {
+      lost = true;
+      done(false, EBADF);
+    },
+    close() {},
+  };
+}
+
+export function sinkOf(fd: number): HostSink {
   const kind = kindOf(fd);
   if (kind === 'pipe') return pipeSink(fd);
   if (kind === 'terminal') return terminalSink(fd);
-  return kind === 'direct' ? directSink(fd) : { write: (_bytes, done) => done(false), close() {} };
+  return kind === 'direct' ? directSink(fd) : closedSink();
 }

@@ -3,7 +3,7 @@
 import { connect, type Socket } from 'node:net';
 import type { Sink, Source } from '../enclave-thread.ts';
 import { RemoteError, type WireError } from '../messages.ts';
-import { decodeJson, decodeNumbers, encodeFrame, encodeJson, encodeNumbers, type ExecRequest, type Frame, FRAME, FrameReader, PROTOCOL, ProtocolError } from './frame.ts';
+import { decodeJson, decodeNumbers, encodeFrame, encodeJson, encodeNumbers, type ExecRequest, type Frame, FRAME, FrameReader, PROTOCOL, ProtocolError, TAKEN } from './frame.ts';
 import { socketPath } from './path.ts';
 
 /** An error that the enclave's process answered with, or that it cannot be reached. */
@@ -55,7 +55,7 @@ export class ControlClient {
   /** Runs a program with these streams; resolves with its wait status. */
   exec(request: ExecRequest, input: Source, output: Sink, error: Sink): Promise<number> {
     const { promise, resolve } = Promise.withResolvers<number>();
-    const take = (sink: Sink, stream: number, payload: Uint8Array): void => sink.write(payload.slice(), (open) => this.#socket.write(encodeNumbers(FRAME.taken, stream, open ? 1 : 0)));
+    const take = (sink: Sink, stream: number, payload: Uint8Array): void => sink.write(payload.slice(), (open, errno = 0) => this.#socket.write(encodeNumbers(FRAME.taken, stream, open ? TAKEN : -errno)));
     this.#handler = ({ type, payload }) => {
       if (type === FRAME.output) take(output, 0, payload);
       else if (type === FRAME.error) take(error, 1, payload);

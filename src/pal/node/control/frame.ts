@@ -18,6 +18,12 @@ export const FRAME = {
   welcome: 16, want: 17, output: 18, error: 19, exited: 20, refused: 21, result: 22,
 } as const;
 
+/** The second number of `taken`; another is what write(2) has failed with, negative, and 0 for a reader that has gone. */
+export const TAKEN = 1;
+const MAX_ERRNO = 4095;
+/** 0 for what is none. */
+export const errnoIn = (outcome: number): number => (-(outcome | 0) > 0 && -(outcome | 0) <= MAX_ERRNO ? -(outcome | 0) : 0);
+
 export const MAX_PAYLOAD = 4 << 20;
 const HEADER_BYTES = 5;
 const KNOWN: ReadonlySet<number> = new Set(Object.values(FRAME));

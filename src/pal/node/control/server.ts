@@ -8,7 +8,7 @@ import { chmodSync, rmSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
 import type { EnclaveThread, Session, Sink, Source } from '../enclave-thread.ts';
 import type { WireError } from '../messages.ts';
-import { decodeExec, decodeExecStrings, decodeJson, decodeNumbers, encodeFrame, encodeJson, encodeNumbers, type ExecRequest, type Frame, FRAME, FrameReader, PROTOCOL, ProtocolError } from './frame.ts';
+import { decodeExec, decodeExecStrings, decodeJson, decodeNumbers, encodeFrame, encodeJson, encodeNumbers, errnoIn, type ExecRequest, type Frame, FRAME, FrameReader, PROTOCOL, ProtocolError, TAKEN } from './frame.ts';
 import { socketPath } from './path.ts';
 
 const SIGHUP = 1;
@@ -66,7 +66,7 @@ class Connection {
   #greeted = false;
   #session: Session | undefined;
   #wanted: { limit: number; deliver: (bytes: Uint8Array | undefined) => void } | undefined;
-  readonly #untaken: (((open: boolean) => void) | undefined)[] = [];
+  readonly #untaken: (((open: boolean, errno?: number) => void) | undefined)[] = [];
   #gone = false;
 
   constructor(socket: Socket, options: ControlOptions) {
@@ -101,11 +101,11 @@ class Connection {
       case FRAME.inputEnd:
         return this.#input(undefined);
       case FRAME.taken: {
-        const [stream, open] = decodeNumbers(payload, 2);
+        const [stream, outcome] = decodeNumbers(payload, 2);
         const done = this.#untaken[stream];
         if (done === undefined) throw new ProtocolError('nothing was there to be taken');
         this.#untaken[stream] = undefined;
-        return done(open === 1);
+        return done(outcome === TAKEN, outcome === TAKEN ? 0 : errnoIn(outcome));
       }
       case FRAME.signal: {
         const [signal] = decodeNumbers(payload, 1);

@@ -20,6 +20,9 @@ const host = new WorkerHost(port, bell);
 host.admit = ({ argv, env, cwd }) => (argv[0] === 'refuse' ? { refused: { code: 'entry-point', kind: 'entry-point', message: 'refused' } } : { argv, env, cwd });
 const chunk = new Uint8Array(5000);
 
+/** SIGPIPE, or the error as an exit code. */
+const refused = (count: number): number => (count === -1 ? 13 : -count << 8);
+
 const PROGRAMS: Readonly<Record<string, (argv: readonly string[]) => Running['step']>> = {
   cat: ([, limit]) => {
     let left = limit === undefined ? Number.POSITIVE_INFINITY : Number(limit);
@@ -34,7 +37,7 @@ const PROGRAMS: Readonly<Record<string, (argv: readonly string[]) => Running['st
           this.pending = chunk.slice(0, count);
         }
         const count = this.stdio[1].write(this.pending);
-        if (count === -1) return 13;
+        if (count < 0) return refused(count);
         if (count === 0) return undefined;
         this.pending = this.pending.subarray(count);
       }
@@ -45,7 +48,7 @@ const PROGRAMS: Readonly<Record<string, (argv: readonly string[]) => Running['st
     return function () {
       while (left > 0) {
         const count = this.stdio[1].write(chunk.subarray(0, Math.min(chunk.length, left)));
-        if (count === -1) return 13;
+        if (count < 0) return refused(count);
         if (count === 0) return undefined;
         left -= count;
       }

@@ -4,6 +4,7 @@ import { nearest } from '../config/nearest.ts';
 import { Failure, toFailure } from '../libos/errors.ts';
 import { VERSION } from '../libos/version.ts';
 import { help } from './help.ts';
+import { outputWritten, print, watchOutput } from './output.ts';
 import { parseArguments } from './parse.ts';
 import { COMMANDS } from './registry.ts';
 import { reportFailure } from './report.ts';
@@ -42,13 +43,12 @@ async function main(words: readonly string[]): Promise<number> {
   const { options, operands } = parseArguments(CLOISTER, words);
   const name = operands.at(0);
   const rows = name === undefined ? [] : group(name);
-  if (options.has('version')) process.stdout.write(`${VERSION}\n`);
-  else if (name === 'help' && operands.length > 1) return main([...operands.slice(1), '--help']);
-  else if (name !== undefined && rows.length > 0) return grouped(name, rows, words, operands);
-  else if (name === undefined && options.has('directory')) throw new Failure('usage', 'COMMAND is missing', 'cloister --help lists them.');
-  else if (name === undefined || name === 'help') process.stdout.write(overview());
-  else return command(name, words.toSpliced(words.length - operands.length, 1));
-  return 0;
+  if (options.has('version')) return print(`${VERSION}\n`);
+  if (name === 'help' && operands.length > 1) return main([...operands.slice(1), '--help']);
+  if (name !== undefined && rows.length > 0) return grouped(name, rows, words, operands);
+  if (name === undefined && options.has('directory')) throw new Failure('usage', 'COMMAND is missing', 'cloister --help lists them.');
+  if (name === undefined || name === 'help') return print(overview());
+  return command(name, words.toSpliced(words.length - operands.length, 1));
 }
 
 /** `resource put …`: the second word is the first operand. */
@@ -58,8 +58,7 @@ async function grouped(name: string, rows: typeof COMMANDS, words: readonly stri
   if (second === undefined || second === '--help' || second === '-h') {
     const text = `Usage: cloister ${name} COMMAND [OPTIONS] [ARGUMENTS]\n\n${listed(rows).join('\n')}\n\ncloister ${name} COMMAND --help explains one command.\n`;
     if (second === undefined) throw new Failure('usage', `${name} is followed by ${rows.map((row) => row.name.split(' ')[1]).join(', ')}`, `cloister ${name} --help explains them.`);
-    process.stdout.write(text);
-    return 0;
+    return print(text);
   }
   return command(`${name} ${second}`, words.toSpliced(at, 2));
 }
@@ -76,11 +75,12 @@ async function command(name: string, words: readonly string[]): Promise<number> 
   }
   const { command } = await row.load();
   const invocation = parseArguments(command, words);
-  if (invocation.options.has('help')) {
-    process.stdout.write(help(command));
-    return 0;
-  }
-  return command.run(invocation);
+  if (invocation.options.has('help')) return print(help(command));
+  if (command.passThrough) return command.run(invocation);
+  watchOutput();
+  const code = await command.run(invocation);
+  await outputWritten();
+  return code;
 }
 
 const words = process.argv.slice(2);

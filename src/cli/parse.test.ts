@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parseArguments } from './parse.ts';
+import { COMMANDS } from './registry.ts';
 
 const BUILD = {
   usage: 'build [OPTIONS] FILE',
@@ -48,6 +49,16 @@ const REFUSED: readonly (readonly [typeof BUILD | typeof RUN, readonly string[],
   [RUN,   ['-q', '--'],          'PROG is missing'],
 ];
 for (const [command, words, message] of REFUSED) test(`${words.join(' ')}: ${message}`, () => assert.throws(() => parse(command, ...words), { kind: 'usage', message }));
+
+test('every command says which operand is missing', async () => {
+  for (const { name, load } of COMMANDS) {
+    const { command } = await load();
+    for (let count = 0; count < command.operands[0]; count++) {
+      const words = Array.from({ length: count }, () => 'x');
+      assert.throws(() => parseArguments(command, words), { name: 'Failure', kind: 'usage', message: /^:?[A-Za-z|/-]+ is missing$/ }, `${name} with ${count}`);
+    }
+  }
+});
 
 test('a slip of the keyboard is told from an unknown option', () => {
   assert.throws(() => parse(BUILD, '--qiuet', 'x'), { hint: 'Did you mean --quiet?' });

@@ -6,6 +6,7 @@
 import type { FailureKind } from '../libos/failure.ts';
 import type { Command } from './command.ts';
 import { help } from './help.ts';
+import { print } from './output.ts';
 import { parseArguments } from './parse.ts';
 import { reportFailure } from './report.ts';
 
@@ -25,10 +26,7 @@ export function told(error: unknown): Told {
 
 async function outcome(command: Command, words: readonly string[], before: string | undefined): Promise<number> {
   const invocation = parseArguments(command, words);
-  if (invocation.options.has('help')) {
-    process.stdout.write(help(command));
-    return 0;
-  }
+  if (invocation.options.has('help')) return print(help(command));
   return command.run(before === undefined || invocation.options.has('directory') ? invocation : { ...invocation, directory: before });
 }
 

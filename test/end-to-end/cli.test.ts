@@ -96,9 +96,24 @@ describe('cloister', { skip: existsSync('/bin/bash') && process.arch === 'x64' ?
     assert.equal(output.length, 3_000_000);
   });
 
+  test('output of the commands themselves: a reader that goes ends them silently, a full disk is told', () => {
+    const shell = (script: string): string => {
+      const { stdout, stderr } = spawnSync('/bin/bash', ['-c', script, cloister], { cwd: instance, env, encoding: 'utf8' });
+      return stdout + stderr;
+    };
+    assert.equal(shell('"$0" cat :/bin/bash | head -c 3 | tail -c 2; echo " ${PIPESTATUS[0]}"'), 'EL 141\n');
+    for (const words of ['--help', 'help run', 'run --help', 'print measurement', 'ls -l :/bin', 'status']) {
+      assert.equal(shell(`"$0" ${words} | exec 0<&-; sleep 0.1`), '', words);
+      assert.match(shell(`"$0" ${words} > /dev/full; echo $?`), /^119\ncloister: the output cannot be written: ENOSPC/, words);
+    }
+    assert.match(shell('"$0" print measurement >&-; echo $? >&2'), /cannot be written: EBADF.*\n119\n/);
+  });
+
   test('what is refused, and how', () => {
     assert.equal(run(['run', '-q', '/etc/passwd']).code, 116);
     assert.match(run(['run', '-q', '-e', 'FOO=1', '/bin/env']).error, /FOO is not let through/);
+    for (const words of [['print'], ['cat'], ['cp', 'x'], ['kill'], ['new'], ['seal']]) assert.equal(run(words).code, 110);
+    assert.match(run(['print']).error, /^cloister: measurement\|signer\|sim-key is missing\n {2}Usage: cloister print/);
     assert.equal(run(['rnu']).code, 110);
     assert.match(run(['rnu']).error, /Did you mean run\?/);
     assert.equal(run(['build'], '', place).code, 112);

@@ -129,7 +129,11 @@ test('the control socket', async (t) => {
     calls.close();
   });
   await t.test('what keeps output from being written reaches the program', async () => {
-    for (const [errno, status] of [[28, 28 << 8], [undefined, 13], [99_999, 13]] as const) {
+    for (const [errno, status] of [
+      [28, 28 << 8],
+      [undefined, 13],
+      [99_999, 13],
+    ] as const) {
       assert.equal(await new ControlClient(path).exec(request(['flood', '70000000']), sourceOf(new Uint8Array(0)), { write: (_, done) => done(false, errno), close() {} }, collector()), status);
     }
   });

@@ -53,7 +53,7 @@ export const CONFIGURATION: Section = { kind: 'section', doc: 'Configuration of 
     files:     { kind: 'integer', doc: 'Open files that a process may have from its start (RLIMIT_NOFILE; up to 1048576 if it asks).', default: 1024, min: 16, max: 1_048_576 },
     hostname:  { kind: 'string', doc: 'Name of the machine as programs see it.', default: 'cloister', pattern: /^[A-Za-z0-9][A-Za-z0-9.-]{0,62}$/, expected: 'a host name' },
   } },
-  entry_points: { kind: 'list', doc: 'Programs that may be started from outside: these paths and everything below them.', default: ['/bin', '/sbin', '/usr/bin', '/usr/sbin', '/usr/local/bin'], of: path('A path prefix.', '/bin') },
+  entry_points: { kind: 'list', doc: 'Programs that may be started from outside: these paths and everything below them. Where a path is a link, what it leads to must be below one of them too.', default: ['/bin', '/sbin', '/usr/bin', '/usr/sbin', '/usr/local/bin'], of: path('A path prefix.', '/bin') },
   env: { kind: 'section', doc: 'Environment of programs.', keys: {
     default:   { kind: 'dictionary', doc: 'Set for every program.', default: { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', HOME: '/root', LANG: 'C.UTF-8' }, key: NAME, expected: 'the name of an environment variable' },
     untrusted: { kind: 'list', doc: 'Names that the host may set; all others are refused.', default: [], of: name('A variable.') },

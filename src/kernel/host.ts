@@ -22,7 +22,17 @@ export interface HostStream {
 
 /** Requests from outside to a running enclave. */
 export type HostRequest =
-  | { readonly kind: 'exec'; readonly id: number; readonly argv: readonly string[]; readonly env: readonly string[]; readonly cwd: string; readonly stdio: readonly [HostStream, HostStream, HostStream]; readonly terminal: boolean }
+  | {
+      readonly kind: 'exec';
+      readonly id: number;
+      readonly argv: readonly string[];
+      readonly env: readonly string[];
+      readonly cwd: string;
+      readonly stdio: readonly [HostStream, HostStream, HostStream];
+      readonly terminal: boolean;
+      /** Asked with the program's path, links resolved, before it is started; false: it has been refused, and that was told. */
+      readonly admits?: (resolved: string) => boolean;
+    }
   | { readonly kind: 'signal'; readonly id: number; readonly signal: number }
   | { readonly kind: 'kill'; readonly pid: number; readonly signal: number; readonly reply: number }
   | { readonly kind: 'resize'; readonly terminal: HostStream; readonly rows: number; readonly columns: number }

@@ -86,6 +86,10 @@ export interface SpawnRequest {
   readonly creds?: Creds;
   /** Told to `host.exited`; -1 = nobody waits. */
   readonly hostId?: number;
+  /** Asked with the program's path, links resolved; false: nothing is started, and whoever asked has been told. */
+  readonly admits?: (resolved: string) => boolean;
+  /** Told which interpreter of the program cannot be had, before the error is thrown. */
+  readonly onInterpreter?: (path: string) => void;
 }
 
 export class Kernel {
@@ -140,8 +144,8 @@ export class Kernel {
 
   // --- processes ---
 
-  /** Starts a root process. Throws Errno when the program cannot be run. */
-  spawn(request: SpawnRequest): Pid {
+  /** Starts a root process; undefined when it is not admitted. Throws Errno when the program cannot be run. */
+  spawn(request: SpawnRequest): Pid | undefined {
     const pid = this.newPid();
     const session = { sid: pid, leader: undefined as unknown as Process, tty: undefined };
     const group: ProcessGroup = { pgid: pid, session, members: new Set() };
@@ -162,7 +166,12 @@ export class Kernel {
     this.groups.set(pid, group);
     this.tasks.set(pid, task);
     try {
-      execTask(task, this.openExec(task, -100, request.argv[0], 0), request.argv[0], request.argv, request.env);
+      const program = this.openExec(task, -100, request.argv[0], 0);
+      if (request.admits?.(program.path) === false) {
+        exitTask(task, 0);
+        return undefined;
+      }
+      execTask(task, program, request.argv[0], request.argv, request.env, request.onInterpreter);
     } catch (error) {
       exitTask(task, 0);
       throw error;
@@ -330,11 +339,12 @@ export class Kernel {
   #serve(request: HostRequest): void {
     switch (request.kind) {
       case 'exec':
+        let interpreter = '';
         try {
-          this.spawn({ ...request, hostId: request.id });
+          this.spawn({ ...request, hostId: request.id, onInterpreter: (path) => (interpreter = path) });
         } catch (error) {
           if (!(error instanceof Errno)) throw error;
-          this.host.log('error', `${request.argv[0]}: ${error.message}`);
+          this.host.log('error', `${request.argv[0]}: ${interpreter === '' ? '' : `cannot execute: required file ${interpreter}: `}${error.message}`);
           this.host.exited(request.id, (error.code === 'ENOENT' ? 127 : 126) << 8);
         }
         return;

@@ -115,7 +115,7 @@ export async function boot(request: BootRequest, host: WorkerHost): Promise<Encl
     });
     running = kernel;
     early.forEach(writeBackLater);
-    host.admit = (message) => admit(configuration, message, attached?.env);
+    host.admit = (message) => admit(configuration, files, message, attached?.env);
     return { kernel, info: infoOf(manifest, attester.tee, engine, memory), close: () => closeAll(volumes, keys) };
   } catch (error) {
     volumes.abandon();

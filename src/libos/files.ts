@@ -5,7 +5,7 @@
 
 import { toByteString } from '../base/bytes.ts';
 import { LayerVolume } from '../encfs/index.ts';
-import { Errno, EEXIST, EINVAL, EISDIR, ELOOP, ENOENT, ENOTDIR } from '../kernel/errno.ts';
+import { Errno, EEXIST, EINVAL, EISDIR, ENOENT, ENOTDIR } from '../kernel/errno.ts';
 import { OverlayFs } from '../kernel/fs/overlayfs.ts';
 import { VolumeFs } from '../kernel/fs/volumefs.ts';
 import type { Inode } from '../kernel/vfs/inode.ts';
@@ -13,6 +13,7 @@ import { Vfs } from '../kernel/vfs/vfs.ts';
 import { openMemoryBackend } from '../pal/node/memory/index.ts';
 import { NodeDirectory } from '../pal/node/storage.ts';
 import { type Instance, stateDirectory } from './instance.ts';
+import { find, partsOf, type Place } from './places.ts';
 import { layerKeyOf, openTee } from './tee.ts';
 import { teeChoice } from './tee-choice.ts';
 import { openImage, verifyBuild } from './verify.ts';
@@ -34,11 +35,10 @@ export type FileMethod = (vfs: Vfs, params: Readonly<Record<string, unknown>>) =
 
 const OWNER = { uid: 0, gid: 0 };
 const S_IFREG = 0o100000;
-const MAX_LINKS = 40;
 /** The most that one `read` gives. */
 export const CHUNK_BYTES = 1 << 20;
 
-type Dentry = Vfs['mounts']['root']['dentry'];
+type Dentry = Place['dentry'];
 
 const text = (params: Readonly<Record<string, unknown>>, name: string): string => {
   const value = params[name];
@@ -51,46 +51,10 @@ const number = (params: Readonly<Record<string, unknown>>, name: string): number
   return value as number;
 };
 
-const partsOf = (path: string): string[] => path.split('/').filter((part) => part !== '' && part !== '.');
-
-interface Place {
-  readonly mount: Vfs['mounts']['root']['mount'];
-  readonly dentry: Dentry;
-}
-
-/** Walks a path; links are followed, the last one if asked for. Undefined where there is nothing. */
-function find(vfs: Vfs, path: string, last: 'follow' | 'keep', budget = MAX_LINKS): Place | undefined {
-  if (budget === 0) throw ELOOP;
-  let trail: Place[] = [vfs.mounts.root];
-  const parts = partsOf(path);
-  for (const [index, part] of parts.entries()) {
-    const at = trail[trail.length - 1];
-    if (part === '..') {
-      if (trail.length > 1) trail.pop();
-      continue;
-    }
-    if (!at.dentry.inode.isDirectory) throw ENOTDIR;
-    const child = at.dentry.child(part);
-    if (child === undefined) return undefined;
-    if (child.inode.isSymlink && (index < parts.length - 1 || last === 'follow')) {
-      const target = child.inode.readlink();
-      const base = target.startsWith('/')
-        ? ''
-        : trail
-            .slice(1)
-            .map(({ dentry }) => dentry.name)
-            .join('/');
-      return find(vfs, [base, target, ...parts.slice(index + 1)].join('/'), last, budget - 1);
-    }
-    trail = [...trail, vfs.mounts.top(at.mount, child)];
-  }
-  return trail[trail.length - 1];
-}
-
 function must(vfs: Vfs, path: string, last: 'follow' | 'keep' = 'follow'): Inode {
-  const place = find(vfs, path, last);
-  if (place === undefined) throw ENOENT;
-  return place.dentry.inode;
+  const found = find(vfs, path, last);
+  if (found === undefined) throw ENOENT;
+  return found.place.inode;
 }
 
 /** The directory that holds (or will hold) a name. */
@@ -98,7 +62,7 @@ function parentOf(vfs: Vfs, path: string): { parent: Dentry; name: string; known
   const parts = partsOf(path);
   const name = parts.pop();
   if (name === undefined || name === '..') throw EINVAL;
-  const parent = find(vfs, parts.join('/'), 'follow')?.dentry;
+  const parent = find(vfs, parts.join('/'), 'follow')?.place.dentry;
   if (parent === undefined) throw ENOENT;
   if (!parent.inode.isDirectory) throw ENOTDIR;
   return { parent, name, known: parent.child(name) };
@@ -121,7 +85,7 @@ function row(name: string, inode: Inode): FileRow {
 // biome-ignore format: a table
 export const FILE_METHODS: Readonly<Record<string, FileMethod>> = {
   /** undefined (no result) where there is nothing. */
-  'file.stat':    (vfs, params) => { const place = find(vfs, text(params, 'path'), params.follow === false ? 'keep' : 'follow'); return place && row(place.dentry.name, place.dentry.inode); },
+  'file.stat':    (vfs, params) => { const place = find(vfs, text(params, 'path'), params.follow === false ? 'keep' : 'follow')?.place; return place && row(place.dentry.name, place.dentry.inode); },
   'file.list':    (vfs, params) => list(vfs, text(params, 'path')),
   'file.read':    (vfs, params) => read(vfs, text(params, 'path'), number(params, 'offset')),
   'file.create':  (vfs, params) => create(vfs, text(params, 'path'), number(params, 'mode') & 0o7777),
@@ -132,7 +96,7 @@ export const FILE_METHODS: Readonly<Record<string, FileMethod>> = {
 };
 
 function list(vfs: Vfs, path: string): FileRow[] {
-  const place = find(vfs, path, 'follow');
+  const place = find(vfs, path, 'follow')?.place;
   if (place === undefined) throw ENOENT;
   const { inode } = place.dentry;
   if (!inode.isDirectory) return [row(place.dentry.name, inode)];
@@ -155,7 +119,7 @@ function read(vfs: Vfs, path: string, offset: number): string {
 }
 
 function create(vfs: Vfs, path: string, mode: number): void {
-  const known = find(vfs, path, 'follow')?.dentry;
+  const known = find(vfs, path, 'follow')?.place.dentry;
   if (known !== undefined) {
     if (known.inode.isDirectory) throw EISDIR;
     if (!known.inode.isRegular) throw EINVAL;
@@ -178,7 +142,7 @@ function write(vfs: Vfs, path: string, offset: number, content: string): void {
 }
 
 function mkdir(vfs: Vfs, path: string, mode: number): void {
-  const place = find(vfs, path, 'follow');
+  const place = find(vfs, path, 'follow')?.place;
   if (place !== undefined) {
     if (!place.dentry.inode.isDirectory) throw EEXIST;
     return;

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import { createHash, generateKeyPairSync } from 'node:crypto';
-import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
@@ -32,6 +32,9 @@ describe('cloister', { skip: existsSync('/bin/bash') && process.arch === 'x64' ?
   before(() => {
     assert.equal(run(['new', 'hello'], '', place).code, 0);
     for (const name of PROGRAMS) copyFileSync(realpathSync(join('/bin', name)), join(instance, 'image/bin', name));
+    writeFileSync(join(instance, 'image/bin/script'), '#!/bin/none\n', { mode: 0o755 });
+    symlinkSync('/lib64/ld-linux-x86-64.so.2', join(instance, 'image/bin/escape'));
+    symlinkSync('bash', join(instance, 'image/bin/sh'));
     const built = run(['build']);
     assert.equal(built.code, 0, built.error);
   });
@@ -111,6 +114,10 @@ describe('cloister', { skip: existsSync('/bin/bash') && process.arch === 'x64' ?
 
   test('what is refused, and how', () => {
     assert.equal(run(['run', '-q', '/etc/passwd']).code, 116);
+    assert.match(run(['run', '-q', '/bin/escape', '--version']).error, /^cloister: \/bin\/escape leads to \S+\/ld-linux-x86-64\.so\.2, which is not below an entry point/);
+    assert.equal(run(['run', '-q', '/bin/sh', '-c', 'exec /bin/escape --version']).code, 0);
+    const script = run(['run', '-q', '/bin/script']);
+    assert.deepEqual([script.code, script.error], [127, 'cloister: /bin/script: cannot execute: required file /bin/none: No such file or directory\n']);
     assert.match(run(['run', '-q', '-e', 'FOO=1', '/bin/env']).error, /FOO is not let through/);
     for (const words of [['print'], ['cat'], ['cp', 'x'], ['kill'], ['new'], ['seal']]) assert.equal(run(words).code, 110);
     assert.match(run(['print']).error, /^cloister: measurement\|signer\|sim-key is missing\n {2}Usage: cloister print/);
@@ -124,7 +131,15 @@ describe('cloister', { skip: existsSync('/bin/bash') && process.arch === 'x64' ?
     assert.equal(wrong.code, 111);
     assert.match(wrong.error, /cloister\.yaml:\d+:3: resources\.memroy: there is no such key; did you mean memory\?/);
     assert.equal(run(['run', '-q', '/bin/true']).code, 114);
+    writeFileSync(yaml, good.replace('directory: /', 'directory: /none'));
+    assert.equal(run(['build', '--no-deps']).code, 0);
+    const nowhere = run(['run', '-q', '/bin/true']);
+    assert.equal(nowhere.code, 111);
+    assert.match(nowhere.error, /process\.directory in cloister\.yaml: \/none: No such file or directory/);
     writeFileSync(yaml, good);
+    assert.equal(run(['build', '--no-deps']).code, 0);
+    assert.match(run(['run', '-q', '/bin/true']).error, /\/bin\/true: cannot execute: required file \/lib64\/ld-linux-x86-64\.so\.2: No such file/);
+    assert.equal(run(['build']).code, 0);
     assert.equal(run(['run', '-q', '/bin/true']).code, 0);
   });
 

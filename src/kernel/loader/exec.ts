@@ -52,14 +52,24 @@ const AT_FDCWD = -100;
 const MAX_SCRIPTS = 5;
 const MAX_ARG_BYTES = 6 * 1024 * 1024;
 
-/** Replaces the program of the running task. `path` is as the guest wrote it. */
-export function execTask(task: Task, file: ExecFile, path: string, argv: readonly string[], env: readonly string[]): void {
+/** Replaces the program of the running task. `path` is as the guest wrote it; Linux's errors do not tell an interpreter's from the program's own, `onInterpreter` does. */
+export function execTask(task: Task, file: ExecFile, path: string, argv: readonly string[], env: readonly string[], onInterpreter: (path: string) => void = () => {}): void {
   const { kernel, process } = task;
   const log = (why: string): void => kernel.host.log('warn', why);
   let invoked = path;
   let args = argv.length === 0 ? [''] : argv;
   let target = file;
   const opened: ExecFile[] = [];
+  const open = (name: string): ExecFile => {
+    try {
+      const interpreter = kernel.openExec(task, AT_FDCWD, name, 0);
+      opened.push(interpreter);
+      return interpreter;
+    } catch (error) {
+      onInterpreter(name);
+      throw error;
+    }
+  };
   try {
     for (let depth = 0; ; depth++) {
       const head = new Uint8Array(HEAD_BYTES);
@@ -70,8 +80,7 @@ export function execTask(task: Task, file: ExecFile, path: string, argv: readonl
       const script = parseScript(head.subarray(0, length));
       args = [script.interpreter, ...(script.argument === undefined ? [] : [script.argument]), invoked, ...args.slice(1)];
       invoked = script.interpreter;
-      target = kernel.openExec(task, AT_FDCWD, script.interpreter, 0);
-      opened.push(target);
+      target = open(script.interpreter);
     }
     const limit = Math.min(MAX_ARG_BYTES, process.limits[RLIMIT.STACK].soft / 4);
     if (argumentBytes(args, env) > Math.max(limit, 131072)) throw E2BIG;
@@ -79,8 +88,7 @@ export function execTask(task: Task, file: ExecFile, path: string, argv: readonl
     const program = readProgram(target, log);
     let interpreter: Program | undefined;
     if (program.interpreter !== undefined) {
-      const loader = kernel.openExec(task, AT_FDCWD, program.interpreter, 0);
-      opened.push(loader);
+      const loader = open(program.interpreter);
       try {
         interpreter = readProgram(loader, log);
       } catch (error) {

@@ -78,8 +78,8 @@ class RingStream implements HostStream {
   }
 }
 
-/** What a program is started with after the enclave has looked at the request; or why it is not. */
-export type Admission = { readonly argv: readonly string[]; readonly env: readonly string[]; readonly cwd: string } | { readonly refused: WireError };
+/** What a program is started with after the enclave has looked at the request; or why it is not. `refuses` is asked again when it is known where the program's path leads. */
+export type Admission = { readonly argv: readonly string[]; readonly env: readonly string[]; readonly cwd: string; readonly refuses?: (resolved: string) => WireError | undefined } | { readonly refused: WireError };
 
 export class WorkerHost implements Host {
   /** Judges every request to start a program, before the kernel sees it. */
@@ -148,7 +148,13 @@ export class WorkerHost implements Host {
         this.post({ kind: 'refused', id, error: admission.refused });
         return this.nextRequest();
       }
-      return { kind: 'exec', id, ...admission, stdio: this.#stdio(id, rings, terminal), terminal: terminal !== undefined };
+      const { argv, env, cwd, refuses } = admission;
+      const admits = (resolved: string): boolean => {
+        const error = refuses?.(resolved);
+        if (error !== undefined) this.post({ kind: 'refused', id, error });
+        return error === undefined;
+      };
+      return { kind: 'exec', id, argv, env, cwd, admits, stdio: this.#stdio(id, rings, terminal), terminal: terminal !== undefined };
     }
     if (message.kind === 'resize') {
       const { id, rows, columns } = message;

@@ -14,7 +14,7 @@
  *             files: [a.so, {name: b, hash: SHA-256, autodep: false, rename: c}]
  */
 
-import { LineCounter, parseDocument } from 'yaml';
+import { LineCounter, type Node, parseDocument } from 'yaml';
 import { toByteString, toHex, toText } from '../base/bytes.ts';
 import { readWhole } from '../base/host-files.ts';
 import { sha256 } from '../crypto/index.ts';
@@ -70,6 +70,33 @@ const join = (base: string, path: string): string => (path.startsWith('/') ? pat
 const baseName = (path: string): string => path.replace(/\/+$/, '').replace(/^.*\//, '');
 const parentOf = (path: string): string => path.replace(/\/+$/, '').replace(/\/?[^/]*$/, '') || (path.startsWith('/') ? '/' : '.');
 
+/** Line and key of what is found under these keys, as the end of a file's name. */
+type Where = (keys: readonly (string | number)[]) => string;
+
+interface Place {
+  readonly file: string;
+  readonly where: string;
+}
+
+const leadsOut = (place: Place, path: string): ImageBuildError => new ImageBuildError('bom-format', `${toText(place.file)}${place.where}: ${toText(path)} leads out of the image`);
+
+/** A path in the image; `..` may lead up in it, and not out of it. */
+function within(base: string, path: string, place: Place): string {
+  let depth = 0;
+  for (const part of `${base}/${path}`.split('/')) {
+    if (part === '' || part === '.') continue;
+    depth += part === '..' ? -1 : 1;
+    if (depth < 0) throw leadsOut(place, path);
+  }
+  return `${base}/${path}`;
+}
+
+/** The same for the path of an entry, which has a name. */
+function named(base: string, path: string, place: Place): string {
+  if (/(?:^|\/)\.{0,2}$/.test(path.replace(/\/+$/, ''))) throw new ImageBuildError('bom-format', `${toText(place.file)}${place.where}: ${toText(path) || 'an empty text'} is no name`);
+  return within(base, path, place);
+}
+
 /** Applies a BOM to the tree. Returns the files whose libraries are not to be looked for. Throws ImageBuildError. */
 export function applyBom(root: ImageDirectory, sources: Sources, options: BomOptions): Set<ImageFile> {
   const applier = new BomApplier(root, sources, options);
@@ -94,7 +121,7 @@ class BomApplier {
     if (including.includes(path)) throw new ImageBuildError('bom-format', `${toText(path)} includes itself`);
     if (this.#applied.has(path)) return;
     this.#applied.add(path);
-    const bom = this.#load(path);
+    const { bom, where } = this.#load(path);
     for (const include of bom.includes ?? []) {
       const name = this.#expand(include, path);
       const found = [parentOf(path), ...(this.#options.includeDirectories ?? [])].map((directory) => join(directory, name)).find((candidate) => this.#sources.host.lstat(candidate) !== undefined);
@@ -104,24 +131,25 @@ class BomApplier {
     }
     const excludes = (bom.excludes ?? []).map(excluder);
     const skip = (candidate: string): boolean => excludes.some((matches) => matches(candidate));
-    for (const target of bom.targets ?? []) {
+    for (const [index, target] of (bom.targets ?? []).entries()) {
+      const place = (...keys: readonly (string | number)[]): Place => ({ file: path, where: where(['targets', index, ...keys]) });
       const at = this.#expand(target.target, path);
-      this.#directory(at);
-      for (const name of target.mkdirs ?? []) this.#directory(`${at}/${this.#expand(name, path)}`);
-      for (const { src, linkname } of target.createlinks ?? []) this.#put(`${at}/${this.#expand(linkname, path)}`, this.#sources.symlink(this.#expand(src, path)));
-      for (const copy of target.copy ?? []) {
+      this.#directory(within('', at, place('target')));
+      target.mkdirs?.forEach((name, each) => this.#directory(within(at, this.#expand(name, path), place('mkdirs', each))));
+      target.createlinks?.forEach(({ src, linkname }, each) => this.#put(named(at, this.#expand(linkname, path), place('createlinks', each, 'linkname')), this.#sources.symlink(this.#expand(src, path))));
+      for (const [each, copy] of (target.copy ?? []).entries()) {
         const from = join(this.#options.base, this.#expand(copy.from ?? '.', path));
         if (copy.dirs === undefined && copy.files === undefined) {
           if (copy.from === undefined) throw new ImageBuildError('bom-format', `${toText(path)}: target ${target.target}: a copy needs from, dirs or files`);
           this.#copyDirectory(`${from}/`, at, skip, path);
         }
         for (const name of copy.dirs ?? []) this.#copyDirectory(join(from, this.#expand(name, path)), at, skip, path);
-        for (const file of copy.files ?? []) this.#copyFile(typeof file === 'string' ? { name: file } : file, from, at, path);
+        copy.files?.forEach((file, one) => this.#copyFile(typeof file === 'string' ? { name: file } : file, from, at, path, place('copy', each, 'files', one, ...(typeof file === 'string' ? [] : [file.rename === undefined ? 'name' : 'rename']))));
       }
     }
   }
 
-  #load(path: string): Bom {
+  #load(path: string): { bom: Bom; where: Where } {
     if (this.#sources.host.lstat(path) === undefined) throw new ImageBuildError('bom-file', `there is no BOM file ${toText(path)}`);
     const file = this.#sources.host.open(path);
     const lines = new LineCounter();
@@ -131,7 +159,12 @@ class BomApplier {
     const error = document.errors[0];
     if (error !== undefined) throw new ImageBuildError('bom-format', `${toText(path)}:${lines.linePos(error.pos[0]).line}: ${error.message.split('\n')[0]}`);
     const bom: unknown = document.toJS({ maxAliasCount: 100 }) || {};
-    return check(bom, BOM, 'the file', toText(path)) as Bom;
+    const where: Where = (keys) => {
+      const range = (document.getIn(keys, true) as Node | undefined)?.range;
+      const key = keys.map((one) => (typeof one === 'number' ? `[${one}]` : `.${one}`)).join('').slice(1);
+      return `${range ? `:${lines.linePos(range[0]).line}` : ''}: ${key}`;
+    };
+    return { bom: check(bom, BOM, 'the file', toText(path)) as Bom, where };
   }
 
   #expand(text: string, bom: string): string {
@@ -146,13 +179,14 @@ class BomApplier {
     const plain = from.replace(/\/+$/, '') || '/';
     const host = this.#sources.host;
     if (host.lstat(`${plain}/.`)?.type !== 'directory') throw new ImageBuildError('bom-file', `${toText(bom)}: ${toText(plain)} is not a directory`);
+    if (!from.endsWith('/') && baseName(plain) === '..') throw new ImageBuildError('bom-format', `${toText(bom)}: ${toText(plain)} has no name of its own; a final slash copies its contents`);
     const node = this.#sources.tree(from.endsWith('/') ? `${plain}/.` : plain, skip);
     if (node === undefined) return;
     if (from.endsWith('/') && node.kind === 'directory') merge(this.#directory(to), node);
     else this.#put(`${to}/${baseName(plain)}`, node);
   }
 
-  #copyFile(file: BomFile, from: string, to: string, bom: string): void {
+  #copyFile(file: BomFile, from: string, to: string, bom: string, place: Place): void {
     const { host } = this.#sources;
     let path = join(from, this.#expand(file.name, bom));
     let stat = host.lstat(path);
@@ -169,7 +203,7 @@ class BomApplier {
       if (actual !== file.hash.toLowerCase()) throw new ImageBuildError('bom-file', `${toText(bom)}: ${toText(path)} has SHA-256 ${actual}, the BOM says ${file.hash.toLowerCase()}`);
     }
     if (file.autodep === false) this.withoutLibraries.add(node);
-    this.#put(`${to}/${this.#expand(file.rename ?? '', bom) || baseName(this.#expand(file.name, bom))}`, node);
+    this.#put(named(to, this.#expand(file.rename ?? '', bom) || baseName(this.#expand(file.name, bom)), place), node);
   }
 
   /** The directory at a path of the image, made where it is not there; symbolic links are followed within the image. */

@@ -91,7 +91,7 @@ export const CONFIGURATION: Section = { kind: 'section', doc: 'Configuration of 
   metadata: { kind: 'section', doc: 'What a verifier sees besides the measurement.', keys: {
     product_id:       { kind: 'integer', doc: 'Tells products of one signer apart.', default: 0, min: 0, max: 65535 },
     security_version: { kind: 'integer', doc: 'Raise it when a release fixes a security fault.', default: 0, min: 0, max: 65535 },
-    debuggable:       { kind: 'boolean', doc: 'Allows --strace and --debug. Not for production.', default: true },
+    debuggable:       { kind: 'boolean', doc: 'Allows --strace and --debug. Not for production. A writable layer opens only under the value, and the signing key, that it was written under.', default: true },
   } },
 } };
 

@@ -144,7 +144,9 @@ class BomApplier {
           this.#copyDirectory(`${from}/`, at, skip, path);
         }
         for (const name of copy.dirs ?? []) this.#copyDirectory(join(from, this.#expand(name, path)), at, skip, path);
-        copy.files?.forEach((file, one) => this.#copyFile(typeof file === 'string' ? { name: file } : file, from, at, path, place('copy', each, 'files', one, ...(typeof file === 'string' ? [] : [file.rename === undefined ? 'name' : 'rename']))));
+        copy.files?.forEach((file, one) =>
+          this.#copyFile(typeof file === 'string' ? { name: file } : file, from, at, path, place('copy', each, 'files', one, ...(typeof file === 'string' ? [] : [file.rename === undefined ? 'name' : 'rename']))),
+        );
       }
     }
   }
@@ -161,7 +163,10 @@ class BomApplier {
     const bom: unknown = document.toJS({ maxAliasCount: 100 }) || {};
     const where: Where = (keys) => {
       const range = (document.getIn(keys, true) as Node | undefined)?.range;
-      const key = keys.map((one) => (typeof one === 'number' ? `[${one}]` : `.${one}`)).join('').slice(1);
+      const key = keys
+        .map((one) => (typeof one === 'number' ? `[${one}]` : `.${one}`))
+        .join('')
+        .slice(1);
       return `${range ? `:${lines.linePos(range[0]).line}` : ''}: ${key}`;
     };
     return { bom: check(bom, BOM, 'the file', toText(path)) as Bom, where };

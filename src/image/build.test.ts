@@ -165,6 +165,7 @@ test('a BOM that is wrong: file, line, key', () => {
   refuse('targets:\n  - target: ../../esc', /bom\.yaml:2: targets\[0\]\.target: \.\.\/\.\.\/esc leads out of the image/);
   refuse('targets:\n  - target: /opt\n    mkdirs:\n      - a\n      - ../../x', /bom\.yaml:5: targets\[0\]\.mkdirs\[1\]: \.\.\/\.\.\/x leads out/);
   refuse('targets: [{target: /opt, createlinks: [{src: x, linkname: ../../y}]}]', /bom\.yaml:1: targets\[0\]\.createlinks\[0\]\.linkname: /);
-  for (const name of ['../../..', '..', '.', 'a/..', '/']) refuse(`targets: [{target: /opt, copy: [{from: /, files: [{name: f, rename: "${name}"}]}]}]`, /bom\.yaml:1: targets\[0\]\.copy\[0\]\.files\[0\]\.rename: .*(?:is no name|leads out)/);
+  for (const name of ['../../..', '..', '.', 'a/..', '/'])
+    refuse(`targets: [{target: /opt, copy: [{from: /, files: [{name: f, rename: "${name}"}]}]}]`, /bom\.yaml:1: targets\[0\]\.copy\[0\]\.files\[0\]\.rename: .*(?:is no name|leads out)/);
   refuse('targets: [{target: /opt, copy: [{from: /, dirs: [i/..]}]}]', /has no name of its own/);
 });

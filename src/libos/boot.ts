@@ -5,6 +5,7 @@
  * and nothing that fails leaves anything running.
  */
 
+import { rmSync } from 'node:fs';
 import type { Manifest, Tee, TeeChoice } from '../attestation/index.ts';
 import { toByteString, toHex } from '../base/bytes.ts';
 import type { Configuration } from '../config/index.ts';
@@ -25,10 +26,11 @@ import type { BrokerKeys } from './attested.ts';
 import { answer } from './calls.ts';
 import { Failure } from './errors.ts';
 import { Instance } from './instance.ts';
+import { layerFailure } from './layer.ts';
 import { neededKeys } from './needs.ts';
 import { guestAttestation, layerKeyOf, openAttester } from './tee.ts';
 import { openImage, verifyBuild } from './verify.ts';
-import { Volumes } from './volumes.ts';
+import { type StorageKey, Volumes } from './volumes.ts';
 
 /** At about 0.7 GB/s: a fifth of a second. */
 const VERIFY_LAYER_AT_ONCE = 128 << 20;
@@ -94,7 +96,9 @@ export async function boot(request: BootRequest, host: WorkerHost): Promise<Encl
   try {
     const image = volumes.sealed(openImage(instance, manifest, keys !== undefined && kept !== undefined ? keys.imageKey(kept) : request.imageKey, log));
     const records = `${request.stateDirectory}/instances/${id}`;
-    const layer = volumes.writable(instance.layer, records, layerKeyOf(attester.tee, id, configuration.layer, keys));
+    const layer = openLayer(volumes, instance, records, layerKeyOf(attester.tee, id, configuration.layer, keys), configuration.layer);
+    // What an enclave that was killed has left: nobody listens there.
+    rmSync(instance.socket, { force: true });
     // Beyond this, damage is met when it is read: EIO to the guest, a line in the log.
     if (layer.storedBytes <= VERIFY_LAYER_AT_ONCE) layer.verifyAll();
     const attached = keys?.attach(configuration, volumes, { directory: instance.directory, records, log });
@@ -121,6 +125,14 @@ export async function boot(request: BootRequest, host: WorkerHost): Promise<Encl
     volumes.abandon();
     keys?.abandon();
     throw error;
+  }
+}
+
+function openLayer(volumes: Volumes, instance: Instance, records: string, key: StorageKey, layer: Configuration['layer']): LayerVolume {
+  try {
+    return volumes.writable(instance.layer, records, key);
+  } catch (error) {
+    throw layerFailure(error, instance, records, layer);
   }
 }
 

@@ -3,6 +3,7 @@
  * its control socket) and one that does not run (`openFiles`). Paths are byte strings inside the enclave, contents base64.
  */
 
+import { rmSync } from 'node:fs';
 import { toByteString } from '../base/bytes.ts';
 import { LayerVolume } from '../encfs/index.ts';
 import { Errno, EEXIST, EINVAL, EISDIR, ENOENT, ENOTDIR } from '../kernel/errno.ts';
@@ -13,6 +14,7 @@ import { Vfs } from '../kernel/vfs/vfs.ts';
 import { openMemoryBackend } from '../pal/node/memory/index.ts';
 import { NodeDirectory } from '../pal/node/storage.ts';
 import { type Instance, stateDirectory } from './instance.ts';
+import { layerFailure } from './layer.ts';
 import { find, partsOf, type Place } from './places.ts';
 import { layerKeyOf, openTee } from './tee.ts';
 import { teeChoice } from './tee-choice.ts';
@@ -177,12 +179,15 @@ export function openFiles(instance: Instance, imageKey: string | undefined): Fil
   const image = openImage(instance, manifest, imageKey, log);
   const state = stateDirectory();
   const tee = openTee({ stateDirectory: state, identity: manifest.identity, choice: teeChoice() });
-  const layer = LayerVolume.open({
-    directory: new NodeDirectory(toByteString(instance.layer)),
-    freshness: new NodeDirectory(toByteString(`${state}/instances/${id}`)),
-    ...layerKeyOf(tee, id, configuration.layer, undefined),
-    log,
-  });
+  const records = `${state}/instances/${id}`;
+  let layer: LayerVolume;
+  try {
+    layer = LayerVolume.open({ directory: new NodeDirectory(toByteString(instance.layer)), freshness: new NodeDirectory(toByteString(records)), ...layerKeyOf(tee, id, configuration.layer, undefined), log });
+  } catch (error) {
+    throw layerFailure(error, instance, records, configuration.layer);
+  }
+  // What an enclave that was killed has left: nobody listens there.
+  rmSync(instance.socket, { force: true });
   const memory = openMemoryBackend('copy');
   const vfs = new Vfs(memory);
   vfs.mountRoot(new OverlayFs(new VolumeFs(image, memory), new VolumeFs(layer, memory)), 'overlay');

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import { createHash, generateKeyPairSync } from 'node:crypto';
-import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
@@ -202,6 +202,50 @@ describe('cloister', { skip: existsSync('/bin/bash') && process.arch === 'x64' ?
     }
     assert.equal(run(['status']).code, 118);
     assert.match(run(['logs']).output, /info stopped/);
+  });
+
+  test('while a run has the instance, others are told so', async () => {
+    const child = spawn(cloister, ['run', '-q', '/bin/bash', '-c', 'echo up; exec sleep 1000'], { cwd: instance, env, stdio: ['ignore', 'pipe', 'ignore'] });
+    await new Promise((resolve) => child.stdout.once('data', resolve));
+    for (const words of [['run', '-q', '/bin/true'], ['start'], ['ls'], ['cp', cloister, ':/tmp/']]) {
+      const { code, error } = run(words);
+      assert.equal(code, 117);
+      assert.match(error, new RegExp(`but a \`run\` .*process ${child.pid}: wait for its end`));
+    }
+    for (const words of [['exec', '/bin/true'], ['exec', '-w', '/', '/bin/true'], ['ps'], ['stop'], ['kill', '1']]) {
+      const { code, error } = run(words);
+      assert.equal(code, 118);
+      assert.match(error, new RegExp(`a \`run\` has it for its one program\n  .*process ${child.pid}`));
+    }
+    assert.match(run(['status']).output, /^not running for others/);
+    child.kill('SIGTERM');
+    await new Promise((resolve) => child.once('exit', resolve));
+    assert.match(run(['exec', '/bin/true']).error, /Start it with/);
+  });
+
+  test('a layer of another signer: how to read it, and how to begin anew', () => {
+    assert.equal(inside('echo old > /root/whose').code, 0);
+    assert.equal(run(['build', '--sign-key', join(place, 'p256.pem')]).code, 0);
+    const { code, error } = inside('true');
+    assert.equal(code, 115);
+    const [, layer, record] = /go back to them and build again\. To begin with an empty layer instead, move (\S+) and its record (\S+) away/.exec(error) ?? [];
+    assert.ok(layer !== undefined, error);
+    const parts = [layer, record];
+    for (const part of parts) renameSync(part, `${part}.away`);
+    assert.equal(inside('cat /root/whose || echo new > /root/whose').code, 0);
+    for (const part of parts) {
+      renameSync(part, `${part}.new`);
+      renameSync(`${part}.away`, part);
+    }
+    assert.equal(run(['build']).code, 0);
+    assert.equal(inside('cat /root/whose').output, 'old\n');
+    // An older layer is told without what is no matter here.
+    renameSync(record, `${record}.away`);
+    const rolledBack = inside('true');
+    assert.equal(rolledBack.code, 114);
+    assert.match(rolledBack.error, /Restore the newest copy/);
+    assert.doesNotMatch(rolledBack.error, /broker|counter/);
+    renameSync(`${record}.away`, record);
   });
 
   test('kill -9 of a run leaves an instance that runs again', async () => {

@@ -3,6 +3,7 @@ import { toByteString } from '../../base/bytes.ts';
 import { ControlClient } from '../../pal/node/control/client.ts';
 import { type Command, flag, values } from '../command.ts';
 import { exitCodeOver } from '../exit-codes.ts';
+import { truly } from '../not-running.ts';
 import { forwardSignals } from '../signals.ts';
 import { attachTerminal, hostEnvironment, openStdio, variableOf } from '../stdio.ts';
 
@@ -32,6 +33,8 @@ export const command: Command = {
     if (terminal) attachTerminal(client);
     try {
       return exitCodeOver(await client.exec(request, input, output, error), output, error);
+    } catch (failure) {
+      throw truly(failure, invocation.directory);
     } finally {
       input.close();
       client.close();

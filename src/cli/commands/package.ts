@@ -16,7 +16,7 @@ export const command: Command = {
     const instance = Instance.at(invocation.directory);
     const { manifest } = verifyBuild(instance);
     if (manifest.identity.debuggable && !flag(invocation, 'debug')) {
-      throw new Failure('build', 'this build is debuggable', 'Set metadata.debuggable to false in cloister.yaml and build again, or package it anyway with --debug.');
+      throw new Failure('build', 'this build is debuggable', 'Set metadata.debuggable to false in cloister.yaml and build again, or package it anyway with --debug. The writable layer here opens under the old value only.');
     }
     const target = invocation.operands[0] ?? `${basename(instance.directory)}.tar`;
     writeTar(

@@ -3,6 +3,7 @@ import { ControlError } from '../../pal/node/control/client.ts';
 import { type Command, flag, JSON_OPTION, printJson } from '../command.ts';
 import { callEnclave } from '../control.ts';
 import { EXIT_CODES } from '../exit-codes.ts';
+import { holderOf } from '../not-running.ts';
 
 type Status = BootInfo & {
   readonly evidence?: string;
@@ -29,8 +30,9 @@ export const command: Command = {
       status = (await callEnclave(invocation.directory, 'status')) as Status;
     } catch (error) {
       if (!(error instanceof ControlError) || error.kind !== 'not-running') throw error;
+      const holder = holderOf(invocation.directory);
       if (flag(invocation, 'json')) printJson({ running: false });
-      else process.stdout.write('not running\n');
+      else process.stdout.write(holder === undefined ? 'not running\n' : `not running for others: a \`run\` has it (process ${holder})\n`);
       return EXIT_CODES['not-running'][0];
     }
     if (flag(invocation, 'json')) {

@@ -1,5 +1,6 @@
 import { Instance } from '../../libos/instance.ts';
 import { ControlClient } from '../../pal/node/control/client.ts';
+import { truly } from '../not-running.ts';
 import type { Command } from '../command.ts';
 
 export const command: Command = {
@@ -10,7 +11,9 @@ export const command: Command = {
   operands: [0, 0],
   async run({ directory }) {
     const client = new ControlClient(Instance.at(directory).socket);
-    await client.call('shutdown', undefined);
+    await client.call('shutdown', undefined).catch((error) => {
+      throw truly(error, directory);
+    });
     await client.closed();
     return 0;
   },

@@ -6,7 +6,7 @@ import { MemoryDirectory, MemoryFile } from '../encfs/0-block/memory.ts';
 import { ImageVolume } from '../encfs/5-disk/image-volume.ts';
 import { type BuildImageOptions, type BuiltImage, buildImage } from './build.ts';
 import { ImageBuildError } from './errors.ts';
-import { FakeHost } from './testing.ts';
+import { fakeElf, FakeHost } from './testing.ts';
 
 interface Built {
   readonly result: BuiltImage;
@@ -89,6 +89,21 @@ test('a Python source has the time that its compiled file expects', () => {
 
 test('extra files are added with their parents', () => {
   assert.deepEqual(names(build(new FakeHost({ '/i/image/a': '1' }), { extra: new Map([['/x/y', { mode: 0o444, content: bytesOf('made') }]]) })), ['/a=1', '/x/', '/x/y=made']);
+});
+
+test('the locale of a libc that was added', () => {
+  const libc = fakeElf({ soname: 'libc.so.6' });
+  const program = fakeElf({ interpreter: '/lib64/ld-linux-x86-64.so.2', needed: ['libc.so.6'] });
+  const host = { '/i/image/bin/x': program, '/lib64/ld-linux-x86-64.so.2': fakeElf({ soname: 'ld-linux-x86-64.so.2' }), '/lib64/libc.so.6': libc, '/usr/lib/locale/C.utf8/LC_CTYPE': 'ctype' };
+  const locale = (files: ConstructorParameters<typeof FakeHost>[0], options: Partial<BuildImageOptions>): string[] =>
+    names(build(new FakeHost(files), { dependencies: 'resolve', locale: 'C.UTF-8', ...options })).filter((line) => line.includes('LC_'));
+  assert.deepEqual(locale(host, {}), ['/usr/lib/locale/C.utf8/LC_CTYPE=ctype']);
+  assert.deepEqual(build(new FakeHost(host), { dependencies: 'resolve', locale: 'C.utf8' }).result.additions.at(-1), { path: '/usr/lib/locale/C.utf8', from: '/usr/lib/locale/C.utf8', neededBy: 'LANG=C.utf8' });
+  for (const options of [{ locale: 'C' }, { locale: '' }, { locale: 'de_DE.UTF-8' }, { dependencies: 'none' as const }]) assert.deepEqual(locale(host, options), []);
+  // A libc of the image's own has its own locales, or none.
+  assert.deepEqual(locale({ ...host, '/i/image/lib64/libc.so.6': libc }, {}), []);
+  assert.deepEqual(locale({ ...host, '/i/image/usr/lib/locale/C.utf8/LC_TIME': 'mine' }, {}), ['/usr/lib/locale/C.utf8/LC_TIME=mine']);
+  assert.deepEqual(locale({ ...host, '/i/image/usr/lib/locale': { link: '/x' } }, {}), []);
 });
 
 test('a BOM: directories, links, files, renaming, hashes, variables, includes, excludes', () => {

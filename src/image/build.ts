@@ -14,6 +14,7 @@ import { applyBom, type BomOptions } from './bom.ts';
 import { type DependencyAddition, type DependencyReport, type ElfCache, resolveDependencies } from './dependencies.ts';
 import { ImageBuildError } from './errors.ts';
 import { ldCacheOf } from './ld-cache.ts';
+import { addLocale } from './locale.ts';
 import { DEFAULT_EPOCH, isSourceFile, Sources } from './source.ts';
 
 export interface BuildImageOptions {
@@ -32,6 +33,8 @@ export interface BuildImageOptions {
   readonly bom?: BomOptions;
   /** Adds interpreters and libraries, as `build` does; off for `--no-deps`. */
   readonly dependencies: 'resolve' | 'none';
+  /** What programs of the image find as their locale; `C.UTF-8` is added with the libc that needs it. */
+  readonly locale?: string;
   /** Every modification time in the image, seconds since 1970 (SOURCE_DATE_EPOCH). */
   readonly epoch?: number;
   /** Further files, by absolute path; parents are made. For what other parts of the build make (translated code). */
@@ -125,6 +128,7 @@ export function buildImage(options: BuildImageOptions): BuiltImage {
   if (root?.kind !== 'directory') throw new ImageBuildError('unreadable', `${options.tree} is not a directory`);
   const withoutLibraries = options.bom === undefined ? new Set<ImageFile>() : applyBom(root, sources, options.bom);
   const report = options.dependencies === 'resolve' ? resolveWithCache(root, sources, withoutLibraries, options.cache) : { additions: [], warnings: [] };
+  const additions = options.dependencies === 'resolve' ? [...report.additions, ...addLocale(root, sources, options.locale ?? '', report.additions)] : [];
   if (options.dependencies === 'resolve') addLdCache(root, sources);
   if (options.extra !== undefined) addExtra(root, sources, options.extra);
 
@@ -140,7 +144,7 @@ export function buildImage(options: BuildImageOptions): BuiltImage {
   const result = (imageRoot: Uint8Array, unchanged: boolean): BuiltImage => ({
     root: imageRoot,
     kind: options.key === undefined ? 'integrity' : 'encrypted',
-    additions: report.additions,
+    additions,
     warnings: [...sources.warnings, ...report.warnings],
     files,
     bytes,

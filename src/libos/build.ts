@@ -79,6 +79,7 @@ export function build(instance: Instance, request: BuildRequest): BuildResult {
         stage(instance.manifest, signedBefore(instance.manifest, claimsOf(image), key) ?? signManifest(claimsOf(image), key));
       },
       dependencies: request.dependencies,
+      locale: configuration.env.default.LC_ALL || configuration.env.default.LANG || '',
       ...(request.translation === 'ahead' && { derived: { tag: RUNTIME, make: (root) => translateImage(root, cache, request.progress ?? (() => {})) } }),
       ...(imageKey && { key: imageKey }),
       ...(request.bom !== undefined && {

@@ -22,7 +22,7 @@ export function layerFailure(error: unknown, instance: Instance, records: string
 function inUse(instance: Instance): string | undefined {
   if (existsSync(instance.socket)) return undefined;
   const holder = lockHolder(instance.layer);
-  return `It is not \`start\` that has it, but a \`run\` (or cp, ls or cat, or a \`start\` that is not done yet)${holder === undefined ? '' : `, process ${holder}`}: wait for its end, or end it.`;
+  return `A \`run\` (or cp, ls or cat, or a \`start\` that is not done yet) has it${holder === undefined ? '' : `, process ${holder}`}: wait for its end, or end it.`;
 }
 
 /** For layers whose key is the TEE's: their only count is the record on this machine. `anew`: what gives an empty layer. */

@@ -7,7 +7,7 @@ export const EXIT_CODES: Readonly<Record<FailureKind, readonly [code: number, me
   usage:         [110, 'The command line is wrong.'],
   configuration: [111, 'cloister.yaml is wrong.'],
   instance:      [112, 'Not an instance, not built yet, or it exists already.'],
-  build:         [113, 'The image cannot be built: a missing or foreign library or program, a wrong bill of materials.'],
+  build:         [113, 'The image cannot be built: a library or dynamic linker is missing or made for another libc or machine, or the bill of materials is wrong.'],
   verification:  [114, 'Image, configuration, measurement, signature or writable layer was changed; nothing was run.'],
   key:           [115, 'A key is missing, wrong, or not a key.'],
   'entry-point': [116, 'The program is not below one of the entry points.'],

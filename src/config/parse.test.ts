@@ -36,6 +36,12 @@ const CASES: readonly [string, string][] = [
   ['mounts:\n  - target: /x\n', 'cloister.yaml:2:5: mounts[0]: type is missing'],
   ['network: { outside: close }\n', 'cloister.yaml:1:21: network.outside: expected closed (did you mean closed?), not "close"'],
   ['network: { outside: open }\n', 'cloister.yaml:1:21: network.outside: expected closed (programs cannot reach anything outside the enclave yet), not "open"'],
+  ['entry_points: []\n', 'cloister.yaml:1:15: entry_points: is empty: nothing could be started; leave the key out to get its default'],
+  ['env: { default: { PATH: !!binary aGk= } }\n', 'cloister.yaml:1:19: env.default.PATH: expected text; quote it if it looks like something else'],
+  ['env: { default: { PATH: !mine x } }\n', 'cloister.yaml:1:25: there is no such tag; leave it out'],
+  ['mounts: &m []\nentry_points: *m\n', 'cloister.yaml:2:15: entry_points: *m refers to a value elsewhere, which is not followed; write the value itself'],
+  ['env: { default: { A: &a x, B: *a } }\n', 'cloister.yaml:1:31: env.default.B: *a refers to a value elsewhere, which is not followed; write the value itself'],
+  ['mounts: []\n---\nmounts: []\n', 'cloister.yaml:2:1: a second document begins here; the file is to be one'],
   ['env:\n', 'cloister.yaml:1:1: env: has no value; leave the key out to get its default'],
 ];
 

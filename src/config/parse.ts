@@ -1,6 +1,6 @@
 /** Reads `cloister.yaml` and says everything that is wrong with it: line, column, key, and what was probably meant. */
 
-import { isMap, isScalar, isSeq, LineCounter, type Node, parseDocument } from 'yaml';
+import { type Alias, isAlias, isMap, isScalar, isSeq, LineCounter, type Node, parseDocument } from 'yaml';
 import { nearest } from './nearest.ts';
 import { CONFIGURATION, type Configuration, defaultsOf, type Field, formatSize, parseSize, type Section } from './schema.ts';
 
@@ -23,6 +23,9 @@ export class ConfigurationError extends Error {
   }
 }
 
+/** What a variable's value may be written as; bytes and dates (`!!binary`) are not. */
+const TEXTUAL: ReadonlySet<string> = new Set(['string', 'number', 'bigint', 'boolean']);
+
 /** A file is refused before it is parsed if it is larger; aliases are refused altogether (they can blow up). */
 const MAX_BYTES = 1 << 20;
 
@@ -35,7 +38,8 @@ export function parseConfiguration(text: string, file = 'cloister.yaml'): Config
   const lines = new LineCounter();
   if (text.length > MAX_BYTES) throw new ConfigurationError(file, [{ line: 1, column: 1, key: '', message: `the file is larger than ${formatSize(MAX_BYTES)}` }]);
   const document = parseDocument(text, { lineCounter: lines, version: '1.2', prettyErrors: false, uniqueKeys: true });
-  for (const error of document.errors) fail(error.pos[0], '', error.message.replace(/\n[^]*$/, ''));
+  for (const error of document.errors) fail(error.pos[0], '', error.code === 'MULTIPLE_DOCS' ? 'a second document begins here; the file is to be one' : error.message.replace(/\n[^]*$/, ''));
+  for (const warning of document.warnings) if (warning.code === 'TAG_RESOLVE_FAILED') fail(warning.pos[0], '', 'there is no such tag; leave it out');
   const checker = new Checker(fail);
   const value = problems.length > 0 || document.contents === null ? defaultsOf(CONFIGURATION) : checker.check(CONFIGURATION, document.contents as Node, '');
   if (problems.length > 0) throw new ConfigurationError(file, problems);
@@ -50,6 +54,7 @@ class Checker {
   }
 
   check(field: Field, node: Node, key: string): unknown {
+    if (isAlias(node)) return this.#alias(node, key, field.kind === 'section' ? defaultsOf(field) : field.default);
     switch (field.kind) {
       case 'section':
         return this.#section(field, node, key);
@@ -89,11 +94,13 @@ class Checker {
 
   #list(field: Extract<Field, { kind: 'list' }>, node: Node, key: string): unknown {
     if (!isSeq(node)) return this.#expected('a list', node, key, field.default);
+    if (node.items.length === 0 && field.empty !== undefined) this.#fail(node.range?.[0] ?? 0, key, `is empty: ${field.empty}; leave the key out to get its default`);
     return node.items.map((item, index) => this.check(field.of, item as Node, `${key}[${index}]`));
   }
 
   /** As JSON has it: what is measured is text. */
   #plain(node: Node, key: string): unknown {
+    if (isAlias(node)) return this.#alias(node, key, '');
     if (isSeq(node)) return node.items.map((item, index) => this.#plain(item as Node, `${key}[${index}]`));
     if (isScalar(node)) return typeof node.value === 'string' || typeof node.value === 'boolean' || Number.isSafeInteger(node.value) ? node.value : this.#expected('text, a whole number, true or false', node, key, '');
     if (!isMap(node)) return this.#expected('a value', node, key, '');
@@ -116,7 +123,8 @@ class Checker {
       const name = String(isScalar(keyNode) ? keyNode.value : keyNode);
       const offset = (keyNode as Node).range?.[0] ?? 0;
       if (!field.key.test(name)) this.#fail(offset, `${key}.${name}`, `expected ${field.expected}`);
-      else if (!isScalar(valueNode) || valueNode.value === null) this.#fail(offset, `${key}.${name}`, 'expected text; quote it if it looks like something else');
+      else if (isAlias(valueNode)) this.#alias(valueNode, `${key}.${name}`, '');
+      else if (!isScalar(valueNode) || !TEXTUAL.has(typeof valueNode.value)) this.#fail(offset, `${key}.${name}`, 'expected text; quote it if it looks like something else');
       else Object.defineProperty(value, name, { value: typeof valueNode.value === 'string' ? valueNode.value : (valueNode.source ?? String(valueNode.value)), enumerable: true });
     }
     return value;
@@ -145,8 +153,13 @@ class Checker {
     }
   }
 
+  #alias(node: Alias, key: string, fallback: unknown): unknown {
+    this.#fail(node.range?.[0] ?? 0, key, `*${node.source} refers to a value elsewhere, which is not followed; write the value itself`);
+    return fallback;
+  }
+
   #expected(what: string, node: Node, key: string, fallback: unknown): unknown {
-    const found = isScalar(node) ? `not ${JSON.stringify(node.value) ?? String(node.value)}` : isMap(node) ? 'not keys with values' : isSeq(node) ? 'not a list' : 'not an alias';
+    const found = isScalar(node) ? `not ${JSON.stringify(node.value) ?? String(node.value)}` : isMap(node) ? 'not keys with values' : 'not a list';
     this.#fail(node?.range?.[0] ?? 0, key, `expected ${what}, ${found}`);
     return fallback;
   }

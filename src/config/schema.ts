@@ -10,7 +10,8 @@ export type Field =
   | { readonly kind: 'boolean'; readonly doc: string; readonly default: boolean }
   /** `only`: why there are no more values, for whoever gives another. */
   | { readonly kind: 'choice'; readonly doc: string; readonly default: string; readonly of: readonly string[]; readonly only?: string }
-  | { readonly kind: 'list'; readonly doc: string; readonly default: readonly unknown[]; readonly of: Field }
+  /** `empty`: why it must not be. */
+  | { readonly kind: 'list'; readonly doc: string; readonly default: readonly unknown[]; readonly of: Field; readonly empty?: string }
   /** Whatever YAML has, below keys that are text; whoever uses it says what it may be. */
   | { readonly kind: 'map'; readonly doc: string; readonly default: Readonly<Record<string, unknown>> }
   | { readonly kind: 'dictionary'; readonly doc: string; readonly default: Readonly<Record<string, string>>; readonly key: RegExp; readonly expected: string }
@@ -53,7 +54,7 @@ export const CONFIGURATION: Section = { kind: 'section', doc: 'Configuration of 
     files:     { kind: 'integer', doc: 'Open files that a process may have from its start (RLIMIT_NOFILE; up to 1048576 if it asks).', default: 1024, min: 16, max: 1_048_576 },
     hostname:  { kind: 'string', doc: 'Name of the machine as programs see it.', default: 'cloister', pattern: /^[A-Za-z0-9][A-Za-z0-9.-]{0,62}$/, expected: 'a host name' },
   } },
-  entry_points: { kind: 'list', doc: 'Programs that may be started from outside: these paths and everything below them. Where a path is a link, what it leads to must be below one of them too.', default: ['/bin', '/sbin', '/usr/bin', '/usr/sbin', '/usr/local/bin'], of: path('A path prefix.', '/bin') },
+  entry_points: { kind: 'list', doc: 'Programs that may be started from outside: these paths and everything below them. Where a path is a link, what it leads to must be below one of them too.', default: ['/bin', '/sbin', '/usr/bin', '/usr/sbin', '/usr/local/bin'], of: path('A path prefix.', '/bin'), empty: 'nothing could be started' },
   env: { kind: 'section', doc: 'Environment of programs.', keys: {
     default:   { kind: 'dictionary', doc: 'Set for every program.', default: { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', HOME: '/root', LANG: 'C.UTF-8' }, key: NAME, expected: 'the name of an environment variable' },
     untrusted: { kind: 'list', doc: 'Names that the host may set; all others are refused.', default: [], of: name('A variable.') },
@@ -168,7 +169,7 @@ function schemaOf(field: Field): Record<string, unknown> {
     case 'choice':
       return { description, enum: field.of, default: field.default };
     case 'list':
-      return { description, type: 'array', default: field.default, items: schemaOf(field.of) };
+      return { description, type: 'array', default: field.default, items: schemaOf(field.of), ...(field.empty !== undefined && { minItems: 1 }) };
     case 'map':
       return { description, type: 'object', default: field.default };
     case 'dictionary':

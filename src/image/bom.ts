@@ -159,7 +159,8 @@ class BomApplier {
     const document = parseDocument(new TextDecoder().decode(readWhole(file)), { lineCounter: lines, schema: 'failsafe' });
     file.close();
     const error = document.errors[0];
-    if (error !== undefined) throw new ImageBuildError('bom-format', `${toText(path)}:${lines.linePos(error.pos[0]).line}: ${error.message.split('\n')[0]}`);
+    if (error !== undefined)
+      throw new ImageBuildError('bom-format', `${toText(path)}:${lines.linePos(error.pos[0]).line}: ${error.code === 'MULTIPLE_DOCS' ? 'a second document begins here; the file is to be one' : error.message.split('\n')[0]}`);
     const bom: unknown = document.toJS({ maxAliasCount: 100 }) || {};
     const where: Where = (keys) => {
       const range = (document.getIn(keys, true) as Node | undefined)?.range;

@@ -167,6 +167,7 @@ test('a BOM that is wrong: file, line, key', () => {
     );
   };
   refuse('targets: [', /bom\.yaml:1: /);
+  refuse('targets: []\n---\ntargets: []\n', /bom\.yaml:2: a second document begins here/);
   refuse('target: []', /unknown key "target" in the file; known are includes, excludes, targets/);
   refuse('targets: [{target: /, mkdirs: x}]', /targets\[0\]\.mkdirs must be a list/);
   refuse('targets: [{mkdirs: [x]}]', /targets\[0\] lacks "target"/);

@@ -127,7 +127,7 @@ class Resolver {
       if (this.#exempt.has(file)) continue;
       const elf = this.#elf(file);
       if (elf === undefined) continue;
-      if (elf.type === 'other') this.warnings.push(`${path} cannot run in an enclave: ${elf.what}`);
+      if (elf.type === 'other') this.warnings.push(`${path} is data only, it cannot run in an enclave: ${elf.what}`);
       else (elf.interpreter === undefined ? libraries : programs).push({ path, elf, loader: undefined });
     }
     for (const program of programs) this.#link(program, libcOf(program.elf) ?? 'glibc');

@@ -124,6 +124,10 @@ describe('cloister', { skip: existsSync('/bin/bash') && process.arch === 'x64' ?
     assert.equal(run(['rnu']).code, 110);
     assert.match(run(['rnu']).error, /Did you mean run\?/);
     assert.equal(run(['build'], '', place).code, 112);
+    assert.match(run(['new', "dir with 'spaces'"], '', place).output, /cd 'dir with '\\''spaces'\\''' && cloister build\n$/);
+    const packed = run(['package', '--debug', '/nonexistent/x.tar']);
+    assert.deepEqual([packed.code, packed.error], [119, 'cloister: cannot write /nonexistent/x.tar: no such file or directory\n']);
+    assert.equal(run(['cp', 'nope', ':/']).error, 'cloister: cannot read nope: no such file or directory\n');
     const yaml = join(instance, 'cloister.yaml');
     const good = readFileSync(yaml, 'utf8');
     writeFileSync(yaml, good.replace('memory:', 'memroy:'));

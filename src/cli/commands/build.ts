@@ -12,7 +12,7 @@ async function keyAtBroker(invocation: Invocation, uri: string): Promise<{ uri: 
 
 export const command: Command = {
   usage: 'build [OPTIONS]',
-  doc: 'Finds the libraries that the programs in image/ need, seals the tree, measures it and signs the measurement.\nWhere the libc of this machine is added and env.default has LANG C.UTF-8, so is its locale (/usr/lib/locale/C.utf8, 0.4 MB).\nThe same inputs give the same bytes and the same measurement. The writable layer is not touched.',
+  doc: 'Finds the libraries that the programs in image/ need, seals the tree, measures it and signs the measurement.\nWhere the libc of this machine is added and env.default has LANG C.UTF-8, so is its locale (/usr/lib/locale/C.utf8, 0.4 MB).\nPrograms and libraries that cannot run in an enclave (32-bit, other processors, cut off) are data: build warns.\nThe same inputs give the same bytes and the same measurement. The writable layer is not touched.',
   options: [
     { flag: '--no-deps', doc: 'Add no libraries, and no locale.' },
     { flag: '--no-translate', doc: 'Translate programs when they are first run, not now: a smaller image that starts slower.' },

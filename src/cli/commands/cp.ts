@@ -5,6 +5,7 @@ import { Failure } from '../../libos/errors.ts';
 import { CHUNK_BYTES, type FileDoor, type FileRow } from '../../libos/files.ts';
 import { type Command, value } from '../command.ts';
 import { onFile, openDoor } from '../files.ts';
+import { reasonOf } from '../words.ts';
 
 export const command: Command = {
   usage: 'cp SOURCE… TARGET',
@@ -76,7 +77,7 @@ function inspect(path: string): Stats {
   try {
     return lstatSync(path);
   } catch (error) {
-    throw new Failure('host', `cannot read ${path}: ${(error as NodeJS.ErrnoException).code}`);
+    throw new Failure('host', `cannot read ${path}: ${reasonOf(error)}`);
   }
 }
 

@@ -1,5 +1,6 @@
 import { createInstance } from '../../libos/instance.ts';
 import type { Command } from '../command.ts';
+import { quoted } from '../words.ts';
 
 export const command: Command = {
   usage: 'new DIR',
@@ -9,7 +10,7 @@ export const command: Command = {
   operands: [1, 1],
   async run({ operands: [directory] }) {
     createInstance(directory, 'new');
-    process.stdout.write(`${directory} is made. Next: copy programs into ${directory}/image, then cd ${directory} && cloister build\n`);
+    process.stdout.write(`${directory} is made. Next: copy programs into ${directory}/image, then cd ${quoted(directory)} && cloister build\n`);
     return 0;
   },
 };

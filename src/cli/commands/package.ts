@@ -1,10 +1,12 @@
 import { basename } from 'node:path';
+import { HostFileError } from '../../base/host-files.ts';
 import { Failure } from '../../libos/errors.ts';
 import { Instance } from '../../libos/instance.ts';
 import { verifyBuild } from '../../libos/verify.ts';
 import type { Command } from '../command.ts';
 import { flag } from '../command.ts';
 import { writeTar } from '../tar.ts';
+import { reasonOf } from '../words.ts';
 
 export const command: Command = {
   usage: 'package [FILE]',
@@ -19,10 +21,12 @@ export const command: Command = {
       throw new Failure('build', 'this build is debuggable', 'Set metadata.debuggable to false in cloister.yaml and build again, or package it anyway with --debug. The writable layer here opens under the old value only.');
     }
     const target = invocation.operands[0] ?? `${basename(instance.directory)}.tar`;
-    writeTar(
-      target,
-      [instance.manifest, instance.sealedConfiguration, instance.sealedImage].map((path) => ({ name: `build/${basename(path)}`, path })),
-    );
+    const parts = [instance.manifest, instance.sealedConfiguration, instance.sealedImage].map((path) => ({ name: `build/${basename(path)}`, path }));
+    try {
+      writeTar(target, parts);
+    } catch (error) {
+      throw error instanceof HostFileError ? new Failure('host', `cannot write ${target}: ${reasonOf(error)}`, undefined, error.code) : error;
+    }
     process.stdout.write(`${target} is written\n`);
     return 0;
   },

@@ -126,7 +126,8 @@ describe('cloister', { skip: existsSync('/bin/bash') && process.arch === 'x64' ?
     assert.equal(run(['build'], '', place).code, 112);
     assert.match(run(['new', "dir with 'spaces'"], '', place).output, /cd 'dir with '\\''spaces'\\''' && cloister build\n$/);
     const packed = run(['package', '--debug', '/nonexistent/x.tar']);
-    assert.deepEqual([packed.code, packed.error], [119, 'cloister: cannot write /nonexistent/x.tar: no such file or directory\n']);
+    assert.equal(packed.code, 119);
+    assert.match(packed.error, /^cloister: cannot write \/nonexistent\/x\.tar: no such file or directory\n/);
     assert.equal(run(['cp', 'nope', ':/']).error, 'cloister: cannot read nope: no such file or directory\n');
     const yaml = join(instance, 'cloister.yaml');
     const good = readFileSync(yaml, 'utf8');
@@ -211,19 +212,22 @@ describe('cloister', { skip: existsSync('/bin/bash') && process.arch === 'x64' ?
   test('while a run has the instance, others are told so', async () => {
     const child = spawn(cloister, ['run', '-q', '/bin/bash', '-c', 'echo up; exec sleep 1000'], { cwd: instance, env, stdio: ['ignore', 'pipe', 'ignore'] });
     await new Promise((resolve) => child.stdout.once('data', resolve));
-    for (const words of [['run', '-q', '/bin/true'], ['start'], ['ls'], ['cp', cloister, ':/tmp/']]) {
-      const { code, error } = run(words);
-      assert.equal(code, 117);
-      assert.match(error, new RegExp(`but a \`run\` .*process ${child.pid}: wait for its end`));
+    try {
+      for (const words of [['run', '-q', '/bin/true'], ['start'], ['ls'], ['cp', cloister, ':/tmp/']]) {
+        const { code, error } = run(words);
+        assert.equal(code, 117);
+        assert.match(error, new RegExp(`A .run. .* has it, process ${child.pid}: wait for its end`));
+      }
+      for (const words of [['exec', '/bin/true'], ['exec', '-w', '/', '/bin/true'], ['ps'], ['stop'], ['kill', '1']]) {
+        const { code, error } = run(words);
+        assert.equal(code, 118);
+        assert.match(error, new RegExp(`a .run. has it for its one program\n  .*process ${child.pid}`));
+      }
+      assert.match(run(['status']).output, /^not running for others/);
+    } finally {
+      child.kill('SIGTERM');
+      await new Promise((resolve) => child.once('exit', resolve));
     }
-    for (const words of [['exec', '/bin/true'], ['exec', '-w', '/', '/bin/true'], ['ps'], ['stop'], ['kill', '1']]) {
-      const { code, error } = run(words);
-      assert.equal(code, 118);
-      assert.match(error, new RegExp(`a \`run\` has it for its one program\n  .*process ${child.pid}`));
-    }
-    assert.match(run(['status']).output, /^not running for others/);
-    child.kill('SIGTERM');
-    await new Promise((resolve) => child.once('exit', resolve));
     assert.match(run(['exec', '/bin/true']).error, /Start it with/);
   });
 

@@ -59,7 +59,7 @@ describe('programs that do what they should not', { skip: compiles ? false : 'ne
     );
     const built = cloister('build', '--no-translate');
     assert.equal(built.code, 0, built.error);
-    assert.match(built.error, /\/bin\/arm cannot run in an enclave: a 64-bit ARM program/);
+    assert.match(built.error, /\/bin\/arm is data only, it cannot run in an enclave: a 64-bit ARM program/);
   });
   after(() => rmSync(root, { recursive: true, force: true }));
 
@@ -68,7 +68,7 @@ describe('programs that do what they should not', { skip: compiles ? false : 'ne
     ['text',   126, /^cloister: \/bin\/text: Exec format error\n$/],
     ['arm',    126, /^cloister: \/bin\/arm: a 64-bit ARM program; only x86-64 ones run\n/],
     ['narrow', 126, /^cloister: \/bin\/narrow: a 32-bit x86 program; only x86-64 ones run\n/],
-    ['lost',   127, /^cloister: \/bin\/lost: No such file or directory\n$/],
+    ['lost',   127, /^cloister: \/bin\/lost: cannot execute: required file \/bin\/nowhere: No such file or directory\n/],
     ['plain',  126, /^cloister: \/bin\/plain: Permission denied\n$/],
     ['none',   127, /^cloister: \/bin\/none: No such file or directory\n$/],
   ];

@@ -1,9 +1,11 @@
 /**
  * `npm run fuzz [-- SECONDS [TARGET…]]`, `npm run fuzz -- --cases N [TARGET…]`: every fuzz target in turn for its share of the
  * time (a minute in all unless given), or for N cases each; each batch has a seed of its own that is printed before it
- * starts. `node fuzz/TARGET.ts SEED` repeats one.
+ * starts, and is drawn from `--seed N` where that is given. `node fuzz/TARGET.ts SEED` repeats one.
  */
 
+import { parseArgs } from 'node:util';
+import { randomFrom } from '../src/encfs/5-disk/model.ts';
 import { fuzz as broker } from './broker.ts';
 import { fuzz as brokerToken } from './broker-token.ts';
 import { fuzz as carrier } from './carrier.ts';
@@ -55,20 +57,21 @@ const TARGETS: readonly (readonly [name: string, run: (seed: number, iterations:
   ['vtpm',          vtpm,                500],
 ];
 
-const words = process.argv.slice(2);
-const counted = words[0] === '--cases';
-const [limit = '60', ...names] = counted ? words.slice(1) : words;
+const { values, positionals } = parseArgs({ allowPositionals: true, options: { cases: { type: 'string' }, seed: { type: 'string' } } });
+const counted = values.cases !== undefined;
+const [limit = '60', ...names] = counted ? [values.cases, ...positionals] : positionals;
 const chosen = TARGETS.filter(([name]) => names.length === 0 || names.includes(name));
-if (!(Number(limit) > 0) || (counted && words.length < 2) || chosen.length < names.length || chosen.length === 0) {
-  console.error(`npm run fuzz [-- SECONDS|--cases N [TARGET…]]; targets: ${TARGETS.map(([name]) => name).join(', ')}`);
+if (!(Number(limit) > 0) || chosen.length < names.length || chosen.length === 0) {
+  console.error(`npm run fuzz [-- [--seed N] SECONDS|--cases N [TARGET…]]; targets: ${TARGETS.map(([name]) => name).join(', ')}`);
   process.exit(2);
 }
+const random = values.seed === undefined ? (limit: number) => Math.floor(Math.random() * limit) : randomFrom(Number(values.seed));
 let failed = 0;
 for (const [name, run, batch] of chosen) {
   const end = performance.now() + (Number(limit) * 1000) / chosen.length;
   let iterations = 0;
   do {
-    const seed = Math.floor(Math.random() * 2 ** 31);
+    const seed = random(2 ** 31);
     process.stdout.write(`${name}: seed ${seed}, ${batch} iterations`);
     try {
       await run(seed, batch);

@@ -55,10 +55,10 @@ test('a program is below an entry point by its name and by where the name leads'
 });
 
 test('the working directory is told from the program', () => {
-  const vfs = tree('/work/', '/file', '/link -> /work', '/loop -> loop');
+  const vfs = tree('/place/', '/file', '/link -> /place', '/loop -> loop');
   const process = configured().process;
   assert.equal(admitted(vfs, configured(), '/bin/x').cwd, '/');
-  assert.equal(admitted(vfs, configured(), '/bin/x', '/link/').cwd, '/work');
+  assert.equal(admitted(vfs, configured(), '/bin/x', '/link/').cwd, '/place');
   assert.deepEqual(refused(vfs, configured({ process: { ...process, directory: '/nodir' } }), '/bin/x'), ['configuration', 'process.directory in cloister.yaml: /nodir: No such file or directory']);
   assert.match(refused(vfs, configured({ process: { ...process, directory: '/file' } }), '/bin/x')[1], /\/file: Not a directory/);
   assert.deepEqual(refused(vfs, configured(), '/bin/x', '/file/x'), ['usage', 'the working directory /file/x: Not a directory']);

@@ -1,5 +1,7 @@
 /** Bodies of HTTP, with a limit: who answers may go on without an end. */
 
+import { concat } from './bytes.ts';
+
 /** The whole body; undefined, and nothing more is read, once it is longer than `maxBytes`. Rejects as the stream does. */
 export async function boundedBody({ body }: Pick<Response, 'body'>, maxBytes: number): Promise<Uint8Array | undefined> {
   if (body === null) return new Uint8Array();
@@ -15,11 +17,5 @@ export async function boundedBody({ body }: Pick<Response, 'body'>, maxBytes: nu
     }
     parts.push(part.value);
   }
-  const whole = new Uint8Array(length);
-  let at = 0;
-  for (const part of parts) {
-    whole.set(part, at);
-    at += part.length;
-  }
-  return whole;
+  return concat(parts);
 }

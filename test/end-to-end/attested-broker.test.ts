@@ -1,36 +1,13 @@
 /** An enclave that demands evidence of its broker: the policy is in cloister.yaml, and measured. */
 
 import assert from 'node:assert/strict';
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { copyFileSync, existsSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { copyFileSync, existsSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { cloister, type Result, workplace } from '../support/workplace.ts';
 
-const cloister = new URL('../../bin/cloister', import.meta.url).pathname;
-const place = mkdtempSync(join(tmpdir(), 'cloister-attested-broker-'));
-const instance = join(place, 'app');
-const state = join(place, 'kbs');
-const env = { ...process.env, CLOISTER_STATE: join(place, 'state') };
-
-interface Result {
-  readonly code: number | null;
-  readonly output: string;
-  readonly error: string;
-}
-
-function run(words: readonly string[]): Result {
-  const { status, stdout, stderr } = spawnSync(cloister, words, { cwd: existsSync(instance) ? instance : place, env, encoding: 'utf8', timeout: 120_000 });
-  return { code: status, output: stdout, error: stderr };
-}
-
-function must(words: readonly string[]): string {
-  const { code, output, error } = run(words);
-  assert.equal(code, 0, `${words.join(' ')}: ${error}`);
-  return output;
-}
-
-const owner = (words: readonly string[]): string => must([...words, '--state', state]);
+const { place, instance, state, env, run, must, owner } = workplace('attested-broker');
 
 describe('a broker that an enclave verifies', { skip: existsSync('/bin/cat') && process.arch === 'x64' ? false : 'needs the programs of an x86-64 Linux' }, () => {
   let broker: ChildProcess;

@@ -1,39 +1,15 @@
 /** An attested run, as its three parties have it: who publishes a program, who owns data, who has a machine. */
 
 import assert from 'node:assert/strict';
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { copyFileSync, cpSync, existsSync, globSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { copyFileSync, cpSync, existsSync, globSync, mkdirSync, readdirSync, readFileSync, realpathSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { PrivateKey } from '../../src/crypto/index.ts';
 import { selfSignedCertificate } from '../../src/crypto/self-signed.ts';
+import { cloister, workplace } from '../support/workplace.ts';
 
-const cloister = new URL('../../bin/cloister', import.meta.url).pathname;
-const place = mkdtempSync(join(tmpdir(), 'cloister-attested-'));
-const instance = join(place, 'app');
-const state = join(place, 'kbs');
-const env = { ...process.env, CLOISTER_STATE: join(place, 'state') };
-
-interface Result {
-  readonly code: number | null;
-  readonly output: string;
-  readonly error: string;
-}
-
-function run(words: readonly string[], input = '', directory = instance): Result {
-  const { status, stdout, stderr } = spawnSync(cloister, words, { cwd: directory, env, input, encoding: 'utf8', timeout: 120_000 });
-  return { code: status, output: stdout, error: stderr };
-}
-
-function must(words: readonly string[], input = '', directory = instance): string {
-  const { code, output, error } = run(words, input, directory);
-  assert.equal(code, 0, `${words.join(' ')}: ${error}`);
-  return output;
-}
-
-/** The command of an owner on this machine. */
-const owner = (words: readonly string[], input = ''): string => must([...words, '--state', state], input);
+const { place, instance, state, env, run, must, owner } = workplace('attested');
 
 describe('an attested run', { skip: existsSync('/bin/cat') && process.arch === 'x64' ? false : 'needs the programs of an x86-64 Linux' }, () => {
   let broker: ChildProcess;
@@ -49,7 +25,7 @@ describe('an attested run', { skip: existsSync('/bin/cat') && process.arch === '
   const build = (): string => JSON.parse(owner(['build', '--json', '--no-translate', '--image-key', 'kbs:///hospital/key/image'])).measurement;
 
   before(async () => {
-    must(['new', 'app'], '', place);
+    must(['new', 'app']);
     for (const name of ['cat', 'ls', 'cp', 'env']) copyFileSync(realpathSync(join('/bin', name)), join(instance, 'image/bin', name));
     copyFileSync(join(instance, 'cloister.yaml'), join(place, 'default.yaml'));
     broker = spawn(cloister, ['broker', 'serve', '--state', state, '--listen', '127.0.0.1:0', '--allow-sim'], { env, stdio: ['ignore', 'ignore', 'pipe'] });
@@ -75,7 +51,7 @@ describe('an attested run', { skip: existsSync('/bin/cat') && process.arch === '
     writeFileSync(join(place, 'records/patients.csv'), 'Ada,1815\n');
     owner(['seal', join(place, 'records'), join(instance, 'records.sealed'), '--to', 'kbs:///hospital/key/records']);
     rmSync(join(place, 'records'), { recursive: true });
-    owner(['resource', 'put', 'hospital/password/db', '-'], 'hunter2');
+    owner(['resource', 'put', 'hospital/password/db', '-'], { input: 'hunter2' });
     must(['gen-image-key', join(place, 'out.key')]);
     owner(['resource', 'put', 'hospital/key/out', join(place, 'out.key')]);
     configure();

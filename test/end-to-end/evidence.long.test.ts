@@ -1,35 +1,14 @@
 /** Evidence as its parties have it: a program that asks for it, an operator who starts the enclave, and whoever verifies. */
 
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
-import { copyFileSync, existsSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { copyFileSync, existsSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { ControlClient } from '../../src/pal/node/control/client.ts';
 import { Instance } from '../../src/libos/instance.ts';
+import { type Result, workplace } from '../support/workplace.ts';
 
-const cloister = new URL('../../bin/cloister', import.meta.url).pathname;
-const place = mkdtempSync(join(tmpdir(), 'cloister-evidence-'));
-const instance = join(place, 'app');
-const env = { ...process.env, CLOISTER_STATE: join(place, 'state') };
-
-interface Result {
-  readonly code: number | null;
-  readonly output: string;
-  readonly error: string;
-}
-
-function run(words: readonly string[], { input = '', more = {} }: { input?: string; more?: Readonly<Record<string, string>> } = {}): Result {
-  const { status, stdout, stderr } = spawnSync(cloister, words, { cwd: existsSync(instance) ? instance : place, env: { ...env, ...more }, input, encoding: 'utf8', timeout: 120_000 });
-  return { code: status, output: stdout, error: stderr };
-}
-
-function must(words: readonly string[], options: { input?: string } = {}): string {
-  const { code, output, error } = run(words, options);
-  assert.equal(code, 0, `${words.join(' ')}: ${error}${output}`);
-  return output;
-}
+const { place, instance, run, must } = workplace('evidence');
 
 const data = Array.from({ length: 64 }, (_, index) => index + 33).map((byte) => byte.toString(16)).join(''); // biome-ignore format: one line
 const text = Buffer.from(data, 'hex').toString('latin1');

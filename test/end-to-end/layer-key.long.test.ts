@@ -1,39 +1,17 @@
 /** A writable layer whose key is at a broker, as on TEEs that have no sealing keys; its newest state is a number there. */
 
 import assert from 'node:assert/strict';
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { copyFileSync, cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { copyFileSync, cpSync, existsSync, readdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { boot } from '../../src/libos/boot.ts';
 import type { WorkerHost } from '../../src/pal/node/host.ts';
 import { NodeDirectory } from '../../src/pal/node/storage.ts';
+import { cloister, type Result, workplace } from '../support/workplace.ts';
 
-const cloister = new URL('../../bin/cloister', import.meta.url).pathname;
-const place = mkdtempSync(join(tmpdir(), 'cloister-layer-key-'));
-const instance = join(place, 'app');
-const state = join(place, 'kbs');
-const env = { ...process.env, CLOISTER_STATE: join(place, 'state') };
+const { place, instance, state, env, run, must, owner } = workplace('layer-key');
 
-interface Result {
-  readonly code: number | null;
-  readonly output: string;
-  readonly error: string;
-}
-
-function run(words: readonly string[], more: Readonly<Record<string, string>> = {}): Result {
-  const { status, stdout, stderr } = spawnSync(cloister, words, { cwd: existsSync(instance) ? instance : place, env: { ...env, ...more }, encoding: 'utf8', timeout: 120_000 });
-  return { code: status, output: stdout, error: stderr };
-}
-
-function must(words: readonly string[]): string {
-  const { code, output, error } = run(words);
-  assert.equal(code, 0, `${words.join(' ')}: ${error}`);
-  return output;
-}
-
-const owner = (words: readonly string[]): string => must([...words, '--state', state]);
 /** Puts the key: a version of its own, whose count begins. */
 const putKey = (name = 'layer'): string => owner(['resource', 'put', `shop/key/${name}`, join(place, `${name}.key`)]);
 /** No program has to be translated for it: 127 where everything is in order. */
@@ -177,7 +155,7 @@ describe('a layer with its key at a broker', { skip: existsSync('/bin/cat') && p
     const [twin, twinState] = [join(place, 'twin'), join(place, 'twin-state')];
     cpSync(instance, twin, { recursive: true });
     cpSync(join(place, 'state'), twinState, { recursive: true });
-    const onTwin = (...words: string[]): Result => run(['-C', twin, ...words], { CLOISTER_STATE: twinState });
+    const onTwin = (...words: string[]): Result => run(['-C', twin, ...words], { more: { CLOISTER_STATE: twinState } });
     must(['start']);
     const started = onTwin('start');
     assert.equal(started.code, 0, started.error);

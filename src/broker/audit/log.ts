@@ -66,6 +66,7 @@ export const headBytes = ({ size, root, at }: Omit<SignedHead, 'signature'>): Ui
 
 interface Waiting {
   readonly record: AuditRecord;
+  readonly also?: ((sql: Sql) => Promise<unknown>) | undefined;
   readonly resolve: (entry: AuditEntry) => void;
   readonly reject: (error: unknown) => void;
 }
@@ -89,10 +90,13 @@ export class AuditLog {
     this.#now = now;
   }
 
-  /** Resolves when the entry is durable; rejects with what the database said when it is not. */
-  append(record: AuditRecord): Promise<AuditEntry> {
+  /**
+   * Resolves when the entry is durable; rejects with what the database said when it is not. `also` writes what the entry
+   * is about: both are there or neither. It must not fail but with the database, as others' entries are in its transaction.
+   */
+  append(record: AuditRecord, also?: Waiting['also']): Promise<AuditEntry> {
     if (this.#waiting.length >= MAX_WAITING) return Promise.reject(new Error('the audit log is behind'));
-    const written = new Promise<AuditEntry>((resolve, reject) => this.#waiting.push({ record, resolve, reject }));
+    const written = new Promise<AuditEntry>((resolve, reject) => this.#waiting.push({ record, also, resolve, reject }));
     void this.#flush();
     return written;
   }
@@ -105,14 +109,11 @@ export class AuditLog {
       await new Promise((resolve) => setTimeout(resolve, GATHER_MS));
       const batch = this.#waiting.splice(0, MAX_BATCH);
       try {
-        const entries = await this.#database.transaction((sql) =>
-          appendTo(
-            sql,
-            batch.map(({ record }) => record),
-            this.#key,
-            this.#now(),
-          ),
-        );
+        const entries = await this.#database.transaction(async (sql) => {
+          for (const { also } of batch) await also?.(sql);
+          const records = batch.map(({ record }) => record);
+          return appendTo(sql, records, this.#key, this.#now());
+        });
         batch.forEach(({ resolve }, at) => resolve(entries[at]));
       } catch (error) {
         for (const { reject } of batch) reject(error);

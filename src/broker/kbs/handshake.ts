@@ -120,13 +120,9 @@ export async function attest(services: Services, request: HttpRequest): Promise<
   const attested: Attested = { context, key: attestation.key };
   const expires = numberOf(row, 'expires');
   const token = await tokens.issue(verdict, attested, attestation.nonce, expires);
-  await audit.append({
-    event: 'attestation-accepted',
-    owner: '',
-    subject: tee,
-    detail: { measurement: context.measurement, ...(context.enclave && { enclave: context.enclave.measurement }), signer: context.signer, tcbStatus: context.tcbStatus, debug: context.debug, remote: request.remote },
-  });
-  await database.run("UPDATE sessions SET state = 'attested', result = $1 WHERE id = $2", JSON.stringify(attested), key);
+  const { measurement, enclave, signer, tcbStatus, debug } = context;
+  const detail = { measurement, ...(enclave && { enclave: enclave.measurement }), signer, tcbStatus, debug, remote: request.remote };
+  await audit.append({ event: 'attestation-accepted', owner: '', subject: tee, detail }, (sql) => sql.run("UPDATE sessions SET state = 'attested', result = $1 WHERE id = $2", JSON.stringify(attested), key));
   metrics.count('kbs_attestation_successes_total', tee);
   return json({ token }, setCookie(id, expires));
 }

@@ -18,6 +18,8 @@ import { measureStarts } from './starts.ts';
 import { type Build, CLI, programPath, QEMU, Stage } from './stage.ts';
 
 const ROW_TIMEOUT_MS = 180_000;
+/** What the machine does beside changes by the minute: the sides take turns. */
+const TURNS = 3;
 const HISTORY = join(import.meta.dirname, 'history');
 
 const HELP = `npm run bench [-- OPTIONS ROW…]: every row, or those whose names contain one of the words
@@ -46,28 +48,39 @@ const { values: options, positionals: words } = parseArgs({
   },
 });
 
-/** The median of the numbers that a command prints, or why there is none. */
-function numbersOf(command: string, args: readonly string[], cwd: string): { ns?: number | undefined; problem?: string } {
+/** The numbers that a command prints, or why there are none. */
+function numbersOf(command: string, args: readonly string[], cwd: string): readonly number[] | string {
   const { stdout, stderr, status, signal, error } = spawnSync(command, args, { cwd, encoding: 'utf8', timeout: ROW_TIMEOUT_MS, killSignal: 'SIGKILL' });
-  const numbers = (stdout ?? '')
+  if (status !== 0) return `${signal ?? error?.message ?? `status ${status}`}: ${(stderr ?? '').trim().split('\n').at(-1)}`;
+  return stdout
     .split('\n')
     .filter((line) => /^[\d.]+$/.test(line))
     .map(Number);
-  if (status !== 0) return { problem: `${signal ?? error?.message ?? `status ${status}`}: ${(stderr ?? '').trim().split('\n').at(-1)}` };
-  return { ns: median(numbers) };
 }
 
-/** A row of `programs/micro.c`, which takes its times itself. */
+/** A row of `programs/micro.c`, which takes its times itself: the medians over all turns. */
 function measureMicro(row: Row, sides: readonly SideName[], { work, micro, instance, files }: Stage): Result {
-  const missing = row.needs.filter((name) => programPath(name) === undefined);
-  if (missing.length > 0) return { name: row.name, group: row.group, goal: row.goal, problem: `not installed here: ${missing.join(', ')}` };
+  const { name, group, goal } = row;
+  const missing = row.needs.filter((program) => programPath(program) === undefined);
+  if (missing.length > 0) return { name, group, goal, problem: `not installed here: ${missing.join(', ')}` };
   const here = row.args.map((arg) => arg.replace(/^\/bin\/micro$/, micro).replace(/^\/(?:data|bench)\//, `${files}/`));
-  const native = numbersOf(micro, here, work);
-  const enclave = sides.includes('enclave') ? numbersOf(CLI, ['-C', instance, 'run', '--quiet', '/bin/micro', ...row.args], work) : {};
+  const commands: Readonly<Record<SideName, readonly [string, readonly string[]]>> = {
+    native: [micro, here],
+    enclave: [CLI, ['-C', instance, 'run', '--quiet', '/bin/micro', ...row.args]],
+    qemu: [QEMU, [micro, ...here]],
+  };
   // qemu-user does not translate what its guest executes, so only rows within one program say something.
-  const within = sides.includes('qemu') && !['spawn', 'fork-exec', 'command'].includes(row.args[0]);
-  const emulated = within ? numbersOf(QEMU, [micro, ...here], work) : {};
-  return { name: row.name, group: row.group, nativeNs: native.ns, enclaveNs: enclave.ns, qemuNs: emulated.ns, goal: row.goal, problem: native.problem ?? enclave.problem ?? emulated.problem };
+  const within = !['spawn', 'fork-exec', 'command'].includes(row.args[0]);
+  const measured = sides.filter((side) => side !== 'qemu' || within);
+  const all: Partial<Record<SideName, number[]>> = {};
+  let problem: string | undefined;
+  for (let turn = 0; turn < TURNS && problem === undefined; turn++)
+    for (const side of measured) {
+      const numbers = numbersOf(...commands[side], work);
+      if (typeof numbers === 'string') problem ??= `${side}: ${numbers}`;
+      else (all[side] ??= []).push(...numbers);
+    }
+  return { name, group, goal, nativeNs: median(all.native ?? []), enclaveNs: median(all.enclave ?? []), qemuNs: median(all.qemu ?? []), problem };
 }
 
 function printBuild({ buildNs, rebuildNs, imageBytes, translatedBytes }: Build): void {

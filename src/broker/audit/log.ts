@@ -75,7 +75,7 @@ interface Waiting {
 const MAX_WAITING = 20_000;
 const MAX_BATCH = 1000;
 /** A flush of the disk costs as much as ten entries; a handshake waits for two. */
-const GATHER_MS = 4;
+const GATHER_MS = 8;
 
 export class AuditLog {
   readonly #database: Database;

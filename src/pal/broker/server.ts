@@ -33,24 +33,29 @@ export interface RunningServer {
 
 const SECURITY_HEADERS = { 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' };
 
+const NO_BODY = new Uint8Array(0);
+
 /** Throws Problem where there is more than `limit`, by what the header says or by what arrives. */
-async function readBody(message: IncomingMessage, limit: number): Promise<Uint8Array> {
+function readBody(message: IncomingMessage, limit: number): Promise<Uint8Array> {
+  const { 'content-length': length, 'transfer-encoding': encoding } = message.headers;
+  if (length === undefined && encoding === undefined) return Promise.resolve(NO_BODY);
   const tooLarge = (): Problem => Problem.open('TooLarge', `the request may have ${limit} bytes`);
-  if (Number(message.headers['content-length'] ?? 0) > limit) throw tooLarge();
-  const parts: Buffer[] = [];
-  let length = 0;
-  // The socket stays: a refusal has to go out over it.
-  try {
-    for await (const part of message.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
-      length += part.length;
-      if (length > limit) throw tooLarge();
-      parts.push(part);
-    }
-  } catch (error) {
+  if (Number(length ?? 0) > limit) return Promise.reject(tooLarge());
+  return new Promise((resolve, reject) => {
+    const parts: Buffer[] = [];
+    let arrived = 0;
+    message.on('data', (part: Buffer) => {
+      arrived += part.length;
+      if (arrived <= limit) return void parts.push(part);
+      // The socket stays: a refusal has to go out over it.
+      message.removeAllListeners('data');
+      message.pause();
+      reject(tooLarge());
+    });
+    message.on('end', () => resolve(parts.length === 1 ? parts[0] : Buffer.concat(parts)));
     // The peer has gone, or was too slow and cut off: nobody's fault here.
-    throw (error as NodeJS.ErrnoException).code === 'ECONNRESET' ? Problem.open('Timeout', 'the request did not arrive in whole') : error;
-  }
-  return parts.length === 1 ? parts[0] : Buffer.concat(parts);
+    message.on('close', () => reject(Problem.open('Timeout', 'the request did not arrive in whole')));
+  });
 }
 
 function answer(broker: Broker, evidence: EvidenceResponder | undefined, message: IncomingMessage): Promise<HttpResponse> {

@@ -57,5 +57,5 @@ export const LOOP_FUEL = 500;
 export const SLICE = 50000;
 
 export function slotOf(pc: number): number {
-  return Math.imul((pc % 0x1_0000_0000) | 0, HASH_FACTOR) >>> (32 - SLOT_BITS);
+  return Math.imul(pc, HASH_FACTOR) >>> (32 - SLOT_BITS);
 }

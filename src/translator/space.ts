@@ -252,7 +252,7 @@ export class CodeSpace {
 
   #setTag(slot: number, pc: number): void {
     const at = (TAGS >> 2) + slot * 2;
-    this.cpu.u32[at] = pc % 0x1_0000_0000;
+    this.cpu.u32[at] = pc;
     this.cpu.u32[at + 1] = Math.floor(pc / 0x1_0000_0000);
   }
 
@@ -266,7 +266,7 @@ export class CodeSpace {
     for (const { pc } of module.live) {
       const slot = slotOf(pc);
       const at = (TAGS >> 2) + slot * 2;
-      if (this.cpu.u32[at] !== pc % 0x1_0000_0000 || this.cpu.u32[at + 1] !== Math.floor(pc / 0x1_0000_0000)) continue;
+      if (this.cpu.u32[at] !== pc >>> 0 || this.cpu.u32[at + 1] !== Math.floor(pc / 0x1_0000_0000)) continue;
       this.cpu.u32[at] = 0xffff_ffff;
       this.cpu.u32[at + 1] = 0xffff_ffff;
     }

@@ -31,7 +31,7 @@ const cache = (type: 1 | 2 | 3, level: number, ways: number, sets: number): Regi
 const LEAVES: Readonly<Record<number, readonly Registers[]>> = {
   0x0000_0000: [[7, VENDOR[0], VENDOR[2], VENDOR[1]]],
   0x0000_0001: [[0x0006_0f01, (8 << 8) | (1 << 16), ECX_1, EDX_1]],
-  0x0000_0002: [[0x00ff_ff01, 0, 0, 0]],
+  0x0000_0002: [[0x00fe_ff01, 0, 0, 0]],
   0x0000_0004: [cache(1, 1, 8, 64), cache(2, 1, 8, 64), cache(3, 2, 16, 1024), cache(3, 3, 16, 16384), [0, 0, 0, 0]],
   0x0000_0007: [
     [0, 0, 0, 0],
@@ -48,17 +48,21 @@ const LEAVES: Readonly<Record<number, readonly Registers[]>> = {
   0x8000_0008: [[(48 << 8) | 40, 0, 0, 0]],
 };
 
+const NOTHING: Registers = [0, 0, 0, 0];
+
 /** The four words of a leaf; leaves beyond the last are zero. */
 export function cpuidLeaf(leaf: number, subleaf: number): Registers {
   const rows = LEAVES[leaf >>> 0];
-  if (rows === undefined) return [0, 0, 0, 0];
-  return rows.length === 1 ? rows[0] : (rows[subleaf >>> 0] ?? [0, 0, 0, 0]);
+  if (rows === undefined) return NOTHING;
+  return rows.length === 1 ? rows[0] : (rows[subleaf >>> 0] ?? NOTHING);
 }
 
-export function cpuid(cpu: CpuState): void {
-  const [a, b, c, d] = cpuidLeaf(cpu.reg32(RAX), cpu.reg32(RCX));
-  cpu.setReg(RAX, a >>> 0);
-  cpu.setReg(RBX, b >>> 0);
-  cpu.setReg(RCX, c >>> 0);
-  cpu.setReg(RDX, d >>> 0);
+/** Every start of a libc asks some eighty times, before any of this is optimised: no iterators, no numbers on the heap. */
+export function cpuid({ u32 }: CpuState): void {
+  const row = cpuidLeaf(u32[RAX * 2], u32[RCX * 2]);
+  u32[RAX * 2] = row[0];
+  u32[RBX * 2] = row[1];
+  u32[RCX * 2] = row[2];
+  u32[RDX * 2] = row[3];
+  u32[RAX * 2 + 1] = u32[RBX * 2 + 1] = u32[RCX * 2 + 1] = u32[RDX * 2 + 1] = 0;
 }

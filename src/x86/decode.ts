@@ -2,7 +2,7 @@
  * The decoder (SDM vol. 2, chapter 2 and appendix A), on the path of every translation.
  *
  * 64-bit mode only. Legacy prefixes come in any order; REX counts only as the last of them; cs, ds, es and ss
- * overrides mean nothing; near branches ignore 66. There is no string work here: `table.ts` has compiled the rows.
+ * overrides mean nothing; near branches ignore 66. Strings are read once per opcode, by `table.ts`.
  * Never reads outside `bytes`.
  */
 
@@ -11,15 +11,15 @@ import type { Gpr, Imm, Insn, Mem, Operand, Rel } from './insn.ts';
 import { GPR, HIGH, MMX, SEG, ST, Where, XMM } from './operands.ts';
 import type { OperandSpec } from './operands.ts';
 import type { Row } from './row.ts';
-import { compileRow, compileTable } from './table.ts';
-import type { Form, Leaf } from './table.ts';
+import { DecodeTable } from './table.ts';
+import type { Form } from './table.ts';
 
 /** The bytes end before the instruction does. */
 export const TRUNCATED = 'truncated';
 
 const MAX_LENGTH = 15;
-/** Compiled when something is first decoded: it takes longer than starting a program whose code was translated ahead. */
-let leaves: readonly Leaf[] | undefined;
+/** Made when something is first decoded, which is never where all code was translated ahead. */
+let table: DecodeTable | undefined;
 const SIZES = [2, 4, 8] as const;
 const NO_OPERANDS: readonly Operand[] = [];
 
@@ -151,9 +151,9 @@ export function decode(bytes: Uint8Array, offset: number, pc: number): Insn | un
   const prefix = repeat === 0xf3 ? 2 : repeat === 0xf2 ? 3 : operand16 ? 1 : 0;
   // 90 is `xchg` again, and no longer `nop`, when REX.B names r8.
   const slot = opcode === 0x90 && (rex & 1) !== 0 && map === 0 ? 0x91 : opcode;
-  leaves ??= compileTable(ROWS.map(compileRow));
-  const leaf = leaves[(map << 11) | (slot << 3) | (prefix << 1) | w];
-  if (leaf === undefined) return undefined;
+  table ??= new DecodeTable(ROWS);
+  const leaf = table.leaf(map, slot, prefix, w);
+  if (leaf === null) return undefined;
 
   let form: Form;
   let modrm = 0;

@@ -154,8 +154,9 @@ export class CpuState {
 
   /** Stores an integer of at most 53 bits (negative ones are sign-extended). */
   setReg(index: number, value: number): void {
-    this.u32[index * 2] = value % 0x1_0000_0000;
-    this.i32[index * 2 + 1] = Math.floor(value / 0x1_0000_0000);
+    // Stores take the low 32 bits; a remainder of 2^32 would be a division of floating-point numbers at every system call.
+    this.i32[index * 2] = value;
+    this.i32[index * 2 + 1] = value === (value | 0) ? value >> 31 : Math.floor(value / 0x1_0000_0000);
   }
 
   regBig(index: number): bigint {

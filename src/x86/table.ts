@@ -41,7 +41,7 @@ export interface Form {
 }
 
 /** Decoding result of a leaf: nothing, one form, or a form by ModRM byte. */
-export type Leaf = Form | readonly (Form | undefined)[] | undefined;
+export type Leaf = Form | readonly (Form | undefined)[] | null;
 
 function fail(row: Row, why: string): never {
   throw new Error(`row ${row.mnemonic} | ${row.encoding} | ${row.operands}: ${why}`);
@@ -133,32 +133,71 @@ interface Candidate {
   readonly weight: number;
 }
 
-export const leafIndex = (map: number, opcode: number, prefix: number, w: number): number => (map << 11) | (opcode << 3) | (prefix << 1) | w;
+const leafIndex = (map: number, opcode: number, prefix: number, w: number): number => (map << 11) | (opcode << 3) | (prefix << 1) | w;
+const PREFIXES = [0, 1, 2, 3],
+  REGISTERS = [0, 1, 2, 3, 4, 5, 6, 7];
 
-/** The leaves of all rows, by `leafIndex`. */
-export function compileTable(forms: readonly Form[]): readonly Leaf[] {
-  const cells: (Candidate[] | undefined)[] = new Array<undefined>(4 << 11).fill(undefined);
-  for (const form of forms) {
-    const prefixes = form.prefix >= 0 ? [form.prefix] : [0, 1, 2, 3];
-    const opcodes = form.plusR ? [0, 1, 2, 3, 4, 5, 6, 7].map((r) => form.opcode + r) : [form.opcode];
-    const weight = (form.prefix >= 0 ? 8 : 0) + (form.rexW ? 4 : 0) + (form.fixed >= 0 ? 2 : 0) + (form.plusR ? 0 : 1);
-    for (const opcode of opcodes)
-      for (const prefix of prefixes)
-        for (const w of form.rexW ? [1] : [0, 1]) {
-          (cells[leafIndex(form.map, opcode, prefix, w)] ??= []).push({ form, weight });
-        }
-  }
-  const leaves: Leaf[] = new Array<undefined>(4 << 11).fill(undefined);
-  const ids = new Map(forms.map((form, id) => [form, id]));
-  const shared = new Map<string, Leaf>();
-  for (const [at, cell] of cells.entries()) {
-    if (cell === undefined) continue;
-    const key = cell.map(({ form }) => ids.get(form)).join();
-    if (!shared.has(key)) shared.set(key, leafOf(cell));
-    leaves[at] = shared.get(key);
-  }
-  return leaves;
+/** Opcode map, opcode byte and `+r` of an encoding; `compileRow` reads the rest, and all of it with care. */
+const PLACE = /^(?:(?:NP|66|F3|F2) (?=REX|[0-9A-F]{2}))?(?:REX\.W )?(0F (?:38 |3A )?)?([0-9A-F]{2})(\+r)?/;
+const MAPS = ['', '0F ', '0F 38 ', '0F 3A '];
+
+/** `map << 8 | opcode`, for each register of `+r`. Throws where there is no opcode. */
+export function placesOf(row: Row): number[] {
+  const [, map = '', opcode, plusR] = PLACE.exec(row.encoding) ?? fail(row, 'no opcode');
+  const place = (MAPS.indexOf(map) << 8) | Number.parseInt(opcode, 16);
+  return plusR === undefined ? [place] : REGISTERS.map((register) => place + register);
 }
+
+/**
+ * The leaves of rows, compiled opcode by opcode as they are first asked for: a program uses a quarter of them, and
+ * all of them take longer than it runs.
+ */
+export class DecodeTable {
+  /** By `leafIndex`; undefined where the opcode was not asked for yet. */
+  readonly #leaves: (Leaf | undefined)[] = new Array<undefined>(4 << 11).fill(undefined);
+  readonly #rows = new Map<number, Row[]>();
+  readonly #forms = new Map<Row, Form>();
+
+  constructor(rows: readonly Row[]) {
+    for (const row of rows)
+      for (const place of placesOf(row)) {
+        const here = this.#rows.get(place);
+        if (here === undefined) this.#rows.set(place, [row]);
+        else here.push(row);
+      }
+  }
+
+  /** Throws where rows of this opcode make no sense, or clash. */
+  leaf(map: number, opcode: number, prefix: number, w: number): Leaf {
+    const at = leafIndex(map, opcode, prefix, w);
+    let leaf = this.#leaves[at];
+    if (leaf === undefined) {
+      this.#compile(map, opcode);
+      leaf = this.#leaves[at] as Leaf;
+    }
+    return leaf;
+  }
+
+  #compile(map: number, opcode: number): void {
+    const forms = (this.#rows.get((map << 8) | opcode) ?? []).map((row) => this.#formOf(row));
+    const shared = new Map<string, Leaf>();
+    for (const prefix of PREFIXES)
+      for (const w of [0, 1]) {
+        const cell = forms.filter((form) => (form.prefix < 0 || form.prefix === prefix) && (!form.rexW || w === 1));
+        const key = cell.map((form) => forms.indexOf(form)).join();
+        if (!shared.has(key)) shared.set(key, cell.length === 0 ? null : leafOf(cell.map((form) => ({ form, weight: weightOf(form) }))));
+        this.#leaves[leafIndex(map, opcode, prefix, w)] = shared.get(key);
+      }
+  }
+
+  #formOf(row: Row): Form {
+    let form = this.#forms.get(row);
+    if (form === undefined) this.#forms.set(row, (form = compileRow(row)));
+    return form;
+  }
+}
+
+const weightOf = ({ prefix, rexW, fixed, plusR }: Form): number => (prefix >= 0 ? 8 : 0) + (rexW ? 4 : 0) + (fixed >= 0 ? 2 : 0) + (plusR ? 0 : 1);
 
 function matches(form: Form, modrm: number): boolean {
   if (form.fixed >= 0) return form.plusI ? (modrm & 0xf8) === form.fixed : modrm === form.fixed;
@@ -170,13 +209,13 @@ function clash(form: Form, other: Form): never {
   fail(form.row, `clashes with ${other.row.mnemonic} | ${other.row.encoding}`);
 }
 
-function best(candidates: readonly Candidate[]): Form | undefined {
-  let found: Candidate | undefined;
-  for (const candidate of candidates) {
-    if (found === undefined || candidate.weight > found.weight) found = candidate;
+function best([first, ...others]: readonly Candidate[]): Form {
+  let found = first;
+  for (const candidate of others) {
+    if (candidate.weight > found.weight) found = candidate;
     else if (candidate.weight === found.weight) clash(candidate.form, found.form);
   }
-  return found?.form;
+  return found.form;
 }
 
 function leafOf(cell: readonly Candidate[]): Leaf {

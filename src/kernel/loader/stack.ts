@@ -62,7 +62,7 @@ export function buildStack(mm: AddressSpace, top: number, content: StackContent)
   const data = new DataView(table.buffer);
   let word = 0;
   const push = (value: number): void => {
-    data.setUint32(word, value % 0x1_0000_0000, true);
+    data.setUint32(word, value, true);
     data.setUint32(word + 4, Math.floor(value / 0x1_0000_0000), true);
     word += 8;
   };

@@ -145,7 +145,7 @@ export const putBig = (mm: AddressSpace, address: GuestAddr, value: bigint): voi
 /** Also for signed values; integers of at most 53 bits. */
 export function putU64(mm: AddressSpace, address: GuestAddr, value: number): void {
   const data = checked(mm, address, 8, PROT_WRITE);
-  data.setUint32(address, value % 0x1_0000_0000, true);
+  data.setUint32(address, value, true);
   data.setInt32(address + 4, Math.floor(value / 0x1_0000_0000), true);
 }
 
@@ -182,7 +182,7 @@ export function readTimespec(mm: AddressSpace, address: GuestAddr): number {
 export function writeTimespec(mm: AddressSpace, address: GuestAddr, ns: number): void {
   const data = checked(mm, address, 16, PROT_WRITE);
   const seconds = Math.floor(ns / 1e9);
-  data.setUint32(address, seconds % 0x1_0000_0000, true);
+  data.setUint32(address, seconds, true);
   data.setInt32(address + 4, Math.floor(seconds / 0x1_0000_0000), true);
   data.setUint32(address + 8, Math.round(ns - seconds * 1e9), true);
   data.setUint32(address + 12, 0, true);

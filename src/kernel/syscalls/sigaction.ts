@@ -27,11 +27,11 @@ function readAction(mm: AddressSpace, address: number): SignalAction {
 
 function writeAction(mm: AddressSpace, address: number, { handler, flags, restorer, mask }: SignalAction): void {
   const data = fields(mm, address, 32, 'write');
-  data.setUint32(address, handler % U32, true);
+  data.setUint32(address, handler, true);
   data.setUint32(address + 4, Math.floor(handler / U32), true);
   data.setUint32(address + 8, flags, true);
   data.setUint32(address + 12, 0, true);
-  data.setUint32(address + 16, restorer % U32, true);
+  data.setUint32(address + 16, restorer, true);
   data.setUint32(address + 20, Math.floor(restorer / U32), true);
   data.setBigUint64(address + 24, mask, true);
 }

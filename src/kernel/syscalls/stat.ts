@@ -13,7 +13,7 @@ const scratch = new DataView(new ArrayBuffer(STAT_BYTES));
 const scratchBytes = new Uint8Array(scratch.buffer);
 
 function put64(at: number, value: number): void {
-  scratch.setUint32(at, value % 0x1_0000_0000, true);
+  scratch.setUint32(at, value, true);
   scratch.setUint32(at + 4, Math.floor(value / 0x1_0000_0000), true);
 }
 
@@ -24,7 +24,7 @@ function putTime(at: number, ns: bigint): void {
     nsec += 1e9;
     sec--;
   }
-  scratch.setUint32(at, sec % 0x1_0000_0000, true);
+  scratch.setUint32(at, sec, true);
   scratch.setInt32(at + 4, Math.floor(sec / 0x1_0000_0000), true);
   put64(at + 8, nsec);
 }

@@ -1,6 +1,6 @@
 /**
  * Pipes (pipe(7)): a ring of bytes between two ends. One copy from the writer's memory into the ring, one out of it into
- * the reader's; nothing is allocated on the way.
+ * the reader's.
  */
 
 import { POLLERR, POLLHUP, POLLIN, POLLOUT, POLLRDNORM, POLLWRNORM } from '../../abi/poll.ts';
@@ -107,7 +107,7 @@ export class Pipe {
     if (to >= ring.length) to -= ring.length;
     const first = Math.min(count, ring.length - to);
     if (first <= 16) for (let at = 0; at < first; at++) ring[to + at] = from[at];
-    else ring.set(from.subarray(0, first), to);
+    else ring.set(first === from.length ? from : from.subarray(0, first), to);
     if (first < count) ring.set(from.subarray(first, count), 0);
     this.used += count;
     if (packets) {

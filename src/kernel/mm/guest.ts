@@ -22,11 +22,18 @@ export const USER_LIMIT = 0x7fff_ffff_f000;
 export const UIO_MAXIOV = 1024;
 export const PATH_MAX = 4096;
 
+/** Programs read into and write from the same buffers again and again. */
+function bytesAt({ memory: { bytes }, views }: AddressSpace, address: GuestAddr, length: number, access: 'read' | 'write'): Uint8Array {
+  const last = views[access];
+  if (last.byteOffset === address && last.length === length && last.buffer === bytes.buffer) return last;
+  return (views[access] = bytes.subarray(address, address + length));
+}
+
 /** The guest's own bytes [address, address + length), live. */
 export function view(mm: AddressSpace, address: GuestAddr, length: number, access: 'read' | 'write'): Uint8Array {
   if (length === 0) return EMPTY;
   if (!mm.vmas.allows(address, length, access === 'read' ? PROT_READ : PROT_WRITE)) throw EFAULT;
-  return mm.memory.bytes.subarray(address, address + length);
+  return bytesAt(mm, address, length, access);
 }
 
 /** As `view`, but shortened to the part that is accessible; EFAULT where nothing is. For transfers that may be partial. */
@@ -34,7 +41,7 @@ export function viewPrefix(mm: AddressSpace, address: GuestAddr, length: number,
   if (length === 0) return EMPTY;
   const allowed = mm.vmas.allowedPrefix(address, length, access === 'read' ? PROT_READ : PROT_WRITE);
   if (allowed <= 0) throw EFAULT;
-  return mm.memory.bytes.subarray(address, address + allowed);
+  return bytesAt(mm, address, allowed, access);
 }
 
 /**

@@ -39,6 +39,8 @@ export interface MapRequest {
   readonly mayWrite?: boolean;
 }
 
+const NO_BYTES = new Uint8Array(0);
+
 export class AddressSpace {
   readonly memory: GuestMemory;
   readonly vmas: VmaList;
@@ -60,7 +62,9 @@ export class AddressSpace {
   stackTop = 0;
   startCode = 0;
   endCode = 0;
-  auxv: Uint8Array = new Uint8Array(0);
+  auxv: Uint8Array = NO_BYTES;
+  /** The last views of guest bytes that were made; for `guest.ts`. */
+  readonly views: Record<'read' | 'write', Uint8Array> = { read: NO_BYTES, write: NO_BYTES };
   #committed = 0;
   /** Below `at`, from MMAP_BASE on, there is no hole of `length` bytes or more. */
   #full: { readonly at: number; readonly length: number } = { at: MMAP_BASE, length: 0 };

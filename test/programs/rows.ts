@@ -72,7 +72,7 @@ f() { local l=$1; (( l <= 1 )) && { echo 1; return; }; echo $(( l * $(f $((l-1))
 echo "$BASH_SUBSHELL $(echo $BASH_SUBSHELL) $( (echo $BASH_SUBSHELL) )"; { echo group; } | wc -c; echo $(( $(date -d @86400 +%s) ))`),
   bash('process substitution', 'diff sort paste tee wc cat', raw`
 diff <(printf 'a\nb\nc\n') <(printf 'a\nx\nc\n'); echo $?
-paste <(seq 3) <(seq 4 6) <(seq 7 9); seq 10 | tee >(wc -l > n) > /dev/null; sleep 0.2; cat n
+paste <(seq 3) <(seq 4 6) <(seq 7 9); seq 10 | tee >(wc -l > n) > /dev/null; sleep 2; cat n
 cat <(echo one) <(echo two) | sort -r; while read a; do t+=$a; done < <(seq 5); echo $t`),
   bash('traps and signals', 'sleep', raw`
 trap 'echo exit $?' EXIT; trap 'echo got USR1' USR1; trap 'echo int' INT; trap '' TERM
@@ -82,9 +82,9 @@ kill -USR1 $$; kill -INT $$; kill -TERM $$; echo after
 trap 'echo err $LINENO' ERR; false; trap - ERR; trap 'echo chld' CHLD; /bin/true; trap - CHLD
 (trap - TERM; exec sleep 5) & p=$!; sleep 0.3; kill $p; wait $p; echo $?; kill -l 9 15 137; kill -0 $$ && echo alive; f() { trap 'echo ret' RETURN; }; f; exit 3`),
   bash('job control with set -m', 'sleep cat', raw`
-set -m; sleep 0.8 & sleep 0.9 & jobs | cat; wait %1; echo $?; wait; jobs
+set -m; sleep 4 & sleep 4.5 & jobs | cat; wait %1; echo $?; wait; jobs
 sleep 10 & kill -STOP %1; sleep 0.1; jobs %1; kill -CONT %1; sleep 0.1; kill %1; wait %1; echo $?
-(exit 5) & wait $!; echo $?; sleep 0.1 & fg %1 > /dev/null; echo fg $?; { sleep 0.05; echo bg; } & wait; disown -a; echo done`),
+(exit 5) & wait $!; echo $?; sleep 2 & fg %1 > /dev/null; echo fg $?; { sleep 0.05; echo bg; } & wait; disown -a; echo done`),
   bash('background processes and wait', 'sleep', raw`
 for i in 3 1 2; do (sleep 0.$i; exit $i) & p[$i]=$!; done; for i in 1 2 3; do wait \${p[$i]}; echo $i $?; done
 (exit 9) & wait -n; echo $?; wait 999999; echo $?; coproc cat; echo hi >&\${COPROC[1]}; read -u \${COPROC[0]} l; echo "co $l"
@@ -117,7 +117,7 @@ E
   dash('errors', '', raw`
 nosuch; echo $?; /etc/passwd; echo $?; cd /nodir; echo $?; . /nofile; echo not reached`),
   dash('jobs', 'sleep', raw`
-sleep 0.1 & wait $!; echo $?; sleep 5 & kill -9 $!; wait $!; echo $?; (sleep 0.1; echo later) & echo first; wait; echo "a b" | (read x y; echo $y $x); exec 3>&1; echo to3 >&3; false || true && echo t; ! false; echo $?; exec echo replaced`),
+sleep 0.1 & wait $!; echo $?; sleep 5 & kill -9 $!; wait $!; echo $?; (sleep 1; echo later) & echo first; wait; echo "a b" | (read x y; echo $y $x); exec 3>&1; echo to3 >&3; false || true && echo t; ! false; echo $?; exec echo replaced`),
   dash('set -e and -u', '', raw`
 (set -e; false; echo no); echo $?; (set -u; echo $undefined; echo no); echo $?; set -x; y=$((1+1)); echo $y; set +x; eval "echo e"; alias z='echo alias'; command echo c; unset y; echo "[$y]"; readonly q=1; (q=2); echo $?; echo "$-"; exit 300`),
 
@@ -142,7 +142,7 @@ printf 'Hello\0\377\n world' > b; od b; od -c b; od -An -tx1 b; od -tx2z b; od -
   core('checksums', 'md5sum sha1sum sha224sum sha256sum sha384sum sha512sum b2sum seq', raw`
 seq 100000 > f; for h in md5sum sha1sum sha224sum sha256sum sha384sum sha512sum b2sum; do $h f; $h < /dev/null; done; sha256sum f > s; sha256sum -c s; echo x >> f; sha256sum -c s; echo $?; md5sum --tag s | cut -c1-4; sha1sum nofile; echo $?; cksum f`),
   core('split, csplit, head, tail', 'split csplit head tail seq timeout', raw`
-seq 100 > f; split -l 30 f p; wc -l p*; split -b 100 -d -a 3 f q; ls; cat q* | cmp - f && echo same; split -n 3 f r; wc -c r*; csplit -s f 11 '/^50$/' ; wc -l xx*; head -3 f; head -n -97 f; head -c 5 f; head -q -n1 f pa; head -n1 f pa; tail -2 f; tail -n +99 f; tail -c 4 f; timeout 0.3 tail -f f -n 1; echo $?; (sleep 0.3; echo grown >> f; sleep 0.3) & timeout 1.5 tail -n1 -f --pid=$! -s 0.1 f; wait; timeout 0.5 tail -F -n1 nofile; echo $?; seq 10 | tail -3 | head -1; seq 5 | split -l2 --filter='wc -l'; yes | head -3; yes abc | head -c 10; echo; nl f | tail -1; tac f | head -2`),
+seq 100 > f; split -l 30 f p; wc -l p*; split -b 100 -d -a 3 f q; ls; cat q* | cmp - f && echo same; split -n 3 f r; wc -c r*; csplit -s f 11 '/^50$/' ; wc -l xx*; head -3 f; head -n -97 f; head -c 5 f; head -q -n1 f pa; head -n1 f pa; tail -2 f; tail -n +99 f; tail -c 4 f; timeout 2 tail -f f -n 1; echo $?; (sleep 2; echo grown >> f; sleep 1) & timeout 20 tail -n1 -f --pid=$! -s 0.1 f; wait; timeout 2 tail -F -n1 nofile; echo $?; seq 10 | tail -3 | head -1; seq 5 | split -l2 --filter='wc -l'; yes | head -3; yes abc | head -c 10; echo; nl f | tail -1; tac f | head -2`),
   core('tee, dd, truncate, shred', 'tee dd truncate cat stat', raw`
 echo t | tee a b; cat a b; echo u | tee -a a > /dev/null; cat a; seq 1000 > f; dd if=f of=g bs=100 count=3 2> /dev/null; wc -c g; dd if=f bs=1 skip=10 count=5 status=none; dd if=/dev/zero of=z bs=1k seek=4 count=1 status=none; stat -c %s z; dd if=f of=z conv=notrunc bs=64 status=none; stat -c %s z; echo abc | dd conv=ucase status=none; dd if=f bs=512 count=1 2>&1 >/dev/null | head -2; truncate -s 10 f; cat f; truncate -s +5 f; stat -c %s f; truncate -s 1M s; stat -c %s s; fallocate -l 4096 fa; stat -c %s fa; dd if=nofile; echo $?; sync; sync f; head -c 100000 /dev/zero | tee x | wc -c; cat -n a; cat -b a; cat -A x | head -c 10; cat -s a; echo; echo | cat -E`),
   core('stat, touch, readlink, ln', 'stat touch readlink ln realpath mkdir', raw`

@@ -1,5 +1,6 @@
 /* read(2) write(2) pread(2) pwrite(2) readv(2) writev(2) lseek(2) */
 #include "check.h"
+#include <netinet/in.h>
 #include <sys/eventfd.h>
 #include <sys/inotify.h>
 #include <sys/resource.h>
@@ -107,8 +108,80 @@ static void nowhere(void) {
   equal(read(file, buffer, 8), 8);
 }
 
+/* Of a stream nothing goes into a buffer that ends before what there is; of a message what does not fit is lost. */
+static void torn(void) {
+  char *end = page_with(PROT_READ | PROT_WRITE) + 4096;
+  char buffer[64], good[8];
+  for (int kind = 0; kind < 3; kind++) {
+    int ends[2];
+    if (kind == 0) pipe2(ends, O_NONBLOCK);
+    else if (kind == 1) socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends);
+    else {
+      struct sockaddr_in name = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+      socklen_t length = sizeof name;
+      int listener = socket(AF_INET, SOCK_STREAM, 0);
+      bind(listener, (struct sockaddr *)&name, length);
+      getsockname(listener, (struct sockaddr *)&name, &length);
+      listen(listener, 1);
+      ends[1] = socket(AF_INET, SOCK_STREAM, 0);
+      equal(connect(ends[1], (struct sockaddr *)&name, length), 0);
+      ends[0] = accept4(listener, 0, 0, SOCK_NONBLOCK);
+      close(listener);
+    }
+    struct iovec parts[2] = {{good, 4}, {BAD, 4}};
+    struct msghdr message = {.msg_iov = parts, .msg_iovlen = 2};
+    fails(readv(ends[0], parts, 2), EAGAIN);
+    equal(write(ends[1], "12345678", 8), 8);
+    fails(readv(ends[0], parts, 2), EFAULT);
+    fails(read(ends[0], end - 4, 8), EFAULT);
+    if (kind > 0) {
+      fails(recvmsg(ends[0], &message, 0), EFAULT);
+      fails(recvmsg(ends[0], &message, MSG_PEEK), EFAULT);
+      fails(recv(ends[0], end - 4, 8, 0), EFAULT);
+    }
+    equal(read(ends[0], buffer, 64), 8);
+    /* What fits does not notice. */
+    equal(write(ends[1], "1234", 4), 4);
+    equal(readv(ends[0], parts, 2), 4);
+    equal(write(ends[1], "1234", 4), 4);
+    equal(read(ends[0], end - 4, 8), 4);
+    if (kind > 0) {
+      equal(write(ends[1], "1234", 4), 4);
+      equal(recvmsg(ends[0], &message, 0), 4);
+      fails(recvmsg(ends[0], &message, 0), EAGAIN);
+      parts[0].iov_base = BAD;
+      fails(recvmsg(ends[0], &message, 0), EAGAIN);
+    }
+    close(ends[1]);
+    equal(readv(ends[0], parts, 2), 0);
+    close(ends[0]);
+  }
+  int ends[2];
+  socketpair(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0, ends);
+  write(ends[1], "12345678", 8);
+  fails(recv(ends[0], end - 4, 8, 0), EFAULT);
+  fails(recv(ends[0], buffer, 8, 0), EAGAIN);
+  write(ends[1], "1234", 4);
+  equal(recv(ends[0], end - 4, 8, 0), 4);
+}
+
+/* preadv(2): a negative offset is none, but for -1 of the second version, which is the file's own position. */
+static void offsets(int fd) {
+  char buffer[4];
+  struct iovec one = {buffer, 4};
+  fails(preadv(fd, &one, 1, -1), EINVAL);
+  fails(pwritev(fd, &one, 1, -1), EINVAL);
+  fails(preadv2(fd, &one, 1, -2, 0), EINVAL);
+  lseek(fd, 0, SEEK_SET);
+  equal(preadv2(fd, &one, 1, -1, 0), 4);
+  equal(lseek(fd, 0, SEEK_CUR), 4);
+  equal(pwritev2(fd, &one, 1, -1, 0), 4);
+  equal(lseek(fd, 0, SEEK_CUR), 8);
+}
+
 int main(void) {
   nowhere();
+  torn();
   own_directory();
   char buffer[64];
   int fd = open("file", O_RDWR | O_CREAT | O_EXCL, 0644);
@@ -140,6 +213,9 @@ int main(void) {
   fails(readv(fd, parts, IOV_MAX + 1), EINVAL);
   fails(readv(fd, BAD, 1), EFAULT);
   equal(preadv(fd, parts, 3, 0), 7);
+  int second = open("offsets", O_RDWR | O_CREAT, 0600);
+  equal(write(second, "0123456789", 10), 10);
+  offsets(second);
 
   fails(read(fd, BAD, 10), EFAULT);
   lseek(fd, 0, SEEK_SET);

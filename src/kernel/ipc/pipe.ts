@@ -190,6 +190,10 @@ export class PipeFile extends OpenFile {
     if (this.path !== undefined) this.inode.release();
   }
 
+  override get readyBytes(): number {
+    return this.pipe.used;
+  }
+
   override read(_task: Task, into: Uint8Array): SysResult {
     return this.pipe.read(into);
   }

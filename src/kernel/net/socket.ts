@@ -98,6 +98,10 @@ export abstract class Socket extends OpenFile {
   /** What FIONREAD tells. */
   abstract get unread(): number;
 
+  override get readyBytes(): number {
+    return this.messages ? 0 : this.unread;
+  }
+
   takeError(): Errno | undefined {
     const { error } = this;
     this.error = undefined;

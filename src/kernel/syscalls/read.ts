@@ -9,7 +9,7 @@ import { block, within } from '../task/block.ts';
 import type { Task } from '../task/task.ts';
 import { faultUnlessEmpty, type OpenFile } from '../vfs/file.ts';
 import { notify } from '../vfs/notify.ts';
-import { readableFile } from '../vfs/transfer.ts';
+import { readableFile, tornRead } from '../vfs/transfer.ts';
 
 function readInto(task: Task, file: OpenFile, base: GuestAddr, length: number): SysResult {
   let into: Uint8Array;
@@ -18,7 +18,7 @@ function readInto(task: Task, file: OpenFile, base: GuestAddr, length: number): 
   } catch (error) {
     return faulting(error, { base, length }, () => file.faultingRead(task, length));
   }
-  return file.read(task, into);
+  return into.length < length && !file.seekable ? tornRead(file, into, length, (bytes) => file.read(task, bytes)) : file.read(task, into);
 }
 
 export function sys_read(task: Task, fd: Fd, address: GuestAddr, size: number): SysResult {

@@ -7,9 +7,11 @@ import { faulting, getI32, getU64, MAX_RW_COUNT, putU32, putU64, readIovecs, rea
 import { putAddress, writeAddress } from '../net/address.ts';
 import { Received } from '../net/channel.ts';
 import { NOBODY, type Socket } from '../net/socket.ts';
+import { PROT_WRITE } from '../platform.ts';
 import { type SysResult, WOULD_BLOCK } from '../result.ts';
 import { block, within } from '../task/block.ts';
 import type { Task } from '../task/task.ts';
+import { accessibleOf, receivable, tornRead } from '../vfs/transfer.ts';
 import { openLimit } from './dup.ts';
 import { socketOf } from './socket.ts';
 
@@ -23,7 +25,7 @@ function receiveInto(task: Task, socket: Socket, base: GuestAddr, length: number
   } catch (error) {
     return faulting(error, { base, length }, () => socket.faultingReceive(flags));
   }
-  return socket.receive(into, flags, got);
+  return into.length < length ? tornRead(socket, into, length, (bytes) => socket.receive(bytes, flags, got)) : socket.receive(into, flags, got);
 }
 
 /** Calls `receive` once, or as long as MSG_WAITALL wants. */
@@ -150,10 +152,21 @@ function receiveMessage(task: Task, socket: Socket, header: GuestAddr, flags: nu
   const total = single ? asked : Math.min(asked, GATHERED_MAX);
   const gathered = single ? undefined : new Uint8Array(total);
   const got = new Received();
-  const receive = (done: number): SysResult => (gathered === undefined ? receiveInto(task, socket, segments[0].base + done, total - done, flags, got) : socket.receive(gathered.subarray(done), flags, got));
+  const receive = (done: number): SysResult => {
+    if (gathered === undefined) return receiveInto(task, socket, segments[0].base + done, total - done, flags, got);
+    const left = total - done;
+    const accessible = socket.messages ? left : Math.min(accessibleOf(task, segments, PROT_WRITE), total) - done;
+    if (accessible === 0 && left > 0) return socket.faultingReceive(flags);
+    return socket.receive(gathered.subarray(done, done + (accessible < left ? receivable(socket, accessible, left) : left)), flags, got);
+  };
   return receiveAll(task, socket, receive, total, flags, got, (count) => {
-    if (gathered !== undefined) scatter(task, segments, gathered.subarray(0, Math.min(count, total)));
-    if (nameAt !== 0) putU32(mm, header + 8, got.from === undefined ? 0 : putAddress(mm, nameAt, nameRoom, got.from));
+    try {
+      if (gathered !== undefined) scatter(task, segments, gathered.subarray(0, Math.min(count, total)));
+      if (nameAt !== 0) putU32(mm, header + 8, got.from === undefined ? 0 : putAddress(mm, nameAt, nameRoom, got.from));
+    } catch (error) {
+      for (const file of got.rights) file.release();
+      throw error;
+    }
     const used = writeControl(task, socket, got, controlAt, controlRoom, flags);
     putU64(mm, header + 40, used);
     putU32(mm, header + 48, got.flags | (flags & MSG_CMSG_CLOEXEC));

@@ -68,6 +68,11 @@ export abstract class OpenFile {
     return (this.flags & O_NONBLOCK) !== 0;
   }
 
+  /** Bytes of a stream that a read would give now. Other kinds do not say. */
+  get readyBytes(): number {
+    return 0;
+  }
+
   get isPath(): boolean {
     return (this.flags & O_PATH) !== 0;
   }

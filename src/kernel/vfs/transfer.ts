@@ -6,7 +6,7 @@ import { RLIMIT } from '../../abi/resource.ts';
 import { SIG } from '../../abi/signal.ts';
 import { EBADF, EFAULT, EFBIG } from '../errno.ts';
 import { type Segment, viewPrefix } from '../mm/guest.ts';
-import { PAGE_SIZE, PROT_READ } from '../platform.ts';
+import { PAGE_SIZE, PROT_READ, PROT_WRITE } from '../platform.ts';
 import type { SysResult } from '../result.ts';
 import { kernelSignal, sendToTask } from '../signal/send.ts';
 import type { Task } from '../task/task.ts';
@@ -50,6 +50,20 @@ export function sendable(file: OpenFile, accessible: number): number {
   const whole = file.messages ? 0 : accessible - (accessible % PAGE_SIZE);
   if (whole === 0) throw EFAULT;
   return whole;
+}
+
+/** How much a stream puts into a buffer of which only the first `accessible` bytes are there: the rule of `sendable`. */
+export const receivable = (file: OpenFile, accessible: number, asked: number): number => (Math.min(file.readyBytes, asked) <= accessible ? accessible : sendable(file, accessible));
+
+/** A read of `length` bytes of which only `into` is there. A message that does not fit is lost. */
+export function tornRead(file: OpenFile, into: Uint8Array, length: number, read: (bytes: Uint8Array) => SysResult): SysResult {
+  if (!file.messages) return read(into.subarray(0, receivable(file, into.length, length)));
+  const whole = new Uint8Array(Math.min(length, MAX_MESSAGE));
+  const count = read(whole);
+  const got = Math.min(count, whole.length);
+  if (got > into.length) throw EFAULT;
+  if (got > 0) into.set(whole.subarray(0, got));
+  return count;
 }
 
 export const totalOf = (segments: readonly Segment[]): number => segments.reduce((sum, { length }) => sum + length, 0);
@@ -96,7 +110,12 @@ export function readSegments(task: Task, file: OpenFile, segments: readonly Segm
     const whole = new Uint8Array(Math.min(totalOf(segments), MAX_MESSAGE));
     result = file.read(task, whole);
     if (result > 0) spread(task, segments, whole.subarray(0, result));
-  } else result = eachSegment(task, segments, 'write', (bytes) => file.read(task, bytes));
+  } else {
+    const accessible = file.seekable ? 0 : accessibleOf(task, segments, PROT_WRITE);
+    const asked = totalOf(segments);
+    const fitting = accessible > 0 && accessible < asked ? part(segments, 0, receivable(file, accessible, asked)) : segments;
+    result = eachSegment(task, fitting, 'write', (bytes) => file.read(task, bytes));
+  }
   if (result > 0) notify(file.path, IN_ACCESS);
   return result;
 }
@@ -113,11 +132,11 @@ function spread(task: Task, segments: readonly Segment[], bytes: Uint8Array): vo
   }
 }
 
-/** How much of scattered memory can be read without a gap. */
-export function accessibleOf(task: Task, segments: readonly Segment[]): number {
+/** How much of scattered memory there is without a gap. */
+export function accessibleOf(task: Task, segments: readonly Segment[], access = PROT_READ): number {
   let total = 0;
   for (const { base, length } of segments) {
-    const accessible = task.mm.vmas.allowedPrefix(base, length, PROT_READ);
+    const accessible = task.mm.vmas.allowedPrefix(base, length, access);
     total += Math.max(accessible, 0);
     if (accessible < length) break;
   }

@@ -265,7 +265,7 @@ const ROWS: Readonly<Record<string, Row>> = {
   status:        { text: statusText },
   syscall:       { text: ({ syscall }) => (syscall < 0 ? 'running\n' : `${syscall}\n`), mode: 0o400 },
   task:          { dir: (fs, ino, task) => taskDirectory(fs, ino, task.process) },
-  timerslack_ns: { text: () => '50000\n' },
+  timerslack_ns: { text: ({ timerSlackNs }) => `${timerSlackNs}\n` },
   uid_map:       { text: () => '         0          0 4294967295\n' },
   wchan:         { text: () => '0' },
 };

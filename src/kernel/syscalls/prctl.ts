@@ -11,7 +11,6 @@ import type { Task } from '../task/task.ts';
 
 const COMM_BYTES = 16;
 const LAST_CAP = 40;
-const TIMER_SLACK_NS = 50_000;
 const PR_TSC_ENABLE = 1;
 
 type Option = (task: Task, a: number, b: number, c: number, d: number) => SysResult;
@@ -21,6 +20,12 @@ const flag = (a: number, set: (on: boolean) => void): number => {
   set(a === 1);
   return 0;
 };
+
+/** Arguments that newer options want to be 0. */
+function allZero(...unused: readonly number[]): number {
+  if (unused.some((each) => each !== 0)) throw EINVAL;
+  return 0;
+}
 
 function setName(task: Task, address: number): number {
   let name = '';
@@ -70,15 +75,15 @@ const OPTIONS: Readonly<Record<number, Option>> = {
   [PR.CAPBSET_DROP]:        dropBound,
   [PR.GET_TSC]:             (task, a) => (putU32(task.mm, a, PR_TSC_ENABLE), 0),
   [PR.GET_SECUREBITS]:      () => 0,
-  [PR.SET_TIMERSLACK]:      () => 0,
-  [PR.GET_TIMERSLACK]:      () => TIMER_SLACK_NS,
+  [PR.SET_TIMERSLACK]:      (task, a) => { task.timerSlackNs = a > 0 && a <= Number.MAX_SAFE_INTEGER ? a : task.timerSlackDefaultNs; return 0; },
+  [PR.GET_TIMERSLACK]:      (task) => task.timerSlackNs,
   [PR.SET_CHILD_SUBREAPER]: (task, a) => { task.process.subreaper = a !== 0; return 0; },
   [PR.GET_CHILD_SUBREAPER]: (task, a) => (putU32(task.mm, a, task.process.subreaper ? 1 : 0), 0),
   [PR.SET_NO_NEW_PRIVS]:    (task, a, b, c, d) => { if (a !== 1 || b !== 0 || c !== 0 || d !== 0) throw EINVAL; task.process.noNewPrivs = true; return 0; },
-  [PR.GET_NO_NEW_PRIVS]:    (task) => (task.process.noNewPrivs ? 1 : 0),
+  [PR.GET_NO_NEW_PRIVS]:    (task, a, b, c, d) => { allZero(a, b, c, d); return task.process.noNewPrivs ? 1 : 0; },
   [PR.GET_TID_ADDRESS]:     (task, a) => (putU64(task.mm, a, task.clearChildTid), 0),
-  [PR.SET_THP_DISABLE]:     () => 0,
-  [PR.GET_THP_DISABLE]:     () => 0,
+  [PR.SET_THP_DISABLE]:     (_, _a, b, c, d) => allZero(b, c, d),
+  [PR.GET_THP_DISABLE]:     (_, a, b, c, d) => allZero(a, b, c, d),
   [PR.SET_PTRACER]:         () => 0,
 };
 

@@ -15,6 +15,8 @@ import {
   CLONE_THREAD,
   CLONE_VFORK,
   CLONE_VM,
+  SCHED_FIFO,
+  SCHED_RR,
 } from '../../abi/sched.ts';
 import { RLIMIT } from '../../abi/resource.ts';
 import { RAX, RSP } from '../../x86/state.ts';
@@ -50,6 +52,15 @@ function check(flags: number): void {
   if (thread && has(flags, CLONE_PIDFD)) throw EINVAL;
   if (flags & CLONE_NAMESPACES) throw EPERM;
   if (Math.floor(flags / 0x2_0000_0000) !== 0) throw EINVAL;
+}
+
+/** sched(7), "Resetting scheduling policy for child processes". */
+function inheritScheduling(child: Task, { nice, schedPolicy, schedPriority, schedResetOnFork }: Task): void {
+  const realTime = schedPolicy === SCHED_FIFO || schedPolicy === SCHED_RR;
+  child.nice = schedResetOnFork ? (realTime ? 0 : Math.max(nice, 0)) : nice;
+  if (schedResetOnFork && realTime) return;
+  child.schedPolicy = schedPolicy;
+  child.schedPriority = schedPriority;
 }
 
 /** Serves the parent's side: the child's tid, or a sleep until it lets the parent go on (CLONE_VFORK). */
@@ -100,9 +111,9 @@ export function cloneTask(parent: Task, request: CloneRequest): SysResult {
   kernel.tasks.set(tid, child);
   child.comm = parent.comm;
   child.blocked = parent.blocked;
-  child.nice = parent.nice;
-  child.schedPolicy = parent.schedPolicy;
-  child.schedPriority = parent.schedPriority;
+  child.timerSlackNs = parent.timerSlackNs;
+  child.timerSlackDefaultNs = parent.timerSlackNs;
+  inheritScheduling(child, parent);
   if (!shareMemory || has(flags, CLONE_VFORK)) child.altStack = parent.altStack;
 
   // The child's registers are the parent's but for these.

@@ -190,6 +190,11 @@ export class Task {
   nice = 0;
   schedPolicy = 0;
   schedPriority = 0;
+  /** PR_SET_TIMERSLACK, and what 0 sets it to: that of the task that made it. It is only told. */
+  timerSlackNs = 50_000;
+  timerSlackDefaultNs = 50_000;
+  /** SCHED_RESET_ON_FORK: children have neither the policy nor a nice value below 0. */
+  schedResetOnFork = false;
 
   constructor(kernel: Kernel, tid: Pid, process: Process, mm: AddressSpace, fds: FdTable, fs: FsContext, creds: Creds, pending: PendingSignals) {
     this.kernel = kernel;

@@ -2,6 +2,7 @@
 #include "check.h"
 #include <pty.h>
 #include <sys/ioctl.h>
+#include <sys/utsname.h>
 #include <termios.h>
 
 static int contains(const char *path, const char *what) {
@@ -17,6 +18,13 @@ static int contains(const char *path, const char *what) {
 int main(int argc, char **argv) {
   char buffer[1000], path[100];
   check(contains("/proc/self/cmdline", argv[0]));
+  struct utsname names;
+  uname(&names);
+  check(contains("/proc/sys/kernel/osrelease", names.release));
+  check(contains("/proc/sys/kernel/version", names.version));
+  check(contains("/proc/version", names.release));
+  check(access("/proc/sys/kernel/tainted", R_OK) == 0);
+  check(access("/proc/sys/kernel/msgmax", R_OK) == 0 && access("/proc/sys/kernel/msgmnb", R_OK) == 0 && access("/proc/sys/kernel/msgmni", R_OK) == 0);
   check(contains("/proc/self/status", "Pid:"));
   check(contains("/proc/self/status", "VmRSS:"));
   check(contains("/proc/self/maps", "[stack]"));

@@ -1,6 +1,7 @@
 /** procfs: proc(5). The root directory and what is not about one process; `procpid` has the rest. */
 
 import { FS_MAGIC } from '../../abi/mount.ts';
+import { UTS } from '../../abi/utsname.ts';
 import { byteString } from '../../base/bytes.ts';
 import type { Kernel } from '../kernel.ts';
 import { anonymousDevice, type FileSystem, type FsStat, type Inode } from '../vfs/inode.ts';
@@ -61,7 +62,7 @@ function cpuinfo(): string {
   return `${rows.map(([name, value]) => `${name}${name.length < 8 ? '\t\t' : '\t'}: ${value}\n`).join('')}\n`;
 }
 
-export const VERSION = 'Linux version 6.6.0-cloister (cloister) #1 SMP PREEMPT_DYNAMIC';
+export const VERSION = `${UTS.sysname} version ${UTS.release} (cloister) ${UTS.version}`;
 const FILESYSTEMS = 'nodev\tsysfs\nnodev\ttmpfs\nnodev\tproc\nnodev\tdevtmpfs\nnodev\tpipefs\nnodev\tsockfs\nnodev\tdevpts\nnodev\toverlay\n\tcloister\n';
 const DEVICES = 'Character devices:\n  1 mem\n  5 /dev/tty\n  5 /dev/console\n  5 /dev/ptmx\n136 pts\n\nBlock devices:\n';
 

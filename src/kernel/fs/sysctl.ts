@@ -1,5 +1,7 @@
 /** /proc/sys: sysctl(8) values that programs ask for (proc_sys(5)). */
 
+import { IPCMNI, MSGMAX, MSGMNB, SEMMSL, SEMOPM } from '../../abi/ipc.ts';
+import { UTS } from '../../abi/utsname.ts';
 import type { Kernel } from '../kernel.ts';
 
 export interface SysctlValue {
@@ -32,9 +34,9 @@ export const SYSCTL: SysctlTree = {
   },
   kernel: {
     cap_last_cap: constant('40'), core_pattern: constant('core'), domainname: { read: (kernel) => kernel.domainname }, hostname: { read: (kernel) => kernel.hostname }, ngroups_max: constant('65536'),
-    osrelease: constant('6.6.0-cloister'), ostype: constant('Linux'), overflowgid: constant('65534'), overflowuid: constant('65534'), pid_max: constant('4194304'), randomize_va_space: constant('0'),
-    sched_rr_timeslice_ms: constant('100'), seccomp: { actions_avail: constant('') }, sem: constant('32000\t1024000000\t500\t32000'), shmall: constant('18446744073692774399'), shmmax: constant('18446744073692774399'), shmmni: constant('4096'),
-    'threads-max': constant('32768'), version: constant('#1 SMP PREEMPT_DYNAMIC'), yama: { ptrace_scope: constant('3') },
+    osrelease: constant(UTS.release), ostype: constant(UTS.sysname), overflowgid: constant('65534'), overflowuid: constant('65534'), pid_max: constant('4194304'), randomize_va_space: constant('0'),
+    sched_rr_timeslice_ms: constant('100'), seccomp: { actions_avail: constant('') }, msgmax: constant(`${MSGMAX}`), msgmnb: constant(`${MSGMNB}`), msgmni: constant(`${IPCMNI}`), sem: constant(`${SEMMSL}\t1024000000\t${SEMOPM}\t${IPCMNI}`), shmall: constant('18446744073692774399'), shmmax: constant('18446744073692774399'), shmmni: constant(`${IPCMNI}`), tainted: constant('0'),
+    'threads-max': constant('32768'), version: constant(UTS.version), yama: { ptrace_scope: constant('3') },
     random: { boot_id: { read: (kernel) => (bootId ??= uuid(kernel)) }, uuid: { read: uuid }, entropy_avail: constant('256'), poolsize: constant('256') },
   },
   net: { core: { somaxconn: constant('4096'), rmem_default: constant('212992'), wmem_default: constant('212992'), rmem_max: constant('212992'), wmem_max: constant('212992') },

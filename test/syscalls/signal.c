@@ -41,6 +41,13 @@ static pid_t signal_later(int signal, int milliseconds) {
 int main(void) {
   struct sigaction old;
   sigset_t set, saved, pending;
+  /* SA_RESETHAND takes the handler and nothing else. */
+  handle(SIGUSR1, plain, SA_RESETHAND | SA_SIGINFO);
+  raise(SIGUSR1);
+  equal(sigaction(SIGUSR1, 0, &old), 0);
+  check(old.sa_handler == SIG_DFL);
+  check((old.sa_flags & (SA_RESETHAND | SA_SIGINFO)) == (SA_RESETHAND | SA_SIGINFO));
+  count = 0;
   handle(SIGUSR1, plain, 0);
   equal(sigaction(SIGUSR1, 0, &old), 0);
   check(old.sa_handler == plain);

@@ -91,6 +91,6 @@ function act(task: Task, cpu: CpuState, info: SigInfo, fault: FaultContext | und
     force(task, { signo: SIGSEGV, code: 0x80 });
     return;
   }
-  if (action.flags & SA_RESETHAND) process.handlers.resetOne(signo);
+  if (action.flags & SA_RESETHAND) process.handlers.forget(signo);
   task.blocked = (task.blocked | action.mask | (action.flags & SA_NODEFER ? 0n : bit(signo))) & ~UNBLOCKABLE;
 }

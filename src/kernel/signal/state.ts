@@ -35,6 +35,11 @@ export class SignalHandlers {
     }
   }
 
+  /** SA_RESETHAND: only the handler goes; what else sigaction(2) says of it stays. */
+  forget(signal: number): void {
+    this.actions[signal] = { ...this.actions[signal], handler: SIG_DFL };
+  }
+
   resetOne(signal: number): void {
     this.actions[signal] = DEFAULT;
   }

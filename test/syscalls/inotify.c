@@ -68,6 +68,13 @@ int main(void) {
   chmod("f", 0644);
   check(is(next(fd), wd, IN_ATTRIB, ""));
   check(is(next(fd), wd, IN_IGNORED, ""));
+  /* A name less is a change of st_nlink, also where it was the last. */
+  close(creat("g", 0600));
+  wd = inotify_add_watch(fd, "g", IN_ATTRIB | IN_DELETE_SELF);
+  unlink("g");
+  check(is(next(fd), wd, IN_ATTRIB, ""));
+  check(is(next(fd), wd, IN_DELETE_SELF, ""));
+  check(is(next(fd), wd, IN_IGNORED, ""));
 
   int memory = memfd_create("text", MFD_ALLOW_SEALING);
   check(memory >= 0);

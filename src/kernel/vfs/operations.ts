@@ -94,8 +94,9 @@ export function removeFile(task: Task, dirfd: Fd, name: string): void {
   if (path.dentry.mounts !== undefined || path.mount !== parent.mount) throw EBUSY;
   parent.inode.unlink(found.name, inode);
   parent.dentry.drop(found.name);
+  notifyInode(inode, IN_ATTRIB);
   notifyEntry(parent.inode, IN_DELETE, found.name, inode);
-  notifyInode(inode, inode.nlink === 0 ? IN_DELETE_SELF : IN_ATTRIB);
+  if (inode.nlink === 0) notifyInode(inode, IN_DELETE_SELF);
 }
 
 export function removeDirectory(task: Task, dirfd: Fd, name: string): void {
@@ -158,7 +159,10 @@ export function renameEntry(task: Task, fromFd: Fd, fromName: string, toFd: Fd, 
   notifyEntry(from.parent.inode, IN_MOVED_FROM, from.name, moved, cookie);
   notifyEntry(to.parent.inode, IN_MOVED_TO, to.name, moved, cookie);
   notifyInode(moved, IN_MOVE_SELF);
-  if (replaced !== undefined && !exchange) notifyInode(replaced, replaced.nlink === 0 ? IN_DELETE_SELF : IN_ATTRIB);
+  if (replaced !== undefined && !exchange) {
+    notifyInode(replaced, IN_ATTRIB);
+    if (replaced.nlink === 0) notifyInode(replaced, IN_DELETE_SELF);
+  }
 }
 
 const covered = (found: Found): boolean => found.path !== undefined && (found.path.dentry.mounts !== undefined || found.path.mount !== found.parent.mount);

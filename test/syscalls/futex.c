@@ -39,6 +39,10 @@ static void *spin(void *arg) {
 static void *sleeper(void *arg) { return (void *)futex(&word, FUTEX_WAIT_PRIVATE, 0, 0, 0, 0); }
 
 int main(void) {
+  int words[2] = {0};
+  fails(syscall(SYS_futex, &words[0], FUTEX_CMP_REQUEUE, 1, -1L, &words[1], 0), EINVAL);
+  fails(syscall(SYS_futex, &words[0], FUTEX_CMP_REQUEUE, -1L, 1L, &words[1], 0), EINVAL);
+  equal(syscall(SYS_futex, &words[0], FUTEX_CMP_REQUEUE, 1, (long)INT_MAX, &words[1], 0), 0);
   pthread_t threads[8];
   for (long i = 0; i < 8; i++) equal(pthread_create(&threads[i], 0, count, (void *)i), 0);
   long sum = 0;

@@ -12,6 +12,8 @@ static int touches(char *p, int write_it) {
 
 int main(void) {
   own_directory();
+  fails((long)mmap(0, 0, PROT_READ, MAP_SHARED, -1, 0), EBADF);
+  fails((long)mmap(0, 0, PROT_READ, ANON, -1, 0), EINVAL);
   char *a = mmap(0, 5 * 4096, RW, ANON, -1, 0);
   check(a != MAP_FAILED && ((uintptr_t)a & 4095) == 0);
   check(a[0] == 0 && a[5 * 4096 - 1] == 0);

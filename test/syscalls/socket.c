@@ -9,6 +9,13 @@ int main(void) {
   own_directory();
   int s[2];
   char buffer[100];
+  for (int type = SOCK_STREAM; type <= SOCK_DGRAM; type++) {
+    int inet = socket(AF_INET, type, 0), value = 0;
+    socklen_t length = sizeof value;
+    fails(getsockopt(inet, 500, 1, &value, &length), EOPNOTSUPP);
+    fails(setsockopt(inet, 500, 1, &value, sizeof value), ENOPROTOOPT);
+    close(inet);
+  }
   equal(socketpair(AF_UNIX, SOCK_STREAM, 0, s), 0);
   equal(write(s[0], "ping", 4), 4);
   equal(read(s[1], buffer, 100), 4);

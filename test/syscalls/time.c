@@ -11,6 +11,12 @@ static volatile int expirations;
 static void on_timer(int signal, siginfo_t *info, void *context) { (void)signal; (void)context; expirations += info->si_value.sival_int; }
 
 int main(void) {
+  /* SIGEV_THREAD is the C library's business: to the kernel it is a signal. */
+  struct sigevent by_thread = {.sigev_notify = SIGEV_THREAD, .sigev_signo = SIGALRM};
+  fails(syscall(SYS_clock_nanosleep, CLOCK_THREAD_CPUTIME_ID, 0, &(struct timespec){0, 1}, 0), EOPNOTSUPP);
+  int made;
+  equal(syscall(SYS_timer_create, CLOCK_MONOTONIC, &by_thread, &made), 0);
+  equal(syscall(SYS_timer_delete, made), 0);
   struct timespec a, b, resolution;
   equal(clock_gettime(CLOCK_MONOTONIC, &a), 0);
   struct timespec t = {0, 15000000};

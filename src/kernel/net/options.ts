@@ -7,7 +7,7 @@ import {
   SO_REUSEADDR, SO_REUSEPORT, SO_SNDBUF, SO_SNDBUFFORCE, SO_SNDLOWAT, SO_SNDTIMEO, SO_TIMESTAMP, SO_TYPE, SOL_SOCKET, TCP_CORK, TCP_DEFER_ACCEPT, TCP_FASTOPEN, TCP_INFO, TCP_KEEPCNT,
   TCP_KEEPIDLE, TCP_KEEPINTVL, TCP_LINGER2, TCP_MAXSEG, TCP_NODELAY, TCP_QUICKACK, TCP_SYNCNT, TCP_USER_TIMEOUT, UCRED_BYTES,
 } from '../../abi/socket.ts';
-import { EDOM, EINVAL, ENODATA, ENOPROTOOPT, EOPNOTSUPP } from '../errno.ts';
+import { EDOM, EINVAL, ENODATA, ENOPROTOOPT, EOPNOTSUPP, type Errno } from '../errno.ts';
 import { BUFFER_BYTES } from './channel.ts';
 import type { Socket } from './socket.ts';
 
@@ -175,21 +175,21 @@ const ROWS: readonly (readonly [level: number, name: number, option: Option | Ke
 
 const OPTIONS: ReadonlyMap<number, Option> = new Map(ROWS.map(([level, name, option]) => [keyOf(level, name), typeof option === 'function' ? option(level, name) : option]));
 
-/** ENOPROTOOPT for what the protocol does not know; EOPNOTSUPP for levels of other families, as unix(7) answers. */
-function optionOf(socket: Socket, level: number, name: number): Option {
+/** ENOPROTOOPT for what the protocol does not know; `foreign` for levels of others, where unix(7) answers EOPNOTSUPP. */
+function optionOf(socket: Socket, level: number, name: number, foreign: Errno): Option {
   const { family } = socket;
   const fits = level === SOL_SOCKET || (level === IPPROTO_TCP && socket.protocol === IPPROTO_TCP) || (level === IPPROTO_IP && (family === AF_INET || family === AF_INET6)) || (level === IPPROTO_IPV6 && family === AF_INET6);
-  if (!fits) throw socket.isUnix ? EOPNOTSUPP : ENOPROTOOPT;
+  if (!fits) throw socket.isUnix ? EOPNOTSUPP : foreign;
   const option = name < 0 || name > 0xffff ? undefined : OPTIONS.get(keyOf(level, name));
   if (option === undefined) throw ENOPROTOOPT;
   return option;
 }
 
-export const getOption = (socket: Socket, level: number, name: number): Uint8Array => optionOf(socket, level, name).get(socket);
+export const getOption = (socket: Socket, level: number, name: number): Uint8Array => optionOf(socket, level, name, socket.family === AF_INET ? EOPNOTSUPP : ENOPROTOOPT).get(socket);
 
 /** `value` is live guest memory. */
 export function setOption(socket: Socket, level: number, name: number, value: (bytes: number) => DataView, length: number): void {
-  const option = optionOf(socket, level, name);
+  const option = optionOf(socket, level, name, ENOPROTOOPT);
   if (option.set === undefined) throw ENOPROTOOPT;
   if (length < option.bytes) throw EINVAL;
   option.set(socket, value(option.bytes));

@@ -48,7 +48,8 @@ export function sys_futex(task: Task, address: number, op: number, value: number
       return wakeAt(mm, address, Math.max(value | 0, 1), value3);
     case FUTEX_REQUEUE:
     case FUTEX_CMP_REQUEUE: {
-      if ((value | 0) < 0 || (timeoutAt | 0) < 0) throw EINVAL;
+      // A pointer here, which is exact below 2^53: above it there are only negative counts.
+      if ((value | 0) < 0 || (timeoutAt | 0) < 0 || timeoutAt > Number.MAX_SAFE_INTEGER) throw EINVAL;
       if (command === FUTEX_CMP_REQUEUE && getU32(mm, address) !== value3) throw EAGAIN;
       const woken = wakeAt(mm, address, value, FUTEX_BITSET_MATCH_ANY);
       return woken + requeue(mm, address, address2, timeoutAt);

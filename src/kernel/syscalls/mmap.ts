@@ -13,7 +13,10 @@ const PROT_MASK = PROT_READ | PROT_WRITE | PROT_EXEC;
 
 export function sys_mmap(task: Task, address: number, length: number, protection: number, flags: number, fd: number, offset: number): number {
   const type = flags & MAP_TYPE;
-  if (length === 0 || offset % PAGE_SIZE !== 0 || offset < 0) throw EINVAL;
+  if (offset % PAGE_SIZE !== 0 || offset < 0) throw EINVAL;
+  // A descriptor that is not open is noticed first.
+  if ((flags & MAP_ANONYMOUS) === 0) task.fds.get(fd);
+  if (length === 0) throw EINVAL;
   if (type !== MAP_SHARED && type !== MAP_PRIVATE && type !== MAP_SHARED_VALIDATE) throw EINVAL;
   if (type === MAP_SHARED_VALIDATE && flags & (MAP_SYNC | MAP_GROWSDOWN)) throw EOPNOTSUPP;
   if (length > ADDRESS_LIMIT) throw ENOMEM;

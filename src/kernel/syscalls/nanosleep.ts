@@ -1,7 +1,7 @@
 /** nanosleep(2), clock_nanosleep(2). */
 
 import { CLOCK, TIMER_ABSTIME } from '../../abi/time.ts';
-import { EINTR, EINVAL } from '../errno.ts';
+import { EINTR, EOPNOTSUPP } from '../errno.ts';
 import { readTimespec, writeTimespec } from '../mm/guest.ts';
 import { type SysResult, WOULD_BLOCK } from '../result.ts';
 import { block } from '../task/block.ts';
@@ -26,7 +26,7 @@ export function sys_nanosleep(task: Task, timeAt: number, remainingAt: number): 
 }
 
 export function sys_clock_nanosleep(task: Task, clock: number, flags: number, timeAt: number, remainingAt: number): SysResult {
-  if (clock === CLOCK.THREAD_CPUTIME_ID) throw EINVAL;
+  if (clock === CLOCK.THREAD_CPUTIME_ID) throw EOPNOTSUPP;
   sleepClock(clock);
   const ns = readTimespec(task.mm, timeAt);
   const absolute = (flags & TIMER_ABSTIME) !== 0;

@@ -1,7 +1,7 @@
 /** timer_create(2), timer_settime(2), timer_gettime(2), timer_getoverrun(2), timer_delete(2). */
 
 import { NSIG, SIGALRM } from '../../abi/signal.ts';
-import { CLOCK, SIGEV_NONE, SIGEV_SIGNAL, SIGEV_THREAD_ID, TIMER_ABSTIME } from '../../abi/time.ts';
+import { CLOCK, SIGEV_NONE, SIGEV_SIGNAL, SIGEV_THREAD, SIGEV_THREAD_ID, TIMER_ABSTIME } from '../../abi/time.ts';
 import { EINVAL } from '../errno.ts';
 import { getBig, getI32, putU32, readTimespec, view, writeTimespec } from '../mm/guest.ts';
 import type { Task } from '../task/task.ts';
@@ -25,7 +25,7 @@ export function sys_timer_create(task: Task, clock: number, eventAt: number, idA
     if (notify === SIGEV_THREAD_ID) {
       thread = task.kernel.tasks.get(getI32(task.mm, eventAt + 16));
       if (thread?.process !== task.process) throw EINVAL;
-    } else if (notify !== SIGEV_SIGNAL && notify !== SIGEV_NONE) throw EINVAL;
+    } else if (notify !== SIGEV_SIGNAL && notify !== SIGEV_THREAD && notify !== SIGEV_NONE) throw EINVAL;
     if (notify !== SIGEV_NONE && (signal < 1 || signal > NSIG)) throw EINVAL;
     made = timers.create(clock, notify === SIGEV_NONE ? undefined : { signal, value, thread });
   }

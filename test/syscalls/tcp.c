@@ -182,6 +182,55 @@ static void datagrams(void) {
   close(u);
 }
 
+/** How getaddrinfo(3) sorts what it has found: one socket is connected to each address in turn. */
+static void disconnecting(void) {
+  struct sockaddr none = {AF_UNSPEC};
+  struct sockaddr_in6 six = {.sin6_family = AF_INET6, .sin6_port = htons(9), .sin6_addr = IN6ADDR_LOOPBACK_INIT}, name;
+  socklen_t n = sizeof name;
+  int s = socket(AF_INET6, SOCK_DGRAM, 0);
+  equal(connect(s, (void *)&six, sizeof six), 0);
+  equal(getsockname(s, (void *)&name, &n), 0);
+  check(IN6_IS_ADDR_LOOPBACK(&name.sin6_addr) && name.sin6_port != 0);
+  equal(connect(s, &none, sizeof none), 0);
+  equal(getsockname(s, (void *)&name, &n), 0);
+  check(IN6_IS_ADDR_UNSPECIFIED(&name.sin6_addr) && name.sin6_port == 0);
+  six.sin6_addr = (struct in6_addr){{{[10] = 255, 255, 127, 0, 0, 1}}};
+  equal(connect(s, (void *)&six, sizeof six), 0);
+  equal(getsockname(s, (void *)&name, &n), 0);
+  check(IN6_IS_ADDR_V4MAPPED(&name.sin6_addr));
+  close(s);
+  /* What bind(2) was asked for stays. */
+  struct sockaddr_in a = at(INADDR_ANY, 0), b, to = at(INADDR_LOOPBACK, 9);
+  s = socket(AF_INET, SOCK_DGRAM, 0);
+  equal(bind(s, (void *)&a, sizeof a), 0);
+  n = sizeof a;
+  equal(getsockname(s, (void *)&a, &n), 0);
+  close(s);
+  s = socket(AF_INET, SOCK_DGRAM, 0);
+  equal(bind(s, (void *)&a, sizeof a), 0);
+  equal(connect(s, (void *)&to, sizeof to), 0);
+  equal(getsockname(s, (void *)&b, &n), 0);
+  equal(b.sin_addr.s_addr, htonl(INADDR_LOOPBACK));
+  equal(connect(s, &none, sizeof none), 0);
+  equal(getsockname(s, (void *)&b, &n), 0);
+  equal(b.sin_addr.s_addr, htonl(INADDR_ANY));
+  equal(b.sin_port, a.sin_port);
+  close(s);
+  /* The address that was asked for stays without its port. */
+  a = at(0x7f000002, 0);
+  s = socket(AF_INET, SOCK_DGRAM, 0);
+  equal(bind(s, (void *)&a, sizeof a), 0);
+  equal(connect(s, &none, sizeof none), 0);
+  equal(getsockname(s, (void *)&b, &n), 0);
+  equal(b.sin_addr.s_addr, htonl(0x7f000002));
+  equal(b.sin_port, 0);
+  equal(connect(s, (void *)&to, sizeof to), 0);
+  equal(getsockname(s, (void *)&b, &n), 0);
+  equal(b.sin_addr.s_addr, htonl(0x7f000002));
+  check(b.sin_port != 0);
+  close(s);
+}
+
 static void ports(void) {
   struct sockaddr_in a;
   int on = 1;
@@ -277,6 +326,7 @@ int main(void) {
   streams();
   without_waiting();
   datagrams();
+  disconnecting();
   ports();
   six();
   bulk();

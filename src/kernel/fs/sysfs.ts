@@ -11,8 +11,8 @@ type Tree = { readonly [name: string]: string | Tree };
 const TREE: Tree = {
   block: {}, bus: {}, class: {}, dev: {}, firmware: {}, fs: { cgroup: {} },
   devices: { system: {
-    cpu: { online: '0\n', possible: '0\n', present: '0\n', offline: '\n', kernel_max: '0\n', cpu0: { topology: { core_id: '0\n', physical_package_id: '0\n', thread_siblings_list: '0\n' } } },
-    node: { online: '0\n', possible: '0\n', node0: { cpulist: '0\n' } },
+    cpu: { online: '0\n', possible: '0\n', present: '0\n', offline: '\n', kernel_max: '0\n', cpu0: { topology: { core_id: '0\n', physical_package_id: '0\n', thread_siblings: '1\n', thread_siblings_list: '0\n', core_siblings: '1\n', core_siblings_list: '0\n' } } },
+    node: { online: '0\n', possible: '0\n', node0: { cpulist: '0\n', cpumap: '1\n' } },
   } },
   kernel: { mm: { transparent_hugepage: { enabled: 'always madvise [never]\n', hpage_pmd_size: '2097152\n' } } }, module: {}, power: {},
 };

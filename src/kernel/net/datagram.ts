@@ -36,6 +36,7 @@ export class DatagramSocket extends Socket {
     if (address.family === AF_UNSPEC) {
       this.#peer = undefined;
       this.remote = undefined;
+      this.names.disconnect(this);
       return 0;
     }
     if (this.isUnix) {

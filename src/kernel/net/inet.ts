@@ -15,11 +15,14 @@ const FIRST_EPHEMERAL = 32768,
   LAST_EPHEMERAL = 60999;
 const FIRST_FREE_FOR_ALL = 1024;
 
+const anyOf = ({ family }: Socket): Host => (family === AF_INET ? 0 : ANY6);
 const isAny = (host: Host): boolean => host === 0 || host === ANY6;
 
 export class InetNames implements Names {
   readonly #ports = new Map<number, Set<Socket>>();
   readonly #bound = new Map<Socket, InetAddress>();
+  /** Sockets whose port was not asked for. */
+  readonly #ephemeral = new WeakSet<Socket>();
   #next: number;
 
   /** `seed`: where to begin with ephemeral ports. */
@@ -38,12 +41,14 @@ export class InetNames implements Names {
   }
 
   autobind(socket: Socket): void {
-    if (!this.#bound.has(socket)) this.#take(socket, socket.family === AF_INET ? 0 : ANY6, 0);
+    if (!this.#bound.has(socket)) this.#take(socket, (socket.local as InetAddress | undefined)?.host ?? anyOf(socket), 0);
   }
 
   #take(socket: Socket, host: Host, port: number): void {
-    if (port === 0) port = this.#freePort(socket, host);
-    else if (this.#taken(socket, host, port)) throw EADDRINUSE;
+    if (port === 0) {
+      port = this.#freePort(socket, host);
+      this.#ephemeral.add(socket);
+    } else if (this.#taken(socket, host, port)) throw EADDRINUSE;
     const address: InetAddress = { family: socket.family as typeof AF_INET, host, port };
     socket.local = address;
     this.#bound.set(socket, address);
@@ -116,7 +121,20 @@ export class InetNames implements Names {
     return remote.port === source.port && remote.host === source.host ? rank + 10 : -1;
   }
 
+  /** What connect(2) has chosen is free again; what bind(2) was asked for stays. */
+  disconnect(socket: Socket): void {
+    const bound = this.#bound.get(socket);
+    if (bound === undefined) return;
+    if (!this.#ephemeral.has(socket)) {
+      socket.local = bound;
+      return;
+    }
+    this.unbind(socket);
+    socket.local = isAny(bound.host) ? undefined : { ...bound, port: 0 };
+  }
+
   unbind(socket: Socket): void {
+    this.#ephemeral.delete(socket);
     const bound = this.#bound.get(socket);
     if (bound === undefined) return;
     this.#bound.delete(socket);

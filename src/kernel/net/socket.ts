@@ -27,6 +27,8 @@ export interface Names {
   autobind(socket: Socket): void;
   /** Who has the name, as seen by `from`; ECONNREFUSED, ENOENT, EACCES, ENETUNREACH, … */
   find(task: Task, from: Socket, address: Address): Socket;
+  /** connect(2) with AF_UNSPEC: `socket.local` becomes what it was before the socket was connected. */
+  disconnect(socket: Socket): void;
   unbind(socket: Socket): void;
   /** The name that a client has towards `address`. */
   sourceFor(from: Socket, address: Address): Address;

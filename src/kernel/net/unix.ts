@@ -71,6 +71,9 @@ export class UnixNames implements Names {
   }
 
   /** A path stays; nobody answers there any more. */
+  /** Names of this family do not change with the peer. */
+  disconnect(): void {}
+
   unbind(socket: Socket): void {
     if (socket.local?.family !== AF_UNIX) return;
     if (this.#abstract.get(socket.local.name) === socket) this.#abstract.delete(socket.local.name);

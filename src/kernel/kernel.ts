@@ -6,7 +6,7 @@
 import type { Pid } from '../base/flavor.ts';
 import { assert } from '../base/assert.ts';
 import { SIG, SIGILL, SIGKILL, type SigInfo, signalName } from '../abi/signal.ts';
-import { toHex } from '../base/bytes.ts';
+import { bytesOf, toHex } from '../base/bytes.ts';
 import { CPU, type CpuState, RAX } from '../x86/state.ts';
 import { Errno, ENOMEM } from './errno.ts';
 import { trapSignal } from './fault.ts';
@@ -344,7 +344,10 @@ export class Kernel {
           this.spawn({ ...request, hostId: request.id, onInterpreter: (path) => (interpreter = path) });
         } catch (error) {
           if (!(error instanceof Errno)) throw error;
-          this.host.log('error', `${request.argv[0]}: ${interpreter === '' ? '' : `cannot execute: required file ${interpreter}: `}${error.message}`);
+          const reason = `${request.argv[0]}: ${interpreter === '' ? '' : `cannot execute: required file ${interpreter}: `}${error.message}`;
+          this.host.log('info', reason);
+          // Whoever asked may not see the log. A terminal outside is raw meanwhile.
+          request.stdio[2].write(bytesOf(`cloister: ${reason}${request.terminal ? '\r' : ''}\n`));
           this.host.exited(request.id, (error.code === 'ENOENT' ? 127 : 126) << 8);
         }
         return;

@@ -176,6 +176,8 @@ describe('cloister', { skip: existsSync('/bin/bash') && process.arch === 'x64' ?
         assert.equal(spawnSync('/bin/bash', ['-c', `"$0" exec ${option} /bin/bash -c 'echo x' <&- >&-`, cloister], { cwd: instance, env }).status, 119);
       }
       assert.equal(run(['exec', '/etc/passwd']).code, 116);
+      assert.deepEqual(run(['exec', '/bin/nothing']), { code: 127, signal: null, output: '', error: 'cloister: /bin/nothing: No such file or directory\n' });
+      assert.equal(run(['exec', '/bin/script']).error, 'cloister: /bin/script: cannot execute: required file /bin/none: No such file or directory\n');
       const sleeper = spawn(cloister, ['exec', '/bin/sleep', '1000'], { cwd: instance, env, stdio: 'ignore' });
       const other = spawn(cloister, ['exec', '/bin/sleep', '1000'], { cwd: instance, env, stdio: 'ignore' });
       const ended = (child: typeof sleeper): Promise<number | null> => new Promise((resolve) => child.once('exit', resolve));

@@ -43,6 +43,9 @@ int main(int argc, char **argv) {
   check(contains("/proc/filesystems", "tmpfs"));
   check(contains("/proc/sys/kernel/osrelease", "."));
   check(contains("/proc/sys/kernel/random/uuid", "-"));
+  /* lscpu(1) ends in an assertion without these. */
+  check(access("/sys/devices/system/node/node0/cpumap", R_OK) == 0);
+  check(access("/sys/devices/system/cpu/cpu0/topology/thread_siblings", R_OK) == 0);
   check(readlink("/proc/self/exe", buffer, sizeof buffer) > 0);
   check(readlink("/proc/self/cwd", buffer, sizeof buffer) > 0);
   int length = readlink("/proc/self", buffer, sizeof buffer);

@@ -70,10 +70,10 @@ export class UnixNames implements Names {
     return found;
   }
 
-  /** A path stays; nobody answers there any more. */
   /** Names of this family do not change with the peer. */
   disconnect(): void {}
 
+  /** A path stays; nobody answers there any more. */
   unbind(socket: Socket): void {
     if (socket.local?.family !== AF_UNIX) return;
     if (this.#abstract.get(socket.local.name) === socket) this.#abstract.delete(socket.local.name);

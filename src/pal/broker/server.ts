@@ -53,8 +53,10 @@ function readBody(message: IncomingMessage, limit: number): Promise<Uint8Array> 
       reject(tooLarge());
     });
     message.on('end', () => resolve(parts.length === 1 ? parts[0] : Buffer.concat(parts)));
-    // The peer has gone, or was too slow and cut off: nobody's fault here.
-    message.on('close', () => reject(Problem.open('Timeout', 'the request did not arrive in whole')));
+    message.on('close', () => {
+      // The peer has gone, or was too slow and cut off: nobody's fault here.
+      if (!message.complete) reject(Problem.open('Timeout', 'the request did not arrive in whole'));
+    });
   });
 }
 

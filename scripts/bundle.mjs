@@ -45,6 +45,11 @@ const script = new Script(readFileSync(\`\${at}.js\`, 'latin1'), { filename: \`\
 ${trains ? `if (script.cachedDataRejected) throw new Error('compiled code that is not used: ' + at);\n${TRAIN}` : ''}script.runInThisContext()(exports, require, module, __filename, __dirname);
 `;
 
+/** What Node takes 20 to 40 ms to load, and most commands do without: loaded when something of it is first asked for. */
+const LATER = /^let (\w+) = (require\("node:(?:crypto|http|http2|https|net|tls)"\));$/gm;
+const EAGER = new Set(['worker', 'daemon']);
+const later = (code) => code.replace(LATER, 'const $1 = new Proxy({}, { get: (_, name) => $2[name] });');
+
 function start(name, text) {
   // Replaced at once: a test may be starting the old one.
   writeFileSync(`${out}/${name}.cjs.new`, text);
@@ -58,7 +63,8 @@ for (const [name, input] of Object.entries(ENTRIES)) {
   // Besides Node's own: Cedar reads its module from beside itself; the client of PostgreSQL is loaded by few.
   const bundle = await rolldown({ cwd: root, input, platform: 'node', external: [/^node:/, /^@cedar-policy\//, 'pg'], logLevel: 'warn' });
   const { output } = await bundle.generate({ format: 'cjs', codeSplitting: false, comments: false, dynamicImportInCjs: false });
-  const code = `(function (exports, require, module, __filename, __dirname) {${ascii(output[0].code)}\n})`;
+  const text = ascii(output[0].code);
+  const code = `(function (exports, require, module, __filename, __dirname) {${EAGER.has(name) ? text : later(text)}\n})`;
   files[name] = `${name}.${createHash('sha256').update(code).digest('hex').slice(0, 12)}`;
   writeFileSync(`${out}/${files[name]}.js`, code);
   start(name, starter(files[name], true));

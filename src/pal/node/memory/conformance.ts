@@ -65,6 +65,23 @@ export function describeMemoryBackend(name: string, make: () => MemoryBackend, a
       memory.dispose();
     });
 
+    it('shows nothing of small regions that come and go', () => {
+      const memory = fresh();
+      for (let round = 0; round < 200; round++) {
+        const [from, pages] = [AT + (round % 7) * PAGE_SIZE, 1 + (round % 5)];
+        memory.mapAnonymous(from, pages * PAGE_SIZE, RW);
+        assert.ok(all(memory, from, pages * PAGE_SIZE, 0), `round ${round}`);
+        fill(memory, from, pages * PAGE_SIZE, 1 + (round % 255));
+        if (round % 3 === 0) memory.mapAnonymous(from + PAGE_SIZE, PAGE_SIZE, RW);
+        const child = round % 10 === 0 ? memory.fork() : undefined;
+        memory.unmap(from, pages * PAGE_SIZE);
+        for (let page = 0; page < pages; page++) assert.equal(memory.permissionsAt(from + page * PAGE_SIZE), -1);
+        memory.unmap(AT, 16 * PAGE_SIZE);
+        child?.dispose();
+      }
+      memory.dispose();
+    });
+
     it('gives a pooled memory back empty', () => {
       for (let round = 0; round < 4; round++) {
         const memory = backend.create('pooled');

@@ -84,6 +84,8 @@ export class FfiMemory implements GuestMemory, Pooled {
   #staleAccessible = false;
   /** Pages that were kept when it went to the pool. */
   #kept = 0;
+  /** Where the region that was unmapped last lies, if its pages are still there. */
+  #aside: { readonly start: number; readonly end: number } | undefined;
 
   constructor(backend: FfiBackend, pool: string) {
     this.#backend = backend;
@@ -196,9 +198,32 @@ export class FfiMemory implements GuestMemory, Pooled {
 
   unmap(address: number, length: number): void {
     const end = address + pageCeil(length);
-    if (!this.#overlaps(address, end)) return;
+    if (!this.#overlaps(address, end) || this.#setAside(address, end)) return;
     this.#libc.unmap(this.#host(address), end - address);
     this.#regions.remove(address, end);
+  }
+
+  /**
+   * Keeps the cleared pages of one small region, out of reach, as the pool keeps those of whole memories: posix_spawn(3) maps a
+   * stack for every child, mostly where the last one was. False where the region is of another kind.
+   */
+  #setAside(start: number, end: number): boolean {
+    if ((end - start) / PAGE_SIZE > SMALL_PAGES) return false;
+    const [region, ...others] = this.#regions.within(start, end);
+    if (others.length > 0 || region.start !== start || region.end !== end || !region.live || region.shared || region.source !== undefined || region.prot !== (PROT_READ | PROT_WRITE)) return false;
+    const last = this.#aside;
+    this.#aside = { start, end };
+    this.bytes.fill(0, start, end);
+    this.#libc.protect(this.#host(start), end - start, PROT.NONE);
+    region.prot = 0;
+    region.live = false;
+    region.clean = true;
+    for (const old of last === undefined ? [] : this.#regions.within(last.start, last.end)) {
+      if (old.live || old === region) continue;
+      this.#libc.unmap(this.#host(old.start), old.end - old.start);
+      this.#regions.remove(old.start, old.end);
+    }
+    return true;
   }
 
   discard(address: number, length: number): void {
@@ -328,6 +353,7 @@ export class FfiMemory implements GuestMemory, Pooled {
       region.live = false;
       region.clean = true;
     }
+    this.#aside = undefined;
     this.#staleAccessible = this.#regions.list.length > 0;
     this.#kept = limit - left;
     this.#backend.keptPages += this.#kept;

@@ -18,7 +18,7 @@ export interface Region<S> {
   shared: boolean;
   /** Nobody could write to it since it was mapped: it holds what its source holds. */
   clean: boolean;
-  /** False: left over from an earlier process of a pooled memory, to be taken over or dropped. */
+  /** False: left over from an earlier process of a pooled memory, or set aside; to be taken over or dropped. */
   live: boolean;
 }
 

@@ -57,7 +57,7 @@ export function cpuidLeaf(leaf: number, subleaf: number): Registers {
   return rows.length === 1 ? rows[0] : (rows[subleaf >>> 0] ?? NOTHING);
 }
 
-/** Every start of a libc asks some eighty times, before any of this is optimised: no iterators, no numbers on the heap. */
+/** Every start of a libc asks dozens of times, before any of this is optimised: no iterators, no numbers on the heap. */
 export function cpuid({ u32 }: CpuState): void {
   const row = cpuidLeaf(u32[RAX * 2], u32[RCX * 2]);
   u32[RAX * 2] = row[0];

@@ -149,8 +149,8 @@ export function placesOf(row: Row): number[] {
 }
 
 /**
- * The leaves of rows, compiled opcode by opcode as they are first asked for: a program uses a quarter of them, and
- * all of them take longer than it runs.
+ * The leaves of rows, compiled opcode by opcode as they are first asked for: a program uses a part of them, and all
+ * together take tens of milliseconds.
  */
 export class DecodeTable {
   /** By `leafIndex`; undefined where the opcode was not asked for yet. */

@@ -1,42 +1,21 @@
 /** An enclave that demands evidence of its broker: the policy is in cloister.yaml, and measured. */
 
 import assert from 'node:assert/strict';
-import { type ChildProcess, spawn } from 'node:child_process';
 import { copyFileSync, existsSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { cloister, type Result, workplace } from '../support/workplace.ts';
+import { type Result, type ServingBroker, workplace } from '../support/workplace.ts';
 
-const { place, instance, state, env, run, must, owner } = workplace('attested-broker');
+const { place, instance, state, run, must, owner, serve } = workplace('attested-broker');
 
 describe('a broker that an enclave verifies', { skip: existsSync('/bin/cat') && process.arch === 'x64' ? false : 'needs the programs of an x86-64 Linux' }, () => {
-  let broker: ChildProcess;
-  let url: string;
+  let broker: ServingBroker;
   let key: string;
   let simKey: string;
   let blank: string;
 
-  async function serve(...words: readonly string[]): Promise<void> {
-    broker = spawn(cloister, ['broker', 'serve', '--state', state, '--listen', '127.0.0.1:0', '--allow-sim', ...words], { env, stdio: ['ignore', 'ignore', 'pipe'] });
-    url = await new Promise((resolve, reject) => {
-      let log = '';
-      broker.on('exit', () => reject(new Error(log)));
-      broker.stderr?.on('data', (text: Buffer) => {
-        log += text.toString();
-        const match = /listening at (https:\/\/[^"]+)"/.exec(log);
-        if (match !== null) resolve(match[1]);
-      });
-    });
-  }
-
-  async function end(): Promise<void> {
-    const ended = new Promise((resolve) => broker.once('exit', resolve));
-    broker.kill('SIGTERM');
-    assert.equal(await ended, 0, 'the broker stops when it is told to');
-  }
-
   /** Builds; lets the program have its secret. */
-  function configure(policy: readonly string[], more = '', at = url): Result {
+  function configure(policy: readonly string[], more = '', at = broker.url): Result {
     const lines = policy.map((line) => `    ${line}\n`).join('');
     const section = `broker:\n  url: ${at}\n${lines === '' ? '' : `  policy:\n${lines}`}${more}secrets:\n  - { key: kbs:///shop/password/db, file: db }`;
     writeFileSync(join(instance, 'cloister.yaml'), blank.replace(/^broker:[^]*?^secrets: \[\]/m, section));
@@ -51,14 +30,14 @@ describe('a broker that an enclave verifies', { skip: existsSync('/bin/cat') && 
     must(['new', 'app']);
     blank = readFileSync(join(instance, 'cloister.yaml'), 'utf8');
     copyFileSync(realpathSync('/bin/cat'), join(instance, 'image/bin/cat'));
-    await serve('--tee', 'sim');
+    broker = await serve('--tee', 'sim');
     simKey = must(['print', 'sim-key']);
     key = JSON.parse(owner(['broker', 'status', '--json'])).key;
     writeFileSync(join(place, 'password'), 'hunter2');
     owner(['resource', 'put', 'shop/password/db', join(place, 'password')]);
   });
   after(async () => {
-    await end();
+    await broker.stop();
     rmSync(place, { recursive: true, force: true });
   });
 
@@ -88,12 +67,12 @@ describe('a broker that an enclave verifies', { skip: existsSync('/bin/cat') && 
 
   test('a policy that no broker can satisfy, or nobody can read, is told by the build', () => {
     for (const [policy, more, at, why] of [
-      [['base: authentic', 'measurment: []'], '', url, /cloister\.yaml: broker\.policy: measurment: no such key/],
-      [['tee: [sim]'], '', url, /broker\.policy: .*not given/],
-      [['base: authentic', 'statement: enclave'], '', url, /a broker is no enclave/],
-      [right(), `  certificate: |\n${readFileSync(join(state, 'certificate.pem'), 'utf8').trim().replace(/^/gm, '    ')}\n`, url, /exclude each other/],
+      [['base: authentic', 'measurment: []'], '', broker.url, /cloister\.yaml: broker\.policy: measurment: no such key/],
+      [['tee: [sim]'], '', broker.url, /broker\.policy: .*not given/],
+      [['base: authentic', 'statement: enclave'], '', broker.url, /a broker is no enclave/],
+      [right(), `  certificate: |\n${readFileSync(join(state, 'certificate.pem'), 'utf8').trim().replace(/^/gm, '    ')}\n`, broker.url, /exclude each other/],
       [right(), '', 'http://127.0.0.1:1', /is not https:/],
-      [['base: authentic', 'productId: 1.5'], '', url, /productId: expected text, a whole number, true or false, not 1\.5/],
+      [['base: authentic', 'productId: 1.5'], '', broker.url, /productId: expected text, a whole number, true or false, not 1\.5/],
     ] as const) {
       const { code, error } = configure(policy, more, at);
       assert.equal(code, 111, error);
@@ -102,8 +81,8 @@ describe('a broker that an enclave verifies', { skip: existsSync('/bin/cat') && 
   });
 
   test('a broker without evidence at the same address, with the same database: refused', async () => {
-    await end();
-    await serve('--tee', 'none');
+    await broker.stop();
+    broker = await serve('--tee', 'none');
     assert.equal(configure(right()).code, 0);
     const { code, output, error } = read();
     assert.deepEqual([code, output], [121, ''], error);

@@ -1,24 +1,23 @@
 /** An attested run, as its three parties have it: who publishes a program, who owns data, who has a machine. */
 
 import assert from 'node:assert/strict';
-import { type ChildProcess, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { copyFileSync, cpSync, existsSync, globSync, mkdirSync, readdirSync, readFileSync, realpathSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { PrivateKey } from '../../src/crypto/index.ts';
 import { selfSignedCertificate } from '../../src/crypto/self-signed.ts';
-import { cloister, workplace } from '../support/workplace.ts';
+import { cloister, type ServingBroker, workplace } from '../support/workplace.ts';
 
-const { place, instance, state, env, run, must, owner } = workplace('attested');
+const { place, instance, state, env, run, must, owner, serve } = workplace('attested');
 
 describe('an attested run', { skip: existsSync('/bin/cat') && process.arch === 'x64' ? false : 'needs the programs of an x86-64 Linux' }, () => {
-  let broker: ChildProcess;
-  let url: string;
+  let broker: ServingBroker;
 
   function configure(change: (text: string) => string = (text) => text): void {
     const certificate = readFileSync(join(state, 'certificate.pem'), 'utf8').trim().replace(/^/gm, '    ');
     const text = readFileSync(join(place, 'default.yaml'), 'utf8')
-      .replace(/^broker:[^]*?^secrets: \[\]/m, `broker:\n  url: ${url}\n  certificate: |\n${certificate}\nsecrets:\n  - { key: kbs:///hospital/password/db, file: db }\n  - { key: kbs:///hospital/password/db, env: DB_PASSWORD }`)
+      .replace(/^broker:[^]*?^secrets: \[\]/m, `broker:\n  url: ${broker.url}\n  certificate: |\n${certificate}\nsecrets:\n  - { key: kbs:///hospital/password/db, file: db }\n  - { key: kbs:///hospital/password/db, env: DB_PASSWORD }`)
       .replace(/^volumes: \[\]/m, 'volumes:\n  - { target: /records, source: records.sealed, key: kbs:///hospital/key/records }\n  - { target: /out, source: out, type: layer, key: kbs:///hospital/key/out }');
     writeFileSync(join(instance, 'cloister.yaml'), change(text));
   }
@@ -28,21 +27,10 @@ describe('an attested run', { skip: existsSync('/bin/cat') && process.arch === '
     must(['new', 'app']);
     for (const name of ['cat', 'ls', 'cp', 'env']) copyFileSync(realpathSync(join('/bin', name)), join(instance, 'image/bin', name));
     copyFileSync(join(instance, 'cloister.yaml'), join(place, 'default.yaml'));
-    broker = spawn(cloister, ['broker', 'serve', '--state', state, '--listen', '127.0.0.1:0', '--allow-sim'], { env, stdio: ['ignore', 'ignore', 'pipe'] });
-    let log = '';
-    url = await new Promise((resolve, reject) => {
-      broker.on('exit', () => reject(new Error(log)));
-      broker.stderr?.on('data', (text: Buffer) => {
-        log += text.toString();
-        const match = /listening at (https:\/\/[^"]+)"/.exec(log);
-        if (match !== null) resolve(match[1]);
-      });
-    });
+    broker = await serve();
   });
   after(async () => {
-    const ended = new Promise((resolve) => broker.once('exit', resolve));
-    broker.kill('SIGTERM');
-    assert.equal(await ended, 0, 'the broker stops when it is told to');
+    await broker.stop();
     rmSync(place, { recursive: true, force: true });
   });
 

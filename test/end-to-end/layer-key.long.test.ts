@@ -1,16 +1,15 @@
 /** A writable layer whose key is at a broker, as on TEEs that have no sealing keys; its newest state is a number there. */
 
 import assert from 'node:assert/strict';
-import { type ChildProcess, spawn } from 'node:child_process';
 import { copyFileSync, cpSync, existsSync, readdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { boot } from '../../src/libos/boot.ts';
 import type { WorkerHost } from '../../src/pal/node/host.ts';
 import { NodeDirectory } from '../../src/pal/node/storage.ts';
-import { cloister, type Result, workplace } from '../support/workplace.ts';
+import { type Result, type ServingBroker, workplace } from '../support/workplace.ts';
 
-const { place, instance, state, env, run, must, owner } = workplace('layer-key');
+const { place, instance, state, run, must, owner, serve } = workplace('layer-key');
 
 /** Puts the key: a version of its own, whose count begins. */
 const putKey = (name = 'layer'): string => owner(['resource', 'put', `shop/key/${name}`, join(place, `${name}.key`)]);
@@ -44,14 +43,13 @@ function put(name: string): void {
 }
 
 describe('a layer with its key at a broker', { skip: existsSync('/bin/cat') && process.arch === 'x64' ? false : 'needs the programs of an x86-64 Linux' }, () => {
-  let broker: ChildProcess;
-  let url: string;
+  let broker: ServingBroker;
 
   /** These lines in place of the default for `layer` and `volumes`. */
   function configure(lines: string): void {
     const certificate = readFileSync(join(state, 'certificate.pem'), 'utf8').trim().replace(/^/gm, '    ');
     const text = readFileSync(file, 'utf8').replace(/^volumes: \[\]\n/m, '');
-    writeFileSync(join(instance, 'cloister.yaml'), text.replace(/^broker:[^]*?^secrets: \[\]/m, `broker:\n  url: ${url}\n  certificate: |\n${certificate}\n${lines}\nsecrets: []`));
+    writeFileSync(join(instance, 'cloister.yaml'), text.replace(/^broker:[^]*?^secrets: \[\]/m, `broker:\n  url: ${broker.url}\n  certificate: |\n${certificate}\n${lines}\nsecrets: []`));
   }
   function allow(): void {
     const { measurement } = JSON.parse(must(['build', '--json', '--no-translate']));
@@ -62,16 +60,7 @@ describe('a layer with its key at a broker', { skip: existsSync('/bin/cat') && p
     must(['new', 'app']);
     for (const name of ['cat', 'cp', 'ls']) copyFileSync(realpathSync(join('/bin', name)), join(instance, 'image/bin', name));
     copyFileSync(join(instance, 'cloister.yaml'), file);
-    broker = spawn(cloister, ['broker', 'serve', '--state', state, '--listen', '127.0.0.1:0', '--allow-sim'], { env, stdio: ['ignore', 'ignore', 'pipe'] });
-    url = await new Promise<string>((resolve, reject) => {
-      let log = '';
-      broker.on('exit', () => reject(new Error(log)));
-      broker.stderr?.on('data', (text: Buffer) => {
-        log += text.toString();
-        const match = /listening at (https:\/\/[^"]+)"/.exec(log);
-        if (match !== null) resolve(match[1]);
-      });
-    });
+    broker = await serve();
     for (const name of ['layer', 'other']) must(['gen-image-key', join(place, `${name}.key`)]);
     putKey();
     configure("layer: { key: 'kbs:///shop/key/layer' }");
@@ -79,9 +68,7 @@ describe('a layer with its key at a broker', { skip: existsSync('/bin/cat') && p
   after(async () => {
     // What a test that failed left.
     run(['stop']);
-    const ended = new Promise((resolve) => broker.once('exit', resolve));
-    broker.kill('SIGTERM');
-    await ended;
+    await broker.stop();
     rmSync(place, { recursive: true, force: true });
   });
 

@@ -1,7 +1,7 @@
 /**
  * The embedded database: SQLite through `node:sqlite`, write-ahead logging. Transactions are flushed to the disk before they
  * are over; single statements (sessions) survive a crash of the broker and may be lost with the host. Those that arrive
- * together are written together, which costs a third of what each by itself does.
+ * together are written in one transaction.
  */
 
 import { DatabaseSync, type StatementSync } from 'node:sqlite';

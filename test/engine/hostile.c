@@ -241,9 +241,10 @@ static void change(void) {
   attempt("gone", place, place);
 }
 
-static volatile uint32_t ordered, done, stop_threads;
+static volatile uint32_t ordered, done, running, stop_threads;
 
 static void *rewriter(void *arg) {
+  while (!running) sched_yield();
   for (uint32_t value = 1; value <= 400; value++) {
     write_value(value);
     __atomic_store_n(&ordered, value, __ATOMIC_SEQ_CST);
@@ -258,6 +259,7 @@ static void *runner(void *arg) {
   while (!stop_threads) {
     uint32_t value = call(changing);
     calls++;
+    running = 1;
     if (value > 400) wrong++;
   }
   return (void *)(calls > 0 ? wrong : -1);

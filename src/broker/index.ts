@@ -5,7 +5,7 @@ export { type ProvenEntry, verifyExport, verifyProven, type VerifiedLog } from '
 export { Broker, type BrokerRequest } from './broker.ts';
 export { type Appraiser, EVIDENCE, sampleAppraiser, verifierAppraiser, type Verdict } from './kbs/appraise.ts';
 export { type CollateralSource, givenCollateral, PublishedCollateral } from './kbs/collateral.ts';
-export { type RootGuard, RootKeyError, sharesGuard, teeGuard, transitGuard } from './keys/root.ts';
+export { type HsmKey, pkcs11Guard, type RootGuard, RootKeyError, sharesGuard, teeGuard, transitGuard } from './keys/root.ts';
 export { decodeShare, encodeShare, ShareError, splitSecret } from './keys/shamir.ts';
 export { openApi, ROUTES } from './routes.ts';
 export { type Database, DatabaseError } from './sql.ts';

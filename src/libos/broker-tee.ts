@@ -61,7 +61,7 @@ export function rootSealingKey(choice: BrokerTeeChoice, { files, machine }: TeeP
     throw new Failure(
       'key',
       `the root key of the broker cannot be sealed to this TEE: ${error.message}`,
-      'Guard it otherwise: --root-key shares, or --root-key transit. (With --tee none it is sealed to a simulated TEE, which keeps it from nobody who controls this machine.)',
+      'Guard it otherwise: --root-key shares, pkcs11 or transit. (With --tee none it is sealed to a simulated TEE, which keeps it from nobody who controls this machine.)',
       error.code,
     );
   }

@@ -1,13 +1,13 @@
 /**
- * The root key, and what guards it while the broker is not running: the TEE's sealing key, shares that people hold, or
- * a KMS elsewhere. The database holds the root key only as its guard has wrapped it.
+ * The root key, and what guards it while the broker is not running: the TEE's sealing key, shares that people hold, a
+ * security module, or a KMS elsewhere. The database holds the root key only as its guard has wrapped it.
  */
 
 import { concat } from '../../base/bytes.ts';
 import { AeadKey, KEY_BYTES, NONCE_BYTES, randomBytes, TAG_BYTES, wipe } from '../../crypto/index.ts';
 import { combineShares, encodeShare, type Share, splitSecret } from './shamir.ts';
 
-export type GuardKind = 'tee' | 'shares' | 'transit';
+export type GuardKind = 'tee' | 'shares' | 'pkcs11' | 'transit';
 
 export interface RootGuard {
   readonly kind: GuardKind;
@@ -74,6 +74,25 @@ export function sharesGuard(given: readonly Share[], options?: ShareOptions): Ro
       const key = combineShares(given);
       const root = openRoot(key, wrapped, 'these are not the shares of this broker, or one of them is wrong');
       wipe(key);
+      return root;
+    },
+  };
+}
+
+/** A key that does not leave its hardware: authenticated encryption happens there. Both throw RootKeyError. */
+export interface HsmKey {
+  seal(plaintext: Uint8Array, additional: Uint8Array): Uint8Array;
+  /** `undefined` for what was not sealed with this key for this purpose. */
+  open(sealed: Uint8Array, additional: Uint8Array): Uint8Array | undefined;
+}
+
+export function pkcs11Guard(key: HsmKey): RootGuard {
+  return {
+    kind: 'pkcs11',
+    wrap: async (root) => key.seal(root, LABEL),
+    async unwrap(wrapped) {
+      const root = key.open(wrapped, LABEL);
+      if (root?.length !== KEY_BYTES) throw new RootKeyError('the root key was sealed by another key than that of the security module');
       return root;
     },
   };

@@ -28,6 +28,7 @@ import {
   type CollateralSource,
   EVIDENCE,
   givenCollateral,
+  pkcs11Guard,
   PublishedCollateral,
   sampleAppraiser,
   sharesGuard,
@@ -48,6 +49,7 @@ import { type AttestedCertificates, attestedCertificates, type TlsIdentity } fro
 import { fetchBounded } from '../../pal/broker/fetch.ts';
 import { verifySignaturesBy } from '../../attestation/verifier/x509/subtle.ts';
 import { verifySynchronously } from '../../pal/broker/signatures.ts';
+import { openPkcs11, parsePkcs11Uri } from '../../pal/broker/pkcs11.ts';
 import { openPostgres } from '../../pal/broker/postgres.ts';
 import { openSqlite } from '../../pal/broker/sqlite.ts';
 import { NodeDirectory } from '../../pal/node/storage.ts';
@@ -62,10 +64,11 @@ export const OPEN_OPTIONS: readonly OptionRow[] = [
   { flag: '--state DIR', doc: 'State of the broker.' },
   { flag: '--db URL', doc: 'PostgreSQL instead of the embedded database: postgres://USER:PASSWORD@HOST/NAME (or in CLOISTER_BROKER_DB).' },
   { flag: '--tee NAME', doc: 'Which TEE the broker runs in: auto, none, sim, tdx, snp or sgx. Without it CLOISTER_TEE, or else the hardware that is found.' },
-  { flag: '--root-key GUARD', doc: 'What guards the root key: tee (sealed, the default; not on TDX and SEV-SNP, which have no sealing keys), shares (people), transit (a KMS). Decided at the first start.' },
+  { flag: '--root-key GUARD', doc: 'What guards the root key: tee (sealed, the default; not on TDX and SEV-SNP, which have no sealing keys), shares (people), pkcs11 (a security module), transit (a KMS). Decided at the first start.' },
   { flag: '--split M/N', doc: 'With shares, at the first start: how many there are, and how many are needed.' },
   { flag: '--shares-to DIR', doc: 'With shares, at the first start: where to write them.' },
   { flag: '--share FILE', doc: 'With shares: one of them.', repeated: true },
+  { flag: '--pkcs11 URI', doc: 'With pkcs11: an AES key (RFC 7512), as pkcs11:token=NAME;object=KEY?module-path=FILE. The PIN is in CLOISTER_PKCS11_PIN, or in the file of pin-source=FILE.' },
   { flag: '--transit URL', doc: 'With transit: URL/MOUNT/KEY of an API as of Vault; the token is in VAULT_TOKEN.' },
 ];
 
@@ -75,7 +78,7 @@ function rejectShares(directory: string | undefined): never {
 
 /** `which` option names the guard; `shares` of a new guard are written, those of an old one read. */
 function guardOf(invocation: Invocation, state: string, which: 'root-key' | 'new-root-key' = 'root-key'): RootGuard {
-  const kind = choice(value(invocation, which) ?? value(invocation, 'root-key'), ['tee', 'shares', 'transit'], which);
+  const kind = choice(value(invocation, which) ?? value(invocation, 'root-key'), ['tee', 'shares', 'pkcs11', 'transit'], which);
   if (kind === 'tee') {
     const machine = (): NodeDirectory => new NodeDirectory(toByteString(join(state, 'machine')));
     return teeGuard(rootSealingKey(brokerTeeChoice(value(invocation, 'tee')), { files: new NodeTeeFiles(), machine }));
@@ -94,6 +97,11 @@ function guardOf(invocation: Invocation, state: string, which: 'root-key' | 'new
         texts.forEach((text, at) => writeFileSync(join(directory, `share-${at + 1}.txt`), `${text}\n`, { mode: 0o600, flag: 'wx' }));
       },
     });
+  }
+  if (kind === 'pkcs11') {
+    const uri = value(invocation, 'pkcs11');
+    if (uri === undefined) throw new Failure('usage', 'with --root-key pkcs11, --pkcs11 names a key', "As in: --pkcs11 'pkcs11:token=broker;object=root?module-path=/usr/lib/softhsm/libsofthsm2.so'");
+    return pkcs11Guard(openPkcs11(parsePkcs11Uri(uri)));
   }
   const url = /^(https?:\/\/[^/]+)\/(.+)\/([^/]+)$/.exec(value(invocation, 'transit') ?? '');
   const token = process.env.VAULT_TOKEN;

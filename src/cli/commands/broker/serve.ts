@@ -49,6 +49,7 @@ export const command: Command = {
     'cloister broker serve --state ./kbs --allow-sim',
     'cloister broker serve --state ./kbs --listen 0.0.0.0:8443 --db postgres://cloister@db.example/broker',
     'cloister broker serve --state ./kbs --root-key shares --split 2/3 --shares-to ./shares',
+    "CLOISTER_PKCS11_PIN=… cloister broker serve --state ./kbs --root-key pkcs11 --pkcs11 'pkcs11:token=broker;object=root?module-path=/usr/lib/softhsm/libsofthsm2.so'",
     'cloister broker serve --state ./kbs --tee tdx --root-key transit --transit https://vault.example:8200/transit/cloister',
   ],
   operands: [0, 0],

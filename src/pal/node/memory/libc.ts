@@ -1,6 +1,7 @@
 /**
  * The C library's memory calls over `node:ffi`. Numbers in, numbers out where the value allows it; host
- * addresses are BigInt. Foreign functions are called here and in `../process.ts`, nowhere else.
+ * addresses are BigInt. Foreign functions are called here, in `../process.ts` and in
+ * `pal/broker/pkcs11.ts`, nowhere else.
  */
 
 // biome-ignore format: a table

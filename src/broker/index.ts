@@ -3,7 +3,7 @@ export { listOwners, signRequest } from './admin/owners.ts';
 export { type AuditEntry, type SignedHead } from './audit/log.ts';
 export { type ProvenEntry, verifyExport, verifyProven, type VerifiedLog } from './audit/verify.ts';
 export { Broker, type BrokerRequest } from './broker.ts';
-export { type Appraiser, EVIDENCE, sampleAppraiser, verifierAppraiser, type Verdict } from './kbs/appraise.ts';
+export { type Appraiser, BROKER_DEMANDS, EVIDENCE, sampleAppraiser, verifierAppraiser, type Verdict } from './kbs/appraise.ts';
 export { type CollateralSource, givenCollateral, PublishedCollateral } from './kbs/collateral.ts';
 export { type HsmKey, pkcs11Guard, type RootGuard, RootKeyError, sharesGuard, teeGuard, transitGuard } from './keys/root.ts';
 export { decodeShare, encodeShare, ShareError, splitSecret } from './keys/shamir.ts';

@@ -4,8 +4,8 @@ import assert from 'node:assert/strict';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { after, before, test } from 'node:test';
-import { AUTHENTIC, type NamedBytes } from '../../src/attestation/verifier/index.ts';
-import { verifierAppraiser } from '../../src/broker/kbs/appraise.ts';
+import type { NamedBytes, Policy } from '../../src/attestation/verifier/index.ts';
+import { BROKER_DEMANDS, verifierAppraiser } from '../../src/broker/kbs/appraise.ts';
 import { PublishedCollateral, type ServiceOptions } from '../../src/broker/kbs/collateral.ts';
 import { fetchBounded } from '../../src/pal/broker/fetch.ts';
 import { CHIP, forgeAmd, LEVELS } from '../attestation/forge/amd.ts';
@@ -78,10 +78,12 @@ class Site {
   readonly bench = new Bench();
   clock = AT.getTime();
   readonly #more: Partial<ServiceOptions>;
+  readonly #demands: Partial<Policy>;
   readonly slept: number[] = [];
 
-  constructor(more: Partial<ServiceOptions> = {}) {
+  constructor(more: Partial<ServiceOptions> = {}, demands: Partial<Policy> = {}) {
     this.#more = more;
+    this.#demands = demands;
   }
 
   async start(): Promise<this> {
@@ -100,7 +102,7 @@ class Site {
     });
     const { roots: intel } = intelMachine();
     const { roots: amd } = amdMachine();
-    const appraiser = verifierAppraiser({ ...AUTHENTIC, roots: [...intel, ...amd] }, source);
+    const appraiser = verifierAppraiser({ ...BROKER_DEMANDS, roots: [...intel, ...amd], ...this.#demands }, source);
     await bench.start({ database, now: () => this.clock, appraisers: new Map(['sgx', 'tdx', 'snp'].map((name) => [name, appraiser])) });
     vendor.asked.length = 0;
     vendor.mood = () => undefined;
@@ -122,8 +124,8 @@ class Site {
   }
 }
 
-async function at(work: (site: Site) => Promise<void>, more: Partial<ServiceOptions> = {}): Promise<void> {
-  const site = await new Site(more).start();
+async function at(work: (site: Site) => Promise<void>, more: Partial<ServiceOptions> = {}, demands: Partial<Policy> = {}): Promise<void> {
+  const site = await new Site(more, demands).start();
   try {
     await work(site);
   } finally {
@@ -159,6 +161,25 @@ test("SEV-SNP without certificates: VCEK, chain and revocation list come from AM
     assert.match(await site.failures(), /collateral-unavailable: .*answers 404/);
     assert.equal(vendor.asked.length, 4);
   }));
+
+test('whoever keeps the broker from AMD gets no key for a machine whose revocation nobody has told, unless the operator says so', async () => {
+  const machine = amdMachine({}, 'with its chain');
+  const down = async (site: Site): Promise<void> => {
+    vendor.mood = (path) => (path.endsWith('/crl') ? { status: 503 } : undefined);
+    await site.attest(machine);
+  };
+  await at(async (site) => {
+    await assert.rejects(down(site), { code: 'broker-refused' });
+    assert.match(await site.failures(), /collateral-unavailable: .*crl answers 503/);
+    vendor.mood = () => undefined;
+    site.clock += 1500;
+    await site.attest(machine);
+    // What was fetched serves while the vendor's date is not over.
+    site.clock += 2 * DAY;
+    await down(site);
+  });
+  await at(down, {}, { 'snp.revocation': 'when-given' });
+});
 
 test('a service that is overloaded is waited for as it asks, and one that fails as long as is sensible', () =>
   at(async (site) => {

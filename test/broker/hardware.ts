@@ -1,6 +1,7 @@
 /** Attesters of forged machines: evidence in the form in which agents of Confidential Containers send it for each TEE. */
 
 import { readCollateral, type Collateral } from '../../src/attestation/verifier/index.ts';
+import { pemChain } from '../../src/attestation/verifier/x509/pem.ts';
 import type { Attester } from '../../src/broker/client.ts';
 import { type Changes as AmdChanges, forgeAmd } from '../attestation/forge/amd.ts';
 import { type Changes as IntelChanges, forgeIntel } from '../attestation/forge/intel.ts';
@@ -79,8 +80,8 @@ export function intelMachine(changes: IntelChanges = {}): Machine {
   };
 }
 
-/** `vek`: whether the host gives the certificate along, as it may. */
-export function amdMachine(changes: AmdChanges = {}, vek: 'with the evidence' | 'in the collateral' = 'with the evidence'): Machine {
+/** `vek`: whether the host gives the certificate along, or all of its chain, as it may. */
+export function amdMachine(changes: AmdChanges = {}, vek: 'with the evidence' | 'with its chain' | 'in the collateral' = 'with the evidence'): Machine {
   const forge = (reportData?: Uint8Array) =>
     forgeAmd({
       ...changes,
@@ -90,9 +91,12 @@ export function amdMachine(changes: AmdChanges = {}, vek: 'with the evidence' | 
       },
     });
   const { files, roots } = forge();
-  const certificates = files.filter(({ name }) => name === 'vek.der').map(({ bytes }) => ({ cert_type: changes.vlek ? 'VLEK' : 'VCEK', data: [...bytes] }));
+  const entry = (cert_type: string, bytes: Uint8Array) => ({ cert_type, data: [...bytes] });
+  const certificates = files.filter(({ name }) => name === 'vek.der').map(({ bytes }) => entry(changes.vlek ? 'VLEK' : 'VCEK', bytes));
+  const chain = files.filter(({ name }) => name === 'cert_chain').flatMap(({ bytes }) => pemChain(bytes) as Uint8Array[]);
+  if (vek === 'with its chain') certificates.push(entry('ASK', chain[0]), entry('ARK', chain[1]));
   return {
-    attester: { tee: 'snp', evidence: (reportData) => ({ attestation_report: sevJson(forge(reportData).evidence), cert_chain: vek === 'with the evidence' ? certificates : null }) },
+    attester: { tee: 'snp', evidence: (reportData) => ({ attestation_report: sevJson(forge(reportData).evidence), cert_chain: vek === 'in the collateral' ? null : certificates }) },
     collateral: readCollateral(files.filter(({ name }) => name !== 'vek.der' || vek === 'in the collateral')),
     roots,
     measurement: hex(new Uint8Array(48).fill(0xaa)),

@@ -226,15 +226,15 @@ const missingText = (names: readonly string[]): string =>
 
 /**
  * From parsed JSON or YAML, nested (`snp: {vmpl: [0]}`) or dotted (`snp.vmpl: [0]`). `base: authentic` supplies what
- * is not given; without a base every key must be. Throws UnreadableError that names the key.
+ * is not given, as `authentic` has it; without a base every key must be. Throws UnreadableError that names the key.
  */
-export function parsePolicy(value: unknown): Policy {
+export function parsePolicy(value: unknown, authentic: Policy = AUTHENTIC): Policy {
   if (!isMap(value)) throw new UnreadableError('a policy is a map of keys to values');
   const given = flatten(value, '', new Map());
   const base = given.get('base');
   given.delete('base');
   if (base !== undefined && base !== 'authentic') throw new UnreadableError('policy: base: the only base is `authentic`');
-  const policy: Record<string, unknown> = base === undefined ? {} : { ...AUTHENTIC };
+  const policy: Record<string, unknown> = base === undefined ? {} : { ...authentic };
   const sections: { [tee in TeeType]?: Record<string, unknown> } = {};
   for (const [path, member] of given) {
     const own = sectioned(path);

@@ -1,6 +1,19 @@
 /** Evidence in, verdict out: the broker's view of the verifier (RFC 9334), and the verdict as policies see it. */
 
-import { type Collateral, CollateralError, type Evidence, groupOf, type FailureCode, NO_COLLATERAL, type Policy, recognise, UnreadableError, type Verdict as VerifierVerdict, verifyEvidence } from '../../attestation/verifier/index.ts';
+import {
+  AUTHENTIC,
+  type Collateral,
+  CollateralError,
+  type Evidence,
+  groupOf,
+  type FailureCode,
+  NO_COLLATERAL,
+  type Policy,
+  recognise,
+  UnreadableError,
+  type Verdict as VerifierVerdict,
+  verifyEvidence,
+} from '../../attestation/verifier/index.ts';
 import type { Appraised } from '../../attestation/token/index.ts';
 import { equalSecret, toHex } from '../../base/bytes.ts';
 import type { CollateralSource } from './collateral.ts';
@@ -52,6 +65,12 @@ export const EVIDENCE = {
   'azsnpvtpm':   ['snp', 'tpm'],
   'aztdxvtpm':   ['tdx', 'tpm'],
 } as const;
+
+/**
+ * What a broker demands where its operator says nothing else. It can ask AMD for the revocation list, so whoever keeps it from
+ * doing so gets no key.
+ */
+export const BROKER_DEMANDS: Policy = { ...AUTHENTIC, 'snp.revocation': 'required' };
 
 /** What may be wrong only because AMD's intermediate certificate is not here. */
 const OPEN_CHAIN: readonly FailureCode[] = ['snp-chain', 'snp-root'];

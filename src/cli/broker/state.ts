@@ -14,9 +14,10 @@ import { hostname } from 'node:os';
 import { isAbsolute, join, resolve } from 'node:path';
 import { parse as parseYaml, YAMLError } from 'yaml';
 import { SimTee } from '../../attestation/index.ts';
-import { AUTHENTIC, type Collateral, NO_COLLATERAL, parsePolicy, type Policy, readCollateral, UnreadableError } from '../../attestation/verifier/index.ts';
+import { type Collateral, NO_COLLATERAL, parsePolicy, type Policy, readCollateral, UnreadableError } from '../../attestation/verifier/index.ts';
 import { toByteString } from '../../base/bytes.ts';
 import {
+  BROKER_DEMANDS,
   Broker,
   decodeShare,
   listOwners,
@@ -138,7 +139,7 @@ export interface OpenedBroker {
 export const EVIDENCE_OPTIONS: readonly OptionRow[] = [
   { flag: '--collateral WHERE', doc: "Certificates, revocation lists and TCB information: URL of a PCCS instead of Intel's service, a directory of files (as `cloister verify` takes them, read anew when they change), or `offline` for none. What is fetched is kept in the database." },
   { flag: '--kds URL', doc: "Another service than AMD's." },
-  { flag: '--appraisal FILE', doc: 'What is demanded of all evidence (as verify --policy): genuine, up to date, not debuggable otherwise.' },
+  { flag: '--appraisal FILE', doc: 'What is demanded of all evidence (as verify --policy): genuine, up to date, not revoked, not debuggable otherwise.' },
   { flag: '--allow-sim', doc: "Take evidence of this user's simulated machine. It protects nothing." },
   { flag: '--sim-key FILE', doc: 'Take evidence of the simulated machine with this key (PEM).', repeated: true },
   { flag: '--allow-sample', doc: 'Take sample evidence of Confidential Containers, which anybody can make.' },
@@ -188,7 +189,7 @@ function collateralOf(invocation: Invocation, database: Database, log: Services[
 function demandsIn(file: string): Policy {
   const text = readKeyFile(file, 'appraisal policy');
   try {
-    return parsePolicy(parseYaml(text));
+    return parsePolicy(parseYaml(text), BROKER_DEMANDS);
   } catch (error) {
     if (!(error instanceof UnreadableError || error instanceof YAMLError)) throw error;
     throw new Failure('usage', `${file}: ${error.message.split('\n')[0].replace(/^policy: /, '')}`, 'It is written as for cloister verify --policy: docs/reference/verification.md has all keys.');
@@ -199,7 +200,7 @@ function demandsIn(file: string): Policy {
 export function appraisersOf(invocation: Invocation, database: Database, log: Services['log']): Map<string, Appraiser> {
   verifySignaturesBy(verifySynchronously);
   const file = value(invocation, 'appraisal');
-  const demands = file === undefined ? AUTHENTIC : demandsIn(file);
+  const demands = file === undefined ? BROKER_DEMANDS : demandsIn(file);
   const collateral = collateralOf(invocation, database, log);
   const appraisers = new Map<string, Appraiser>();
   for (const [name, [kind]] of Object.entries(EVIDENCE)) if (kind !== 'sim') appraisers.set(name, verifierAppraiser(demands, collateral));

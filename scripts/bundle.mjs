@@ -48,7 +48,14 @@ ${trains ? `if (script.cachedDataRejected) throw new Error('compiled code that i
 /** What Node takes 20 to 40 ms to load, and most commands do without: loaded when something of it is first asked for. */
 const LATER = /^let (\w+) = (require\("node:(?:crypto|http|http2|https|net|tls)"\));$/gm;
 const EAGER = new Set(['worker', 'daemon']);
-const later = (code) => code.replace(LATER, 'const $1 = new Proxy({}, { get: (_, name) => $2[name] });');
+function later(code) {
+  const names = [];
+  const declared = code.replace(LATER, (_, name, load) => {
+    names.push(name);
+    return `let ${name}_loaded;\nconst ${name} = () => (${name}_loaded ??= ${load});`;
+  });
+  return names.reduce((text, name) => text.replaceAll(new RegExp(`\\b${name}\\.`, 'g'), `${name}().`), declared);
+}
 
 function start(name, text) {
   // Replaced at once: a test may be starting the old one.

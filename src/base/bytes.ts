@@ -12,19 +12,10 @@ export function concat(parts: readonly Uint8Array[]): Uint8Array {
   return out;
 }
 
-export function toHex(bytes: Uint8Array): string {
-  let out = '';
-  for (const byte of bytes) out += byte.toString(16).padStart(2, '0');
-  return out;
-}
+export const toHex = (bytes: Uint8Array): string => bytes.toHex();
 
 /** Throws SyntaxError on anything but pairs of hexadecimal digits. */
-export function fromHex(text: string): Uint8Array {
-  if (text.length % 2 !== 0 || /[^0-9a-fA-F]/.test(text)) throw new SyntaxError('not a string of hexadecimal pairs');
-  const out = new Uint8Array(text.length / 2);
-  for (let at = 0; at < out.length; at++) out[at] = Number.parseInt(text.slice(at * 2, at * 2 + 2), 16);
-  return out;
-}
+export const fromHex = (text: string): Uint8Array => Uint8Array.fromHex(text);
 
 export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
   if (a.length !== b.length) return false;

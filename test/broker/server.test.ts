@@ -80,7 +80,7 @@ function tokenIn(answer: string): { readonly rest: string; readonly signed: stri
   return { rest: answer.replace(signature, ''), signed, signature: Uint8Array.fromBase64(signature, { alphabet: 'base64url' }) };
 }
 
-test('a recorded conversation of the client of Confidential Containers, byte for byte', async () => {
+test('a recorded conversation of the client of Confidential Containers, byte for byte', async (context) => {
   const { teeKey, tokenKey, secret, resource, messages } = JSON.parse(readFileSync(new URL('fixtures/kbs-client.json', import.meta.url), 'utf8')) as Recording;
   assert.deepEqual(
     messages.map(({ from }) => from),
@@ -103,6 +103,10 @@ test('a recorded conversation of the client of Confidential Containers, byte for
   const key = PrivateKey.fromPem(tokenKey);
   (recorded.broker.services as { tokens: Tokens }).tokens = await Tokens.with(key, { now: () => then, random, version: '0.1.0' });
   const replayed = await serve(recorded.broker, { host: '127.0.0.1', port: 0, maxConnections: 100, requestTimeoutMs: 1000 });
+  context.after(async () => {
+    await replayed.close();
+    await recorded.close();
+  });
   await recorded.alice('PUT', `/cloister/v0/resources/${resource}`, secret);
   await recorded.alice('PUT', '/cloister/v0/policies/recorded', 'permit (principal, action, resource in Cloister::Repository::"recorded");');
   const again = (bytes: string) => raw(bytes, 'wait', replayed.port);
@@ -118,8 +122,6 @@ test('a recorded conversation of the client of Confidential Containers, byte for
   assert.equal(withoutCiphertext(withoutDate(released)), withoutCiphertext(withoutDate(gotResource)));
   for (const answer of [released, gotResource]) assert.equal(new TextDecoder().decode((await flattenedDecrypt(bodyOf(answer), createPrivateKey(teeKey))).plaintext), secret);
   assert.deepEqual(drawn, []);
-  await replayed.close();
-  await recorded.close();
 });
 
 test('slow, greedy and rude clients are answered, cut off, and no harm to others', async () => {

@@ -254,8 +254,17 @@ const isForAll = (name: PolicyKey): boolean => !TEES.some((tee) => name.startsWi
 /** Does the value ask for something that nobody can be without saying so? Where no status is published, the usual one is taken for granted. */
 const demands = (policy: Policy, name: PolicyKey): boolean => (name === 'tcb.statuses' ? !policy[name].includes('UpToDate') : policy[name] !== UNCHECKED);
 
-/** Names of what a policy demands and evidence of this kind does not say, but for what the judgement of a TPM quote reports. */
-export const unansweredKeys = (policy: Policy, tee: TeeType): PolicyKey[] => POLICY_KEYS.filter(({ name, tees }) => !tees.includes(tee) && tees !== VTPM && isForAll(name) && demands(policy, name)).map(({ name }) => name);
+const namesOf = (wanted: (row: (typeof POLICY_KEYS)[number]) => boolean): PolicyKey[] => POLICY_KEYS.filter(wanted).map(({ name }) => name);
+/** What evidence of a kind says, and what it would have to say that it does not, but for what the judgement of a TPM quote reports. */
+const SAID = new Map(TEES.map((tee) => [tee, namesOf(({ tees }) => tees.includes(tee))]));
+const UNSAID = new Map(TEES.map((tee) => [tee, namesOf(({ name, tees }) => !tees.includes(tee) && tees !== VTPM && isForAll(name))]));
+
+/** Names of what a policy demands and evidence of this kind does not say. */
+export const unansweredKeys = (policy: Policy, tee: TeeType): PolicyKey[] => (UNSAID.get(tee) ?? []).filter((name) => demands(policy, name));
 
 /** Names of what a policy leaves unchecked of this kind of environment, and of what it does by itself. */
-export const uncheckedKeys = (policy: Policy, tee: TeeType): PolicyKey[] => POLICY_KEYS.filter(({ name, tees }) => (tees.includes(tee) ? policy[name] === UNCHECKED : name === 'tcb.statuses')).map(({ name }) => name);
+export function uncheckedKeys(policy: Policy, tee: TeeType): PolicyKey[] {
+  const said = SAID.get(tee) ?? [];
+  const unchecked = said.filter((name) => policy[name] === UNCHECKED);
+  return said.includes('tcb.statuses') ? unchecked : ['tcb.statuses', ...unchecked];
+}

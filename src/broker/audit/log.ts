@@ -64,9 +64,11 @@ const utf8 = new TextEncoder();
 export const entryBytes = (entry: AuditEntry): Uint8Array => utf8.encode(canonicalJson(entry as unknown as Canonical));
 export const headBytes = ({ size, root, at }: Omit<SignedHead, 'signature'>): Uint8Array => utf8.encode(`cloister audit head v1\0${canonicalJson({ size, root, at })}`);
 
+/** Writes what its entry is about, in the entry's transaction. It fails only with the database: others' entries are in there too. */
+export type Recorder = (sql: Sql) => Promise<AuditRecord>;
+
 interface Waiting {
-  readonly record: AuditRecord;
-  readonly also?: ((sql: Sql) => Promise<unknown>) | undefined;
+  readonly record: AuditRecord | Recorder;
   readonly resolve: (entry: AuditEntry) => void;
   readonly reject: (error: unknown) => void;
 }
@@ -90,13 +92,10 @@ export class AuditLog {
     this.#now = now;
   }
 
-  /**
-   * Resolves when the entry is durable; rejects with what the database said when it is not. `also` writes what the entry
-   * is about: both are there or neither. It must not fail but with the database, as others' entries are in its transaction.
-   */
-  append(record: AuditRecord, also?: Waiting['also']): Promise<AuditEntry> {
+  /** Resolves when the entry is durable; rejects with what the database said when it is not. What a recorder writes is there with it, or not. */
+  append(record: AuditRecord | Recorder): Promise<AuditEntry> {
     if (this.#waiting.length >= MAX_WAITING) return Promise.reject(new Error('the audit log is behind'));
-    const written = new Promise<AuditEntry>((resolve, reject) => this.#waiting.push({ record, also, resolve, reject }));
+    const written = new Promise<AuditEntry>((resolve, reject) => this.#waiting.push({ record, resolve, reject }));
     void this.#flush();
     return written;
   }
@@ -110,8 +109,8 @@ export class AuditLog {
       const batch = this.#waiting.splice(0, MAX_BATCH);
       try {
         const entries = await this.#database.transaction(async (sql) => {
-          for (const { also } of batch) await also?.(sql);
-          const records = batch.map(({ record }) => record);
+          const records: AuditRecord[] = [];
+          for (const { record } of batch) records.push(typeof record === 'function' ? await record(sql) : record);
           return appendTo(sql, records, this.#key, this.#now());
         });
         batch.forEach(({ resolve }, at) => resolve(entries[at]));

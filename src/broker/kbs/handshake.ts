@@ -7,11 +7,12 @@
 import { type Canonical, canonicalBytes } from '../../attestation/index.ts';
 import { equalSecret, toHex } from '../../base/bytes.ts';
 import { JweError, recipientOf, type RecipientJwk, sha256, sha384 } from '../../crypto/index.ts';
+import type { AuditEvent, AuditRecord } from '../audit/log.ts';
 import { Problem } from '../errors.ts';
 import { bearer, cookie, type HttpRequest, type HttpResponse, json, jsonBody } from '../http.ts';
 import type { Services } from '../services.ts';
-import { numberOf, textOf } from '../sql.ts';
-import { contextOf, type Verdict } from './appraise.ts';
+import { numberOf, type SqlRow, textOf } from '../sql.ts';
+import { contextOf, type EvidenceContext, type Verdict } from './appraise.ts';
 import { challengeParams } from './extra-params.ts';
 import type { Attested } from './token.ts';
 
@@ -89,40 +90,59 @@ function readAttestation(body: Readonly<Record<string, unknown>>): Attestation {
   return { nonce, key, evidence: wrapped ? composite.primary_evidence : composite, forms, hasStatement: cloister !== undefined };
 }
 
+/** Of several attestations with one nonce, on any broker, the first to be settled is the one. */
+const SETTLE = "UPDATE sessions SET state = $1, result = $2 WHERE id = $3 AND state = 'challenged'";
+const ONCE_MORE = 'nonce-used';
+
+function isNonceOf(session: SqlRow, nonce: string): boolean {
+  const utf8 = new TextEncoder();
+  return equalSecret(utf8.encode(nonce), utf8.encode(textOf(session, 'nonce')));
+}
+
 export async function attest(services: Services, request: HttpRequest): Promise<HttpResponse> {
   const { database, metrics, now, tokens, audit } = services;
   metrics.count('kbs_attestation_requests_total');
   const id = cookie(request, SESSION_COOKIE);
   if (id === undefined) throw countError(services, Problem.open('AttestationError', 'cookie not found'));
   const key = sessionKey(id);
-  const [row] = await database.query('SELECT tee, nonce, state, expires FROM sessions WHERE id = $1', key);
-  if (row === undefined) throw countError(services, Problem.open('AttestationError', 'session not found'));
-  if (numberOf(row, 'expires') <= now()) throw countError(services, Problem.open('AttestationError', 'session expired'));
-  // From here on the nonce is used up: nobody else gets to this line with it, on any broker.
-  if ((await database.run("UPDATE sessions SET state = 'used' WHERE id = $1 AND state = 'challenged'", key)) !== 1) {
-    await audit.append({ event: 'attestation-refused', owner: '', subject: textOf(row, 'tee'), detail: { code: 'nonce-used', message: 'a second attestation with the nonce of a session', remote: request.remote } });
-    throw countError(services, Problem.open('AttestationError', 'the nonce of this session was used already'));
+  const [session] = await database.query('SELECT tee, nonce, state, expires FROM sessions WHERE id = $1', key);
+  if (session === undefined) throw countError(services, Problem.open('AttestationError', 'session not found'));
+  const [tee, expires] = [textOf(session, 'tee'), numberOf(session, 'expires')];
+  if (expires <= now()) throw countError(services, Problem.open('AttestationError', 'session expired'));
+  const { remote } = request;
+  const record = (event: AuditEvent, detail: AuditRecord['detail']): AuditRecord => ({ event, owner: '', subject: tee, detail: { ...detail, remote } });
+  const again = record('attestation-refused', { code: ONCE_MORE, message: 'a second attestation with the nonce of a session' });
+  /** The nonce is used up together with the entry that says what for. */
+  async function settle(state: 'used' | 'attested', result: string | null, what: AuditRecord): Promise<void> {
+    const { detail } = await audit.append(async (sql) => ((await sql.run(SETTLE, state, result, key)) === 1 ? what : again));
+    if (detail.code === ONCE_MORE) throw countError(services, Problem.open('AttestationError', 'the nonce of this session was used already'));
   }
-  const attestation = readAttestation(jsonBody(request));
-  const tee = textOf(row, 'tee');
-  const utf8 = new TextEncoder();
-  if (!equalSecret(utf8.encode(attestation.nonce), utf8.encode(textOf(row, 'nonce')))) {
-    await audit.append({ event: 'attestation-refused', owner: '', subject: tee, detail: { code: 'nonce', message: 'the nonce is not the one of the session', remote: request.remote } });
-    throw countError(services, Problem.open('AttestationError', 'the nonce in the handshake session is different from the one in the attestation'));
+  if (session.state !== 'challenged') await settle('used', null, again);
+  let attestation: Attestation;
+  let verdict: Verdict;
+  let context: EvidenceContext;
+  try {
+    attestation = readAttestation(jsonBody(request));
+    if (!isNonceOf(session, attestation.nonce)) {
+      await settle('used', null, record('attestation-refused', { code: 'nonce', message: 'the nonce is not the one of the session' }));
+      throw countError(services, Problem.open('AttestationError', 'the nonce in the handshake session is different from the one in the attestation'));
+    }
+    verdict = await appraise(services, tee, attestation);
+    context = contextOf(verdict);
+  } catch (error) {
+    // Used up by what cannot be judged as well.
+    await database.run(SETTLE, 'used', null, key);
+    throw error;
   }
-  const verdict = await appraise(services, tee, attestation);
-  const context = contextOf(verdict);
+  const { measurement, enclave, signer, tcbStatus, debug } = context;
   if (!verdict.accepted) {
     metrics.count('kbs_attestation_failures_total', tee);
-    await audit.append({ event: 'attestation-refused', owner: '', subject: tee, detail: { failures: verdict.failures.map(({ code, message }) => `${code}: ${message}`), measurement: context.measurement, remote: request.remote } });
+    await settle('used', null, record('attestation-refused', { failures: verdict.failures.map(({ code, message }) => `${code}: ${message}`), measurement }));
     throw new Problem('AttestationError', `evidence of ${tee} refused: ${verdict.failures.map(({ code }) => code).join(', ')}`, 'verify TEE evidence failed');
   }
   const attested: Attested = { context, key: attestation.key };
-  const expires = numberOf(row, 'expires');
   const token = await tokens.issue(verdict, attested, attestation.nonce, expires);
-  const { measurement, enclave, signer, tcbStatus, debug } = context;
-  const detail = { measurement, ...(enclave && { enclave: enclave.measurement }), signer, tcbStatus, debug, remote: request.remote };
-  await audit.append({ event: 'attestation-accepted', owner: '', subject: tee, detail }, (sql) => sql.run("UPDATE sessions SET state = 'attested', result = $1 WHERE id = $2", JSON.stringify(attested), key));
+  await settle('attested', JSON.stringify(attested), record('attestation-accepted', { measurement, ...(enclave && { enclave: enclave.measurement }), signer, tcbStatus, debug }));
   metrics.count('kbs_attestation_successes_total', tee);
   return json({ token }, setCookie(id, expires));
 }

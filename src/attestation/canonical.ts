@@ -2,6 +2,9 @@
 
 export type Canonical = string | number | boolean | readonly Canonical[] | { readonly [key: string]: Canonical };
 
+/** Text that JSON writes as it is. */
+const PLAIN = /^[ !#-[\]-~]*$/;
+
 /** Members in code-unit order, no white space. Throws RangeError for anything that has more than one encoding. */
 export function canonicalJson(value: Canonical): string {
   if (typeof value === 'number') {
@@ -9,6 +12,7 @@ export function canonicalJson(value: Canonical): string {
     return String(value);
   }
   if (typeof value === 'string') {
+    if (PLAIN.test(value)) return `"${value}"`;
     if (!value.isWellFormed()) throw new RangeError('only well-formed text is canonical');
     return JSON.stringify(value);
   }

@@ -61,4 +61,5 @@ test('canonical JSON refuses what has two encodings', () => {
   assert.equal(canonicalJson({ b: [1, true], a: 'é' }), '{"a":"é","b":[1,true]}');
   assert.throws(() => canonicalJson(1.5), RangeError);
   assert.throws(() => canonicalJson('\ud800'), RangeError);
+  for (let code = 0; code < 0x180; code++) assert.equal(canonicalJson(`a${String.fromCharCode(code)}`), JSON.stringify(`a${String.fromCharCode(code)}`));
 });

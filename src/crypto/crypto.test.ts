@@ -84,6 +84,22 @@ test('keys that do not serve are refused with what they are', () => {
   assert.throws(() => PrivateKey.fromPem(encrypted), /passphrase/);
 });
 
+test("random bytes are given out once, and are their owner's", () => {
+  const drawn = Array.from({ length: 5000 }, () => randomBytes(16));
+  assert.equal(new Set(drawn.map(toHex)).size, drawn.length);
+  assert.equal(new Set(drawn.map(({ buffer }) => buffer)).size, drawn.length);
+  const lengths = [0, 1, 255, 256, 257, 5000];
+  assert.deepEqual(
+    lengths.map((length) => randomBytes(length).length),
+    lengths,
+  );
+  // Fourteen standard deviations: a bit that is stuck.
+  for (let bit = 0; bit < 128; bit++) {
+    const set = drawn.filter((bytes) => (bytes[bit >> 3] >> (bit & 7)) & 1).length;
+    assert.ok(set > 2000 && set < 3000, `bit ${bit}: ${set}`);
+  }
+});
+
 test('wiping', () => {
   const secret = randomBytes(8);
   wipe(secret);

@@ -38,6 +38,16 @@ describe('forged platforms of AMD', () => {
     assert.deepEqual(quote, Buffer.from(evidence));
   });
 
+  test('a report and its certificates as text, in an envelope that names the platform', async () => {
+    const { evidence, files, roots } = forgeAmd();
+    const text = (bytes: Uint8Array): string => Buffer.from(bytes).toString('base64');
+    const envelope = { platform: 'snp', evidence: { attestation_report: text(evidence), cert_chain: { vcek: text(files[0].bytes), ask: null } } };
+    const given = recognise(utf8.encode(JSON.stringify(envelope)));
+    assert.equal(given.certificates.length, 1);
+    assert.deepEqual((await verifyEvidence(given, { collateral: readCollateral(files.slice(1)), policy: { ...AUTHENTIC, roots }, at: AT })).failures, []);
+    assert.throws(() => recognise(utf8.encode(JSON.stringify({ ...envelope, evidence: { ...envelope.evidence, cert_chain: 'x' } }))), /cert_chain is not an object/);
+  });
+
   test('certificates in the table behind an extended report are used', async () => {
     const { evidence, files, roots } = forgeAmd();
     const vcek = files[0].bytes;

@@ -237,6 +237,7 @@ describe('envelopes', () => {
       [/says tdx_guest, and holds evidence of sgx/, JSON.stringify({ provider: 'tdx_guest', outblob: base64 })],
       [/says snp, and holds evidence of snp with a vTPM/, JSON.stringify({ tee: 'snp', evidence: azure })],
       [/says az-snp-vtpm, and holds evidence of sgx/, JSON.stringify({ tee: 'az-snp-vtpm', evidence: { quote: base64 } })],
+      [/says az-snp, and holds evidence of sgx/, JSON.stringify({ platform: 'az-snp', evidence: { quote: base64 } })],
       [/evidence of kind cca/, JSON.stringify({ tee: 'cca', evidence: { quote: base64 } })],
       [/evidence of kind constructor/, JSON.stringify({ tee: 'constructor', evidence: { quote: base64 } })],
       [/"quote" is there twice/, `{"quote":"AAAA","quote":"${base64}"}`],

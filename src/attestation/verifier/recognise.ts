@@ -174,6 +174,8 @@ const NAMED: Readonly<Record<string, readonly [tee: TeeType, vtpm: boolean]>> = 
   aztdxvtpm: ['tdx', true],
   'az-snp-vtpm': ['snp', true],
   'az-tdx-vtpm': ['tdx', true],
+  'az-snp': ['snp', true],
+  'az-tdx': ['tdx', true],
 };
 
 /** An envelope that names the kind of its evidence names the right one. */
@@ -188,7 +190,7 @@ function checkKind(name: unknown, { tee, vtpm }: Evidence): void {
 const isEmpty = (value: unknown): boolean => value === undefined || value === null || value === '' || value === '{}' || (Array.isArray(value) && value.length === 0) || (isObject(value) && Object.keys(value).length === 0);
 
 /** Members about the envelope, not the evidence; and collateral, which is read as such. */
-const DESCRIPTIVE: readonly string[] = ['format', 'tee', 'version', 'provider', 'generation', 'policy_ids', 'collateral', 'quote_collateral'];
+const DESCRIPTIVE: readonly string[] = ['format', 'tee', 'platform', 'version', 'provider', 'generation', 'policy_ids', 'collateral', 'quote_collateral'];
 
 /** The members that nobody looked at: they must not pass for judged. */
 const restOf = (json: Json, judged: readonly string[]): string[] => Object.keys(json).filter((name) => !judged.includes(name) && !DESCRIPTIVE.includes(name) && !isEmpty(json[name]));
@@ -300,7 +302,7 @@ function contentsOf(json: Json, depth: number): Contents {
 function fromJson(json: Json, depth: number): Evidence {
   if (depth > MAX_DEPTH) throw new UnreadableError('JSON within JSON, too deep');
   const { evidence, judged } = contentsOf(json, depth);
-  checkKind(json.tee, evidence);
+  for (const name of [json.tee, json.platform]) checkKind(name, evidence);
   const unjudged = [...(evidence.unjudged ?? []), ...restOf(json, judged)];
   return unjudged.length === 0 ? evidence : { ...evidence, unjudged };
 }

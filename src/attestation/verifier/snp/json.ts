@@ -50,8 +50,9 @@ function tcbBytes(value: unknown, product: SnpProduct | undefined, name: string)
   return late ? Uint8Array.of(level('fmc'), level('bootloader'), level('tee'), level('snp'), 0, 0, 0, level('microcode')) : Uint8Array.of(level('bootloader'), level('tee'), 0, 0, 0, 0, level('snp'), level('microcode'));
 }
 
-/** Throws UnreadableError. */
+/** Member by member, or as text of its bytes. Throws UnreadableError. */
 export function reportFromJson(value: unknown): Uint8Array {
+  if (typeof value === 'string') return jsonBytes(value, 'attestation_report');
   const json = objectOf(value, 'attestation_report');
   const out = new Uint8Array(SNP_REPORT_BYTES);
   const view = new DataView(out.buffer);
@@ -113,9 +114,9 @@ export function certificateFromJson(value: unknown, name: string): Certificate[]
   }
 }
 
-/** The list of certificates beside the report, each with a type that its content tells as well. */
+/** The certificates beside the report, as a list or by name; what each is, its content tells as well. */
 export function chainFromJson(value: unknown): Certificate[] {
   if (value === undefined || value === null) return [];
-  if (!Array.isArray(value)) throw new UnreadableError('cert_chain is not a list');
+  if (!Array.isArray(value)) return Object.entries(objectOf(value, 'cert_chain')).flatMap(([name, certificate]) => (certificate === null ? [] : certificateFromJson(certificate, `cert_chain.${name}`)));
   return value.flatMap((entry, index) => certificateFromJson(objectOf(entry, 'cert_chain').data, `cert_chain ${index}`));
 }

@@ -4,17 +4,11 @@
  */
 
 import { byteString } from '../base/bytes.ts';
-import { type ElfHeader, u64, viewOf } from './header.ts';
+import { type ElfHeader, viewOf } from './header.ts';
+import { sectionNamed } from './sections.ts';
 
-const SECTION_BYTES = 64;
 /** DW_EH_PE_pcrel | DW_EH_PE_sdata4: what compilers write. */
 const RELATIVE = 0x1b;
-
-interface Section {
-  readonly address: number;
-  readonly offset: number;
-  readonly end: number;
-}
 
 /** Virtual addresses, not sorted. */
 export function frameStarts(bytes: Uint8Array, header: ElfHeader): number[] {
@@ -58,21 +52,6 @@ function encodingOf(bytes: Uint8Array, from: number, end: number): number | unde
     if (letter === 'L') at++;
     else if (letter === 'P' && (bytes[at] & 0x0f) === (RELATIVE & 0x0f)) at += 5;
     else if (letter !== 'S' && letter !== 'B') return undefined;
-  }
-  return undefined;
-}
-
-function sectionNamed(bytes: Uint8Array, { shoff, shnum, shstrndx }: ElfHeader, name: string): Section | undefined {
-  if (shoff === 0 || shstrndx >= shnum || shoff + shnum * SECTION_BYTES > bytes.length) return undefined;
-  const data = viewOf(bytes);
-  const names = u64(data, shoff + shstrndx * SECTION_BYTES + 24);
-  for (let index = 0; index < shnum; index++) {
-    const at = shoff + index * SECTION_BYTES;
-    const nameAt = names + data.getUint32(at, true);
-    if (nameAt + name.length >= bytes.length || byteString(bytes.subarray(nameAt, nameAt + name.length)) !== name || bytes[nameAt + name.length] !== 0) continue;
-    const offset = u64(data, at + 24);
-    const end = offset + u64(data, at + 32);
-    return end > bytes.length ? undefined : { address: u64(data, at + 16), offset, end };
   }
   return undefined;
 }

@@ -3,4 +3,5 @@
 export * from './dynamic.ts';
 export * from './header.ts';
 export * from './frames.ts';
+export { initialisers } from './sections.ts';
 export * from './tags.ts';

@@ -2,9 +2,12 @@
 
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { LaidOutElf } from './ahead.ts';
+import { resumptions } from './resumptions.ts';
 
 const BASE = 0x2000_0000;
 const LIBRARY = '/lib/x86_64-linux-gnu/libc.so.6';
@@ -42,4 +45,50 @@ describe('functions of a file', { skip: tools && existsSync(LIBRARY) && existsSy
       assert.deepEqual(missing, []);
     });
   }
+});
+
+/** Addresses of the instructions behind those lines of a disassembly that `wanted` takes. */
+function behind(path: string, wanted: (line: string, before: readonly string[]) => boolean): number[] {
+  const code = lines('objdump', '-d', '--no-show-raw-insn', '-j', '.text', path).filter((line) => /^ +[0-9a-f]+:\t/.test(line));
+  return code.flatMap((line, at) => (wanted(line, code.slice(Math.max(at - 6, 0), at)) ? [Number.parseInt(code[at + 1], 16)] : []));
+}
+
+const SHELL = '/bin/bash';
+
+describe('where tasks are resumed', { skip: tools && existsSync(LIBRARY) && existsSync(SHELL) ? false : 'needs readelf, objdump, glibc and bash' }, () => {
+  const placesOf = (path: string): Set<number> => {
+    const elf = new LaidOutElf(readFileSync(path), BASE);
+    return new Set([...elf.functions, ...resumptions(elf)].map((pc) => pc - elf.base));
+  };
+
+  test('the C library: behind clone and wait4', () => {
+    const places = placesOf(LIBRARY);
+    for (const number of ['0x38', '0x3d']) {
+      const found = behind(LIBRARY, (line, before) => line.endsWith('syscall') && before.some((each) => each.includes(`mov    $${number},%eax`)));
+      assert.ok(found.length > 0);
+      for (const pc of found) assert.ok(places.has(pc), pc.toString(16));
+    }
+  });
+
+  test('a shell: behind every call that forks or waits', () => {
+    const places = placesOf(SHELL);
+    const found = behind(SHELL, (line) => /call .*<(?:fork|waitpid)@plt>/.test(line));
+    assert.ok(found.length > 1);
+    for (const pc of found) assert.ok(places.has(pc), pc.toString(16));
+  });
+
+  test('a program without a dynamic section: what runs before and after it, and what signal handlers return to', { skip: spawnSync('gcc', ['--version']).status === 0 ? false : 'needs gcc' }, (context) => {
+    const place = mkdtempSync(join(tmpdir(), 'cloister-ahead-'));
+    context.after(() => rmSync(place, { recursive: true, force: true }));
+    const program = join(place, 'program');
+    const { status, stderr } = spawnSync('gcc', ['-O1', '-static', '-o', program, '-xc', '-'], { input: '#include <signal.h>\nint main() { return raise(SIGCHLD); }', encoding: 'utf8' });
+    assert.equal(status, 0, stderr);
+    const places = placesOf(program);
+    const symbols = lines('readelf', '-sW', program).map((line) => line.trim().split(/\s+/));
+    for (const name of ['_init', '_fini', 'frame_dummy', '__do_global_dtors_aux', '__restore_rt']) {
+      const symbol = symbols.find((fields) => fields[7] === name);
+      if (symbol !== undefined) assert.ok(places.has(Number.parseInt(symbol[1], 16)), name);
+    }
+    assert.ok(symbols.some((fields) => fields[7] === '_init'));
+  });
 });

@@ -12,6 +12,7 @@ import {
   type ElfHeader,
   ET_DYN,
   frameStarts,
+  initialisers,
   parseHeader,
   parseSegments,
   PF_X,
@@ -45,6 +46,7 @@ import { byteString } from '../base/bytes.ts';
 import { decode, type Insn, RDI, TRUNCATED } from '../x86/index.ts';
 import { type CodeReader, control } from './discover.ts';
 import { ALL_ON, type Without } from './optimizations.ts';
+import { resumptions } from './resumptions.ts';
 import { type MadeModule, sourceDigest } from './store.ts';
 import { translateFile, type TranslateOptions } from './translate.ts';
 import type { SourceRange } from './unit.ts';
@@ -97,6 +99,7 @@ const SIGBUS = 7n,
 const START_FILE_INSNS = 100;
 /** Instructions between the signal's number and the call. */
 const ARGUMENTS = 12;
+const TRAMPOLINE = [0x48, 0xc7, 0xc0, 0x0f, 0, 0, 0, 0x0f, 0x05];
 /** `.eh_frame_hdr` as linkers write it: version 1, table of signed 32-bit offsets from its own start. */
 const EH_TABLE = 0x3b,
   EH_COUNT = 0x03;
@@ -138,7 +141,8 @@ export class LaidOutElf implements CodeReader {
     const dynamic = this.#dynamic(segments);
     this.#findImports(dynamic);
     this.#relocate(dynamic);
-    this.functions = this.#functions(header, segments, [...frameStarts(bytes, header).map((start) => this.base + start), ...this.#named(dynamic)]);
+    const first = [...this.#named(dynamic), ...(dynamic.size > 0 ? [] : initialisers(bytes, header))];
+    this.functions = this.#functions(header, segments, [...frameStarts(bytes, header).map((start) => this.base + start), ...first.flatMap((start) => [start, ...this.#calledFrom(start)])]);
   }
 
   #dynamic(segments: readonly Segment[]): ReadonlyMap<number, number> {
@@ -182,16 +186,22 @@ export class LaidOutElf implements CodeReader {
       [DT_FINI_ARRAY, DT_FINI_ARRAYSZ],
     ]) {
       const array = this.base + (dynamic.get(tag) ?? 0);
-      for (let at = array; at < array + (dynamic.get(size) ?? 0); at += 8) found.push(this.readU64(at) ?? 0);
+      for (let at = array; at < array + (dynamic.get(size) ?? 0); at += 8) {
+        const start = this.readU64(at);
+        // The size is whatever the file says.
+        if (start === undefined) break;
+        found.push(start);
+      }
     }
     const bindsLater = ((dynamic.get(DT_FLAGS) ?? 0) & DF_BIND_NOW) === 0 && ((dynamic.get(DT_FLAGS_1) ?? 0) & DF_1_NOW) === 0;
     const linkage = this.base + (dynamic.get(DT_JMPREL) ?? 0);
     for (let at = linkage; at < linkage + (dynamic.get(DT_PLTRELSZ) ?? 0); at += 24) {
       const kind = this.readI32(at + 8);
+      if (kind === undefined) break;
       if (kind === R_X86_64_IRELATIVE) found.push(this.base + (this.readU64(at + 16) ?? 0));
       else if (kind === R_X86_64_JUMP_SLOT && bindsLater) found.push(this.base + (this.readU64(this.base + (this.readU64(at) ?? 0)) ?? 0));
     }
-    return found.flatMap((start) => [start, ...this.#calledFrom(start)]);
+    return found;
   }
 
   /** What a small function calls: those of the compiler's own start files have no frames to be found by. */
@@ -249,6 +259,7 @@ export class LaidOutElf implements CodeReader {
       }
     }
     for (const start of more) if (this.#isCode(start)) found.add(start);
+    for (const start of found) if (this.#isTrampoline(start + 1)) found.add(start + 1), found.delete(start);
     this.#sortOut(found);
     return [...found].sort((a, b) => a - b);
   }
@@ -276,6 +287,12 @@ export class LaidOutElf implements CodeReader {
       }
     });
     for (const pc of branched) if (!called.has(pc) && pc % ALIGNMENT !== 0) found.delete(pc);
+  }
+
+  /** `mov rax, 15; syscall`, to which signal handlers return: the C library tells unwinders that it begins a byte earlier. */
+  #isTrampoline(pc: number): boolean {
+    const place = this.#place(pc, TRAMPOLINE.length);
+    return place >= 0 && TRAMPOLINE.every((byte, index) => this.#memory[place + index] === byte);
   }
 
   #isCode(pc: number): boolean {
@@ -309,6 +326,12 @@ export class LaidOutElf implements CodeReader {
     return NO_RETURN.has(this.#importCalledAt(target) ?? '');
   }
 
+  /** By way of the procedure linkage table or not. */
+  importedBy(call: Insn): string | undefined {
+    const [target] = call.ops;
+    return target?.kind === 'rel' ? this.#importCalledAt(target.target) : target?.kind === 'mem' && target.ripRelative ? this.#imports.get(target.disp) : undefined;
+  }
+
   /** The function of another file that an entry of the procedure linkage table jumps to. */
   #importCalledAt(target: number): string | undefined {
     let insn = this.decode(target);
@@ -335,8 +358,7 @@ export class LaidOutElf implements CodeReader {
         const { mnemonic } = insn.row;
         if (mnemonic === 'mov' && first.kind === 'gpr' && first.index === RDI && second.kind === 'imm' && (second.value === SIGSEGV || second.value === SIGBUS)) since = 0;
         else if (mnemonic === 'call' && since < ARGUMENTS) {
-          const name = first.kind === 'rel' ? this.#importCalledAt(first.target) : first.kind === 'mem' && first.ripRelative ? this.#imports.get(first.disp) : undefined;
-          if (SETS_HANDLER.has(name ?? '')) return true;
+          if (SETS_HANDLER.has(this.importedBy(insn) ?? '')) return true;
         }
       }
       return false;
@@ -367,7 +389,7 @@ export function translateElf(elf: LaidOutElf, faults: 'lost' | 'recovered', with
     writable: () => undefined,
     isEntry: (target) => entries.has(target),
   };
-  const made = translateFile(elf.functions, (pc) => called.has(pc), elf, options, MAX_FUNCTION, progress);
+  const made = translateFile({ functions: elf.functions, resumptions: resumptions(elf).filter((pc) => !entries.has(pc)) }, (pc) => called.has(pc), elf, options, MAX_FUNCTION, progress);
   if (made.units.length === 0) return undefined;
   return { ...made, recovers: faults === 'recovered', source: elf.source, sourceDigest: sourceDigest(elf.source, (start, length) => elf.slice(start, start + length)) };
 }

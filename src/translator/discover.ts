@@ -83,6 +83,9 @@ export const AHEAD_LIMITS: Limits = { maxBlocks: 4000, maxInsns: 24000, reach: N
 /** Units that start in the middle of a function, where it was left: they run once, to its end or back into it. */
 export const RESUME_LIMITS: Limits = { maxBlocks: 40, maxInsns: 400, reach: 0x4000 };
 
+/** The same where every function, and where it is come back to, is known. */
+export const RESUME_AHEAD_LIMITS: Limits = { maxBlocks: 200, maxInsns: 2000, reach: Number.POSITIVE_INFINITY };
+
 /** Instructions of a block: expressions are written recursively. */
 const MAX_RUN = 200;
 

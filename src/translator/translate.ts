@@ -5,7 +5,7 @@ import { FLAG_IDS } from '../ir/index.ts';
 import { FunctionBody, ModuleBuilder } from '../wasm/index.ts';
 import { accessEmitter } from './access.ts';
 import { withCheckpoints } from './checkpoints.ts';
-import { AHEAD_LIMITS, type BasicBlock, type CodeReader, discover, type JumpTable, type Limits, RESUME_LIMITS, RUN_TIME_LIMITS, TABLE_LIMITS } from './discover.ts';
+import { AHEAD_LIMITS, type BasicBlock, type CodeReader, discover, type JumpTable, type Limits, RESUME_AHEAD_LIMITS, RESUME_LIMITS, RUN_TIME_LIMITS, TABLE_LIMITS } from './discover.ts';
 import { dispatchEffects, withJoins } from './dispatching.ts';
 import { analyzeFlow, type Flow, isBackEdge, isReducible } from './flow.ts';
 import { findTable } from './jumptable.ts';
@@ -126,11 +126,17 @@ export interface FileTranslation {
   readonly innerPlaces: Translation['innerPlaces'];
 }
 
+export interface FileEntries {
+  readonly functions: readonly number[];
+  /** Where functions are come back to by their address. */
+  readonly resumptions: readonly number[];
+}
+
 /**
- * One module for many units; `isCalled` says which of them others call. Units that cannot be translated are left to run time:
+ * One module for many units; `isCalled` says which functions others call. Units that cannot be translated are left to run time:
  * those of more than `limit` bytes.
  */
-export function translateFile(entries: readonly number[], isCalled: (pc: number) => boolean, code: CodeReader, options: TranslateOptions, limit: number, progress: (done: number, of: number) => void): FileTranslation {
+export function translateFile({ functions: entries, resumptions }: FileEntries, isCalled: (pc: number) => boolean, code: CodeReader, options: TranslateOptions, limit: number, progress: (done: number, of: number) => void): FileTranslation {
   const m = new ModuleBuilder();
   const imports = importRuntime(m, allHelperNames(options.checked), options.checked);
   const root = entries[0];
@@ -140,11 +146,11 @@ export function translateFile(entries: readonly number[], isCalled: (pc: number)
   /** Units after which some caller reads flags: their `ret`s leave them in the register file. */
   const keepFlags = new Set<number>();
   const isDirect = ({ terminator }: UnitBlock): boolean => terminator.kind === 'call' && typeof terminator.target === 'number' && functions.signatureOf(terminator.target) !== undefined;
-  const write = (pc: number): void => {
-    const unit = code.decode(pc) === undefined ? undefined : analyzeUnit(pc, code, { ...options, keepsFlags: keepFlags.has(pc) }, [], (target) => functions.signatureOf(target));
+  const write = (pc: number, how: TranslateOptions = { ...options, keepsFlags: keepFlags.has(pc) }): void => {
+    const unit = code.decode(pc) === undefined ? undefined : analyzeUnit(pc, code, how, [], (target) => functions.signatureOf(target));
     // What is called directly keeps its flags: see below.
     for (const block of unit?.flagCalls ?? []) if (isDirect((unit as AnalyzedUnit).blocks[block])) unit?.flagCalls.delete(block);
-    if (unit === undefined || !functions.define(unit, imports, options, [], limit)) {
+    if (unit === undefined || !functions.define(unit, imports, how, [], limit)) {
       functions.leaveOut(pc, imports.dispatch);
       return;
     }
@@ -163,11 +169,24 @@ export function translateFile(entries: readonly number[], isCalled: (pc: number)
     written.add(pc);
     write(pc);
   });
-  for (const pc of again) {
-    again.delete(pc);
-    write(pc);
+  const writeAgain = (): void => {
+    for (const pc of again) {
+      again.delete(pc);
+      write(pc);
+    }
+  };
+  writeAgain();
+  const loops = new Set(functions.loops());
+  const comesBack = new Set(resumptions);
+  // From one to the next: what lies behind that is in its unit.
+  const resumed: TranslateOptions = { ...options, resumed: true, keepsFlags: true, isEntry: (pc) => options.isEntry(pc) || comesBack.has(pc), isLoop: (pc) => loops.has(pc) };
+  for (const pc of resumptions) {
+    if (loops.has(pc)) continue;
+    functions.declare(pc, undefined);
+    write(pc, resumed);
   }
-  const units = [...places.keys(), ...functions.loops()].sort((a, b) => a - b);
+  writeAgain();
+  const units = [...places.keys(), ...loops].sort((a, b) => a - b);
   functions.exportGetters(units);
   const { bytes, codeOffsets } = m.finish();
   return { units, wasm: bytes, faults: functions.faultMap(codeOffsets), innerPlaces: units.flatMap((pc) => places.get(pc) ?? []) };
@@ -494,7 +513,7 @@ function analyze(blocks: readonly UnitBlock[]): Flow {
 }
 
 function limitsFor({ ahead, resumed }: TranslateOptions, tables: ReadonlyMap<number, JumpTable>): Limits {
-  if (resumed) return RESUME_LIMITS;
+  if (resumed) return ahead ? RESUME_AHEAD_LIMITS : RESUME_LIMITS;
   if (ahead) return AHEAD_LIMITS;
   return [...tables.values()].some(({ targets }) => targets.length > 0) ? TABLE_LIMITS : RUN_TIME_LIMITS;
 }

@@ -52,8 +52,7 @@ test('interpreter and libraries, through the links of a merged /usr', () => {
 
 test('libgcc_s.so.1 comes along, where there is one, with what makes libc load it', () => {
   const unwinder = { [`${LIB}/libgcc_s.so.1`]: fakeElf({ soname: 'libgcc_s.so.1', needed: ['libc.so.6'] }) };
-  const has = (elf: FakeElf, more: ConstructorParameters<typeof FakeHost>[0] = unwinder): boolean =>
-    resolve(host({ '/instance/image/bin/x': program({ needed: ['libc.so.6'], ...elf }), ...more })).added.includes(`${LIB}/libgcc_s.so.1`);
+  const has = (elf: FakeElf, more: ConstructorParameters<typeof FakeHost>[0] = unwinder): boolean => resolve(host({ '/instance/image/bin/x': program({ needed: ['libc.so.6'], ...elf }), ...more })).added.includes(`${LIB}/libgcc_s.so.1`);
   assert.ok(has({ symbols: ['pthread_exit'] }));
   assert.ok(has({ needed: ['libt.so'] }, { ...unwinder, [`${LIB}/libt.so`]: fakeElf({ needed: ['libc.so.6'], symbols: ['printf', 'backtrace'] }) }));
   assert.ok(!has({ symbols: ['my_pthread_exit', 'backtrace_symbols'] }));

@@ -15,6 +15,8 @@ export interface Dynamic {
   readonly rpath: string | undefined;
   readonly runpath: string | undefined;
   readonly pie: boolean;
+  /** Whether the string table has this name: that of a symbol, for one. */
+  readonly names: (name: string) => boolean;
 }
 
 export interface Note {
@@ -82,11 +84,16 @@ function parseDynamic(bytes: Uint8Array, segments: readonly Segment[], table: Ui
     if (end < 0) throw new ElfError('bad-dynamic', 'a name lies outside the string table');
     return byteString(text.subarray(at, end));
   };
+  let strings: string | undefined;
+  const names = (name: string): boolean => {
+    strings ??= byteString(text);
+    return strings.includes(`\0${name}\0`);
+  };
   const optional = (tag: number): string | undefined => {
     const at = values.get(tag);
     return at === undefined ? undefined : string(at);
   };
-  return { needed: needed.map(string), soname: optional(DT_SONAME), rpath: optional(DT_RPATH), runpath: optional(DT_RUNPATH), pie: ((values.get(DT_FLAGS_1) ?? 0) & DF_1_PIE) !== 0 };
+  return { needed: needed.map(string), soname: optional(DT_SONAME), rpath: optional(DT_RPATH), runpath: optional(DT_RUNPATH), pie: ((values.get(DT_FLAGS_1) ?? 0) & DF_1_PIE) !== 0, names };
 }
 
 function parseNotes(bytes: Uint8Array, alignment: number): Note[] {

@@ -168,7 +168,8 @@ export function buildImage(options: BuildImageOptions): BuiltImage {
   return image;
 }
 
-const ELF_CACHE_NAME = 'elf.json';
+/** The number goes up with what an entry holds. */
+const ELF_CACHE_NAME = 'elf-2.json';
 
 function resolveWithCache(root: ImageDirectory, sources: Sources, exempt: ReadonlySet<ImageFile>, cache: HostDirectory | undefined): DependencyReport {
   const remembered = readJson(cache, ELF_CACHE_NAME);

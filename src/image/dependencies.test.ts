@@ -50,6 +50,17 @@ test('interpreter and libraries, through the links of a merged /usr', () => {
   assert.deepEqual(warnings, []);
 });
 
+test('libgcc_s.so.1 comes along, where there is one, with what makes libc load it', () => {
+  const unwinder = { [`${LIB}/libgcc_s.so.1`]: fakeElf({ soname: 'libgcc_s.so.1', needed: ['libc.so.6'] }) };
+  const has = (elf: FakeElf, more: ConstructorParameters<typeof FakeHost>[0] = unwinder): boolean => resolve(host({ '/instance/image/bin/x': program({ needed: ['libc.so.6'], ...elf }), ...more })).added.includes(`${LIB}/libgcc_s.so.1`);
+  assert.ok(has({ symbols: ['pthread_exit'] }));
+  assert.ok(has({ needed: ['libt.so'] }, { ...unwinder, [`${LIB}/libt.so`]: fakeElf({ needed: ['libc.so.6'], symbols: ['printf', 'backtrace'] }) }));
+  assert.ok(!has({ symbols: ['my_pthread_exit', 'backtrace_symbols'] }));
+  assert.ok(!has({ symbols: ['pthread_exit'] }, {}));
+  // It is libc that has these functions, not one that calls them.
+  assert.ok(!has({}, { ...unwinder, [`${LIB}/libc.so.6`]: fakeElf({ soname: 'libc.so.6', symbols: ['pthread_exit'] }) }));
+});
+
 test('directories of the image stay directories; files that are there are not added', () => {
   const { added } = resolve(host({ '/instance/image/bin/x': program({ needed: ['libc.so.6'] }), '/instance/image/lib64': undefined, '/instance/image/lib/x86_64-linux-gnu/libc.so.6': fakeElf({ soname: 'libc.so.6' }) }));
   assert.deepEqual(added, ['/lib64/ld-linux-x86-64.so.2', '/lib/x86_64-linux-gnu/ld-linux-x86-64.so.2']);

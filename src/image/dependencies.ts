@@ -33,12 +33,19 @@ const LIB_VALUES = ['lib/x86_64-linux-gnu', 'lib64', 'lib'];
 /** Names that musl's dynamic linker answers itself (ldso/dynlink.c). */
 const MUSL_OWN = /^lib(?:c|pthread|rt|m|dl|util|xnet)\.(?!so\.\d|musl)|^libc\.musl-x86_64\.so\.1$/;
 
+/** What functions of glibc load once they are called: they unwind the stack, and end the program without it (sysdeps/generic/unwind-link). */
+const UNWINDER = 'libgcc_s.so.1';
+const UNWINDING = ['pthread_exit', 'pthread_cancel', 'thrd_exit', 'backtrace'];
+const GLIBC_OWN = /^lib(?:c|pthread)\.so\./;
+
 /** What the dynamic linker wants to know of an object. */
 interface ElfNeeds {
   readonly type: 'program' | 'library';
   readonly interpreter: string | undefined;
   readonly soname: string | undefined;
   readonly needed: readonly string[];
+  /** What it may load while it runs: taken along where it is found. */
+  readonly wanted: readonly string[];
   readonly rpath: string | undefined;
   readonly runpath: string | undefined;
 }
@@ -73,7 +80,9 @@ function needsOf(file: ImageFile): ElfNeeds | ElfOther | undefined {
   if (byteString(contentOf(file, 4)) !== ELF_MAGIC) return undefined;
   try {
     const { interpreter, dynamic } = parseElf(contentOf(file));
-    return { type: interpreter === undefined ? 'library' : 'program', interpreter, soname: dynamic?.soname, needed: dynamic?.needed ?? [], rpath: dynamic?.rpath, runpath: dynamic?.runpath };
+    const { soname, needed = [], rpath, runpath } = dynamic ?? {};
+    const unwinds = dynamic !== undefined && !GLIBC_OWN.test(soname ?? '') && UNWINDING.some((name) => dynamic.names(name));
+    return { type: interpreter === undefined ? 'library' : 'program', interpreter, soname, needed, wanted: unwinds ? [UNWINDER] : [], rpath, runpath };
   } catch (error) {
     if (error instanceof ElfError) return { type: 'other', what: error.message };
     throw error;
@@ -173,9 +182,11 @@ class Resolver {
     const queue = [root];
     for (let object = queue.shift(); object !== undefined; object = queue.shift()) {
       this.#reached.add(object.path);
-      for (const name of object.elf.needed) {
+      const { needed, wanted } = object.elf;
+      for (const name of libc === 'musl' ? needed : [...needed, ...wanted]) {
         if (loaded.has(name) || (libc === 'musl' && MUSL_OWN.test(name))) continue;
-        const found = this.#search(name, object, libc);
+        const found = needed.includes(name) ? this.#search(name, object, libc) : this.#lookFor(name, object, libc);
+        if (found === undefined) continue;
         const elf = this.#elf(found.file) as ElfNeeds;
         loaded.add(name);
         if (elf.soname !== undefined) loaded.add(elf.soname);
@@ -199,9 +210,8 @@ class Resolver {
     return elf;
   }
 
-  #search(name: string, object: Linked, libc: Libc): Found {
+  #lookFor(name: string, object: Linked, libc: Libc, tried: string[] = []): Found | undefined {
     const candidates = name.includes('/') ? this.#expand(name, object) : this.#candidates(name, object, libc);
-    const tried: string[] = [];
     for (const path of candidates) {
       if (tried.includes(path)) continue;
       const found = this.#find(path);
@@ -216,6 +226,13 @@ class Resolver {
       }
       return found;
     }
+    return undefined;
+  }
+
+  #search(name: string, object: Linked, libc: Libc): Found {
+    const tried: string[] = [];
+    const found = this.#lookFor(name, object, libc, tried);
+    if (found !== undefined) return found;
     const chain = [];
     for (let loader = object.loader; loader !== undefined; loader = loader.loader) chain.push(loader.path);
     const by = chain.length === 0 ? '' : ` (needed by ${chain.join(', needed by ')})`;

@@ -9,6 +9,8 @@ export interface FakeElf {
   readonly soname?: string;
   readonly rpath?: string;
   readonly runpath?: string;
+  /** Functions that it calls. */
+  readonly symbols?: readonly string[];
   /** 62 (x86-64) and 64 bits where not given. */
   readonly machine?: number;
   readonly bits?: 32 | 64;
@@ -27,6 +29,7 @@ export function fakeElf(elf: FakeElf): Uint8Array {
     ...(elf.runpath === undefined ? [] : [[29, intern(elf.runpath)] as [number, number]]),
   ];
   const headers = elf.interpreter === undefined ? 2 : 3;
+  elf.symbols?.forEach(intern);
   const dynamicAt = 64 + headers * 56;
   const dynamicBytes = (dynamic.length + 3) * 16;
   const stringsAt = dynamicAt + dynamicBytes;

@@ -1,4 +1,4 @@
-/* fork(2) vfork(2) wait(2) waitid(2) _exit(2) execve(2) setpgid(2) setsid(2) */
+/* fork(2) vfork(2) wait(2) waitid(2) _exit(2) execve(2) setpgid(2) setsid(2) pidfd_send_signal(2) */
 #include "check.h"
 #include <spawn.h>
 
@@ -22,6 +22,26 @@ int main(int argc, char **argv) {
   equal(waitpid(child, &status, 0), child);
   check(WIFEXITED(status) && WEXITSTATUS(status) == 3);
   equal(global, 1);
+
+  /* A descriptor of a process, and its directory in /proc, which does as well for sending signals only. */
+  child = fork();
+  if (child == 0) for (;;) pause();
+  char name[32];
+  snprintf(name, sizeof name, "/proc/%d", child);
+  int directory = open(name, O_RDONLY | O_DIRECTORY), unusable = open(name, O_PATH), process = syscall(SYS_pidfd_open, child, 0);
+  check(directory >= 0 && unusable >= 0 && process >= 0);
+  equal(syscall(SYS_pidfd_send_signal, directory, 0, NULL, 0), 0);
+  equal(syscall(SYS_pidfd_send_signal, process, 0, NULL, 0), 0);
+  fails(syscall(SYS_pidfd_send_signal, unusable, 0, NULL, 0), EBADF);
+  fails(syscall(SYS_pidfd_send_signal, STDIN_FILENO, 0, NULL, 0), EBADF);
+  fails(syscall(SYS_pidfd_getfd, directory, 0, 0), EBADF);
+  fails(waitid(P_PIDFD, directory, NULL, WEXITED), EBADF);
+  equal(syscall(SYS_pidfd_send_signal, directory, SIGTERM, NULL, 0), 0);
+  equal(waitpid(child, &status, 0), child);
+  check(WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM);
+  fails(syscall(SYS_pidfd_send_signal, directory, 0, NULL, 0), ESRCH);
+  fails(syscall(SYS_pidfd_send_signal, process, 0, NULL, 0), ESRCH);
+  close(directory), close(unusable), close(process);
   equal(on_stack, 1);
   fails(waitpid(-1, &status, 0), ECHILD);
   fails(waitpid(child, &status, 0), ECHILD);

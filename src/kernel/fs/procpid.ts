@@ -289,6 +289,16 @@ function netDirectory(fs: ProcFs, ino: number): Inode {
   return new DirNode(fs, ino, make, () => names.map((name) => ({ name, node: make(name) as Inode })));
 }
 
+/** /proc/<pid>: pidfd_send_signal(2) takes a descriptor of it for one of the process. */
+export class ProcessNode extends DirNode {
+  readonly process: Process;
+
+  constructor(fs: ProcFs, ino: number, find: (name: string) => Inode | undefined, list: () => readonly Listed[], process: Process, uid = 0, gid = 0) {
+    super(fs, ino, find, list, 0o555, uid, gid);
+    this.process = process;
+  }
+}
+
 function taskDirectory(fs: ProcFs, ino: number, process: Process): Inode {
   const find = (name: string): Inode | undefined => {
     for (const task of process.tasks) if (String(task.tid) === name) return taskEntry(fs, task);
@@ -324,10 +334,11 @@ export function processDirectory(fs: ProcFs, pid: number): Inode | undefined {
     process.leader.creds.euid,
     process.leader.creds.egid,
     () => true,
+    process,
   );
 }
 
-function entriesOf(fs: ProcFs, base: number, subject: () => Task, uid: number, gid: number, wanted: (name: string) => boolean): Inode {
+function entriesOf(fs: ProcFs, base: number, subject: () => Task, uid: number, gid: number, wanted: (name: string) => boolean, process?: Process): Inode {
   const find = (name: string): Inode | undefined => {
     if (!Object.hasOwn(ROWS, name) || !wanted(name)) return undefined;
     const row = ROWS[name];
@@ -351,7 +362,8 @@ function entriesOf(fs: ProcFs, base: number, subject: () => Task, uid: number, g
     const { write } = row;
     return new TextNode(fs, ino, row.mode ?? 0o444, (reader) => row.text(subject(), reader), write === undefined ? undefined : (_writer, bytes) => write(subject(), byteString(bytes)), uid, gid);
   };
-  return new DirNode(fs, base, find, () => NAMES.filter(wanted).map((name) => ({ name, node: find(name) as Inode })), 0o555, uid, gid);
+  const list = (): readonly Listed[] => NAMES.filter(wanted).map((name) => ({ name, node: find(name) as Inode }));
+  return process === undefined ? new DirNode(fs, base, find, list, 0o555, uid, gid) : new ProcessNode(fs, base, find, list, process, uid, gid);
 }
 
 /** A process that has ended but was not waited for. */
@@ -368,5 +380,5 @@ function zombie(fs: ProcFs, base: number, process: Process): Inode {
   };
   const names = Object.keys(files);
   const make = (entry: string): Inode | undefined => (Object.hasOwn(files, entry) ? new TextNode(fs, base + 1 + names.indexOf(entry) * 1024, 0o444, files[entry]) : undefined);
-  return new DirNode(fs, base, make, () => names.map((entry) => ({ name: entry, node: make(entry) as Inode })));
+  return new ProcessNode(fs, base, make, () => names.map((entry) => ({ name: entry, node: make(entry) as Inode })), process);
 }

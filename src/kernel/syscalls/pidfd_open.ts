@@ -4,11 +4,13 @@ import { O_NONBLOCK } from '../../abi/fcntl.ts';
 import { RLIMIT } from '../../abi/resource.ts';
 import { NSIG, SI_TKILL, SIGINFO_BYTES } from '../../abi/signal.ts';
 import { EBADF, EINVAL, EPERM, ESRCH } from '../errno.ts';
+import { ProcessNode } from '../fs/procpid.ts';
 import { PidFile } from '../ipc/pidfd.ts';
 import { readBytes } from '../mm/guest.ts';
 import { mayKill, sendToProcess, userSignal } from '../signal/send.ts';
 import { CAP, hasCap } from '../task/creds.ts';
 import type { Process, Task } from '../task/task.ts';
+import { DirectoryFile } from '../vfs/file.ts';
 
 export function sys_pidfd_open(task: Task, pid: number, flags: number): number {
   if (flags & ~O_NONBLOCK || pid <= 0) throw EINVAL;
@@ -23,9 +25,15 @@ function behind(task: Task, fd: number): Process {
   return file.process;
 }
 
+/** A directory /proc/<pid> will do as well, as it did before there was pidfd_open(2). */
+function signalled(task: Task, fd: number): Process {
+  const file = task.fds.getUsable(fd);
+  return file instanceof DirectoryFile && file.inode instanceof ProcessNode ? file.inode.process : behind(task, fd);
+}
+
 export function sys_pidfd_send_signal(task: Task, fd: number, signal: number, infoAt: number, flags: number): number {
   if (flags !== 0 || signal < 0 || signal > NSIG) throw EINVAL;
-  const process = behind(task, fd);
+  const process = signalled(task, fd);
   let info = userSignal(signal, task);
   if (infoAt !== 0) {
     const raw = readBytes(task.mm, infoAt, SIGINFO_BYTES);

@@ -119,8 +119,8 @@ class InterpreterExecutor implements Executor, GuestAccess {
     block.finish();
     block.define(-1);
     const lifted: Lifted = { block, gets: registersRead(block), next: pc + insn.length };
-    // Code that can be written to is lifted anew each time.
-    if ((this.#memory.permissionsAt(pc) & PROT_WRITE) === 0) this.#lifted.set(pc, lifted);
+    // Code that can change is lifted anew each time.
+    if ((this.#memory.permissionsAt(pc) & PROT_WRITE) === 0 && !this.#memory.isAliased(pc)) this.#lifted.set(pc, lifted);
     return lifted;
   }
 

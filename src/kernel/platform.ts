@@ -63,6 +63,8 @@ export interface GuestMemory {
   fork(): GuestMemory;
   /** PROT_ bits of the page that holds an address, or -1 where nothing is mapped. */
   permissionsAt(address: number): number;
+  /** Whether stores elsewhere can change the page that holds an address: it is mapped shared, of a backing that is not constant. */
+  isAliased(address: number): boolean;
   /** Where all of an executable range comes from, if that is one constant backing and nothing can have been written to it; else undefined. */
   origin(start: number, end: number): CodeOrigin | undefined;
   /** Where `protects` is false: one byte of PROT_ bits per 4 KiB page (32-bit memory, 4 MiB), for engines to check. */

@@ -300,7 +300,7 @@ class TranslatorExecutor implements Executor, CodeReader {
       without: this.#engine.without,
       checked: this.#checked,
       flagsAcrossReturns: this.#space.flagsAcrossReturns,
-      writable: (start, end) => (this.#isWritable(start) || this.#isWritable(end - 1) ? this.#memory.bytes.slice(start, end) : undefined),
+      writable: (start, end) => (this.#mayChange(start) || this.#mayChange(end - 1) ? this.#memory.bytes.slice(start, end) : undefined),
       ahead: false,
       // A piece of a unit that may keep flags, for a caller that reads them.
       keepsFlags: resumed,
@@ -335,7 +335,7 @@ class TranslatorExecutor implements Executor, CodeReader {
     }
     for (const { start, length } of module.source) {
       if (!this.#executable(start) || start + length > this.#window.end) return false;
-      if (!module.looks && this.#isWritable(start)) return false;
+      if (!module.looks && this.#mayChange(start)) return false;
     }
     return module.matches(this.#memory.bytes);
   }
@@ -357,9 +357,9 @@ class TranslatorExecutor implements Executor, CodeReader {
     return permissions > 0 && (permissions & PROT_EXEC) !== 0;
   }
 
-  #isWritable(address: number): boolean {
+  #mayChange(address: number): boolean {
     const permissions = this.#memory.permissionsAt(address);
-    return permissions > 0 && (permissions & PROT_WRITE) !== 0;
+    return permissions > 0 && ((permissions & PROT_WRITE) !== 0 || this.#memory.isAliased(address));
   }
 
   decode(pc: number): Insn | undefined {

@@ -39,7 +39,7 @@ export interface TranslateOptions {
   readonly isLoop: (pc: number) => boolean;
   /** Where another unit can be entered in the middle: where it dispatches the table at an address. */
   readonly innerPlaceAt: (address: number) => InnerPlace | undefined;
-  /** The bytes of a range that the guest may write to, undefined for others: the unit looks whether they changed. */
+  /** The bytes of a range that may change, undefined for others: the unit looks whether they have. */
   readonly writable: (start: number, end: number) => Uint8Array | undefined;
   /** Addresses known to start other units. */
   readonly isEntry: (pc: number) => boolean;

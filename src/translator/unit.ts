@@ -18,7 +18,7 @@ export interface CompiledModule {
   origin?: CodeOrigin | undefined;
   readonly module: WebAssembly.Module;
   readonly faults: FaultMap;
-  /** Its units look at each entry whether their source has changed: it may lie in writable memory. */
+  /** Its units look at each entry whether their source has changed: it may lie in writable memory, or in pages that can be written elsewhere. */
   readonly looks: boolean;
   /** Where its units can be entered in the middle: by the address of a jump table that is dispatched there, or of a loop. */
   readonly innerPlaces: readonly { readonly at: number; readonly root: number; readonly number: number }[];

@@ -241,6 +241,35 @@ static void change(void) {
   attempt("gone", place, place);
 }
 
+/* Executed here, written there: two mappings of the same pages, as compilers at run time have them that never map a page both ways. */
+static void aliases(void) {
+  int fd = memfd_create("code", 0);
+  if (ftruncate(fd, 2 * PAGE) != 0) return;
+  byte *written = mmap(0, 2 * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+  byte *executed = mmap(0, 2 * PAGE, PROT_READ | PROT_EXEC, MAP_SHARED, fd, 0);
+  long sum = 0;
+  for (int i = 0; i < 2000; i++) {
+    byte *to = written + i % 3 * 16;
+    to[0] = 0xb8, put32(to + 1, i), to[5] = 0xc3;
+    for (int k = 0; k < 20; k++) sum += call(executed + i % 3 * 16) * (k & 3);
+  }
+  printf("two mappings %ld\n", sum);
+  // Cut off from the file, it stays as it is.
+  catch_all(note);
+  mprotect(executed, PAGE, PROT_READ);
+  attempt("not executable", executed, executed);
+  munmap(written, 2 * PAGE);
+  mprotect(executed, PAGE, PROT_READ | PROT_EXEC);
+  printf("again %ld\n", call(executed));
+  sum = 0;
+  for (int i = 0; i < 200; i++) {
+    byte code[] = {0xb8, i, 0, 0, 0, 0xc3};
+    if (pwrite(fd, code, sizeof code, PAGE) != sizeof code) return;
+    sum += call(executed + PAGE) * 3;
+  }
+  printf("through the file %ld\n", sum);
+}
+
 static volatile uint32_t ordered, done, running, stop_threads;
 
 static void *rewriter(void *arg) {
@@ -336,7 +365,7 @@ static void interrupted(void) {
 
 int main(int argc, char **argv) {
   static const struct { const char *name; void (*run)(void); } cases[] = {
-    {"middle", middle}, {"nowhere", nowhere}, {"illegal", illegal}, {"recursion", recursion}, {"size", size}, {"change", change}, {"threads", threads}, {"registers", registers}, {"interrupted", interrupted},
+    {"middle", middle}, {"nowhere", nowhere}, {"illegal", illegal}, {"recursion", recursion}, {"size", size}, {"change", change}, {"aliases", aliases}, {"threads", threads}, {"registers", registers}, {"interrupted", interrupted},
   };
   setvbuf(stdout, 0, _IONBF, 0);
   for (unsigned i = 0; i < sizeof cases / sizeof *cases; i++) if (argc > 1 && strcmp(argv[1], cases[i].name) == 0) return cases[i].run(), 0;

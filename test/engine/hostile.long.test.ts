@@ -15,8 +15,9 @@ import { build } from '../../src/libos/build.ts';
 import { type RunningEnclave, startEnclave } from '../../src/libos/enclave.ts';
 import { createInstance } from '../../src/libos/instance.ts';
 import type { Sink } from '../../src/pal/node/enclave-thread.ts';
+import { openLibc } from '../../src/pal/node/memory/libc.ts';
 
-const CASES = ['middle', 'nowhere', 'illegal', 'recursion', 'size', 'change', 'threads', 'registers', 'interrupted'];
+const CASES = ['middle', 'nowhere', 'illegal', 'recursion', 'size', 'change', 'aliases', 'threads', 'registers', 'interrupted'];
 const TIMEOUT_MS = 180_000;
 const MOST_BYTES = 2e9;
 
@@ -70,7 +71,9 @@ for (const translation of ['none', 'ahead'] as const) {
     });
 
     for (const name of CASES) {
-      test(name, { timeout: TIMEOUT_MS + 10_000 }, async () => {
+      // Address spaces that are copies: two mappings agree only after a system call.
+      const cannot = name === 'aliases' && openLibc() === undefined ? 'needs node:ffi' : false;
+      test(name, { timeout: TIMEOUT_MS + 10_000, skip: cannot }, async () => {
         const native = spawnSync(program, [name], { encoding: 'latin1', timeout: TIMEOUT_MS });
         assert.equal(native.status, 0);
         const { output, status } = await inTheEnclave(enclave, ['/bin/hostile', name]);

@@ -58,6 +58,10 @@ class PlainMemory implements GuestMemory {
     return undefined;
   }
 
+  isAliased(): boolean {
+    return false;
+  }
+
   permissionsAt(address: number): number {
     const entry = this.#perm[Math.floor(address / PAGE)] ?? 0;
     return entry === 0 ? -1 : entry & 7;

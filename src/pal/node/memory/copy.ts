@@ -194,6 +194,10 @@ export class CopyMemory implements GuestMemory, Pooled {
     return permissions & MAPPED ? permissions & 7 : -1;
   }
 
+  isAliased(address: number): boolean {
+    return this.#regions.isAliased(address);
+  }
+
   origin(start: number, end: number): CodeOrigin | undefined {
     return this.#regions.origin(start, end);
   }

@@ -306,6 +306,10 @@ export class FfiMemory implements GuestMemory, Pooled {
     return region?.live ? region.prot : -1;
   }
 
+  isAliased(address: number): boolean {
+    return this.#regions.isAliased(address);
+  }
+
   origin(start: number, end: number): CodeOrigin | undefined {
     return this.#regions.origin(start, end);
   }

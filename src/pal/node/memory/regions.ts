@@ -131,6 +131,12 @@ export class RegionMap<S> {
     return backing?.constant === true ? { backing: backing as S & Backing, shift: (first as Region<S>).offset - (first as Region<S>).start } : undefined;
   }
 
+  /** See `GuestMemory.isAliased`. */
+  isAliased(address: number): boolean {
+    const region = this.at(address);
+    return region?.live === true && region.shared && (region.source as Partial<Backing> | undefined)?.constant !== true;
+  }
+
   mergeRange(start: number, end: number): void {
     for (let index = this.indexAt(end); index >= 0 && (this.list.at(index)?.end ?? Number.POSITIVE_INFINITY) >= start; index--) this.mergeAround(index);
   }

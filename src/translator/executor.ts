@@ -93,8 +93,12 @@ class TranslatedModule implements CompiledModule {
     });
   }
 
+  has(pc: number): boolean {
+    return this.units.includes(pc);
+  }
+
   entry(exports: WebAssembly.Exports, pc: number): WebAssembly.ExportValue | undefined {
-    return exports[unitName(this.root, pc, this.#kind)];
+    return this.has(pc) ? exports[unitName(this.root, pc, this.#kind)] : undefined;
   }
 }
 

@@ -220,7 +220,7 @@ export class CodeSpace {
 
   /** Whether a module here has a unit at a pc, in use or not. */
   isUnit(pc: number): boolean {
-    for (const { compiled, exports } of this.#codePages.get(Math.floor(pc / PAGE)) ?? []) if (compiled.entry(exports, pc) !== undefined) return true;
+    for (const { compiled } of this.#codePages.get(Math.floor(pc / PAGE)) ?? []) if (compiled.has(pc)) return true;
     return false;
   }
 

@@ -148,7 +148,7 @@ export class CodeStore {
    */
   *find(pc: number, recovers: boolean): Generator<CompiledModule> {
     for (const kind of recovers ? [true] : [false, true]) {
-      for (const module of this.#modules) if (module.recovers === kind && module.indexOf(pc) >= 0) yield module;
+      for (const module of this.#modules) if (module.recovers === kind && module.has(pc)) yield module;
     }
   }
 
@@ -231,6 +231,10 @@ class StoredModule implements CompiledModule {
       else high = middle;
     }
     return units[low] === pc ? low : -1;
+  }
+
+  has(pc: number): boolean {
+    return this.indexOf(pc) >= 0;
   }
 
   entry(exports: WebAssembly.Exports, pc: number): WebAssembly.ExportValue | undefined {

@@ -26,6 +26,8 @@ export interface CompiledModule {
   readonly resumesOthers: boolean;
   /** Whether the guest's bytes are those that it was made from. */
   matches(guest: Uint8Array): boolean;
+  /** Whether there is a unit at the pc. */
+  has(pc: number): boolean;
   /** The function of a unit, from the exports of an instance; undefined where there is none at the pc. */
   entry(exports: WebAssembly.Exports, pc: number): WebAssembly.ExportValue | undefined;
 }

@@ -54,7 +54,10 @@ function later(code) {
     names.push(name);
     return `let ${name}_loaded;\nconst ${name} = () => (${name}_loaded ??= ${load});`;
   });
-  return names.reduce((text, name) => text.replaceAll(new RegExp(`\\b${name}\\.`, 'g'), `${name}().`), declared);
+  return names.reduce((text, name) => {
+    if (text.match(new RegExp(`\\b${name}\\b(?!\\.)`, 'g'))?.length !== 1) throw new Error(`${name} is used otherwise than for what is in it`);
+    return text.replaceAll(new RegExp(`\\b${name}\\.`, 'g'), `${name}().`);
+  }, declared);
 }
 
 function start(name, text) {

@@ -12,10 +12,15 @@ export function concat(parts: readonly Uint8Array[]): Uint8Array {
   return out;
 }
 
-export const toHex = (bytes: Uint8Array): string => bytes.toHex();
+/** The verifier runs where there is no `Uint8Array.prototype.toHex` as well. */
+export const toHex = (bytes: Uint8Array): string => (typeof bytes.toHex === 'function' ? bytes.toHex() : Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join(''));
 
 /** Throws SyntaxError on anything but pairs of hexadecimal digits. */
-export const fromHex = (text: string): Uint8Array => Uint8Array.fromHex(text);
+export function fromHex(text: string): Uint8Array {
+  if (typeof Uint8Array.fromHex === 'function') return Uint8Array.fromHex(text);
+  if (text.length % 2 !== 0 || /[^0-9a-fA-F]/.test(text)) throw new SyntaxError('not a string of hexadecimal pairs');
+  return Uint8Array.from(text.match(/../g) ?? [], (pair) => Number.parseInt(pair, 16));
+}
 
 export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
   if (a.length !== b.length) return false;
